@@ -1,0 +1,153 @@
+"""Every registry of mlaface, and beside each the packages whose modules fill it.
+
+A plugin is one file in the package of its registry: all modules of that package are imported when the
+registry is first asked for a name. Plugins outside the tree register from ``custom_imports`` in a config or
+from the entry-point group ``mlaface.plugins``.
+"""
+import difflib
+import inspect
+import pkgutil
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from mmengine import registry as mmengine_registry
+from mmengine.registry import Registry, build_from_cfg
+
+_plugins_loaded = False
+
+
+def _load_entry_points():
+    """Import the out-of-tree plugins of the entry-point group ``mlaface.plugins``, once."""
+    global _plugins_loaded
+    if not _plugins_loaded:
+        _plugins_loaded = True
+        for plugin in entry_points(group='mlaface.plugins'):
+            plugin.load()
+
+
+def _import_package(name):
+    """Import a package and every module directly in it."""
+    package = import_module(name)
+    for module in pkgutil.iter_modules(getattr(package, '__path__', []), f'{name}.'):
+        if not module.name.rpartition('.')[2].startswith('_'):
+            import_module(module.name)
+
+
+def nearest(word, known):
+    """The entry of ``known`` that is spelled most like ``word``, or None."""
+    lowered = {entry.lower(): entry for entry in known}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
+    return lowered[close[0]] if close else None
+
+
+def check_arguments(target, arguments, where=''):
+    """Refuse keyword arguments that a callable does not take.
+
+    Args:
+        target (callable): Class or function that is to be called.
+        arguments (Iterable[str]): Names of the keyword arguments.
+        where (str): Where the arguments were written, for the message.
+
+    Raises:
+        TypeError: If a name is not in the signature; names the nearest one.
+    """
+    try:
+        parameters = inspect.signature(target).parameters
+    except (TypeError, ValueError):
+        return
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    known = [name for name in parameters if name not in ('self', 'cls')]
+    for name in arguments:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f'; did you mean {close!r}?' if close else ''
+            raise TypeError(f'{where}{getattr(target, "__name__", target)} has no argument {name!r}{hint} '
+                            f'It takes: {", ".join(known)}')
+
+
+def _build_checked(cfg, registry, default_args=None):
+    """Build as MMEngine does, with errors that name the nearest registered name or argument."""
+    if isinstance(cfg, dict) and isinstance(cfg.get('type'), str):
+        target = registry.get(cfg['type'])
+        check_arguments(target, [key for key in cfg if key not in ('type', '_scope_')])
+    return build_from_cfg(cfg, registry, default_args)
+
+
+class FaceRegistry(Registry):
+    """A registry that imports whole packages and explains a name it does not know."""
+
+    def import_from_location(self):
+        """Import every module of the registry's packages, and the out-of-tree plugins."""
+        if not self._imported:
+            self._imported = True
+            try:
+                for location in self._locations:
+                    _import_package(location)
+                _load_entry_points()
+            except BaseException:
+                self._imported = False
+                raise
+
+    def names(self):
+        """All names that are registered here (not in the parent), sorted."""
+        self.import_from_location()
+        return sorted(self._module_dict)
+
+    def _find(self, key):
+        try:
+            return super().get(key)
+        except RuntimeError:  # what MMEngine raises for a name that is no import path either
+            return None
+
+    def get(self, key):
+        """Return the class registered as ``key``.
+
+        Raises:
+            KeyError: If there is none; names the nearest one and what was imported.
+        """
+        found = self._find(key)
+        if found is None and self.parent is not None:
+            import_module('mmengine.runner')  # MMEngine's own registries know no locations: this fills them
+            found = self._find(key)
+        if found is None:
+            parent = self.parent.module_dict if self.parent is not None else {}
+            close = nearest(str(key).rpartition('.')[2], [*self._module_dict, *parent])
+            hint = f'; did you mean {close!r}?' if close else '.'
+            raise KeyError(f'{key!r} is not in the registry {self.name!r}{hint} Imported: '
+                           f'{", ".join(self._locations) or "nothing"}. A plugin of your own must be imported: '
+                           "custom_imports=dict(imports=['my_plugin']) in the config.")
+        return found
+
+
+def _registry(name, *locations, parent=None):
+    """Make a registry of scope ``mlaface`` that is filled from ``locations``."""
+    return FaceRegistry(name, build_func=_build_checked, parent=parent, scope='mlaface',
+                        locations=[f'mlaface.{location}' for location in locations])
+
+
+MODELS = _registry(
+    'model', 'models', 'models.backbones', 'models.branches', 'models.fusions', 'models.necks', 'models.heads',
+    parent=mmengine_registry.MODELS)
+ATTENTION = _registry('attention', 'models.attention')
+MARGINS = _registry('margin', 'models.margins')
+DATASETS = _registry('dataset', 'datasets.sets', parent=mmengine_registry.DATASETS)
+DATA_SAMPLERS = _registry('data sampler', 'datasets.samplers', parent=mmengine_registry.DATA_SAMPLERS)
+TRANSFORMS = _registry('transform', 'datasets.transforms', parent=mmengine_registry.TRANSFORMS)
+METRICS = _registry('metric', 'evaluation.metrics', parent=mmengine_registry.METRICS)
+EVALUATORS = _registry('evaluator', 'evaluation', parent=mmengine_registry.EVALUATOR)
+HOOKS = _registry('hook', 'engine.hooks', parent=mmengine_registry.HOOKS)
+LOOPS = _registry('loop', 'engine', parent=mmengine_registry.LOOPS)
+PARAM_SCHEDULERS = _registry('parameter scheduler', 'engine', parent=mmengine_registry.PARAM_SCHEDULERS)
+OPTIMIZERS = _registry('optimizer', 'engine.optimizers', parent=mmengine_registry.OPTIMIZERS)
+OPTIM_WRAPPERS = _registry('optimizer wrapper', 'engine', parent=mmengine_registry.OPTIM_WRAPPERS)
+OPTIM_WRAPPER_CONSTRUCTORS = _registry(
+    'optimizer wrapper constructor', 'engine', parent=mmengine_registry.OPTIM_WRAPPER_CONSTRUCTORS)
+MODEL_WRAPPERS = _registry('model wrapper', 'engine', parent=mmengine_registry.MODEL_WRAPPERS)
+VISUALIZERS = _registry('visualizer', 'engine', parent=mmengine_registry.VISUALIZERS)
+VISBACKENDS = _registry('visualizer backend', 'engine', parent=mmengine_registry.VISBACKENDS)
+RUNNERS = _registry('runner', 'engine', parent=mmengine_registry.RUNNERS)
+DETECTORS = _registry('detector', 'apis')
+EXPORTERS = _registry('exporter', 'export')
+
+REGISTRIES = {name: value for name, value in list(globals().items()) if isinstance(value, FaceRegistry)}

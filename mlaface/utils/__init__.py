@@ -1,0 +1,1 @@
+"""What three rooms need, and nothing else."""

@@ -1,0 +1,71 @@
+"""Files that are whole or absent, and tensors that are read without running code."""
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def atomic_path(path):
+    """Give a temporary name beside ``path``; flush it and rename it to ``path`` if the block succeeds.
+
+    Whatever happens inside (a kill, a full disk), ``path`` is either the old file or the whole new one.
+
+    Args:
+        path (str | Path): The file to write; its folder is made.
+
+    Yields:
+        Path: Name to write to.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.part', dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, 'rb') as written:
+            os.fsync(written.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder):
+    """Flush a folder's entries to disk, where the platform can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def load_tensors(path, map_location='cpu'):
+    """Read a ``.pth`` file of tensors and plain Python values; code in it is refused, not run.
+
+    Args:
+        path (str | Path): The file.
+        map_location (str): Where the tensors go.
+
+    Returns:
+        object: What was saved.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is torn, or holds anything but tensors and plain values; names the file.
+    """
+    import torch
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no checkpoint at {path}')
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f'{path} cannot be read as a checkpoint ({reason}): it is torn, or it holds objects other '
+                         'than tensors and plain values, which mlaface does not load because they can run code'
+                         ) from error

@@ -1,0 +1,47 @@
+"""Fixtures that several rooms share."""
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get('MLAFACE_SHARED', ROOT.parent / 'shared'))
+
+
+def pytest_addoption(parser):
+    parser.addoption('--all', action='store_true', help='run the slow tests too')
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption('--all'):
+        skip = pytest.mark.skip(reason='slow: run with --all')
+        for item in items:
+            if 'slow' in item.keywords:
+                item.add_marker(skip)
+
+
+def golden(name):
+    """Path of a golden file: the shared reference where it is there, our copy of what is needed otherwise."""
+    shared = SHARED / 'reference' / name
+    return shared if shared.exists() else ROOT / 'tests' / 'data' / name
+
+
+@pytest.fixture(scope='session')
+def golden_file():
+    return golden
+
+
+@pytest.fixture(scope='session')
+def faces_small():
+    """Folder of the real faces; skips where they are not."""
+    folder = SHARED / 'data' / 'faces_small'
+    if not folder.exists():
+        pytest.skip('faces_small is not beside this checkout')
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """One torch thread a test process, so that tests in parallel do not fight for cores."""
+    import torch
+    torch.set_num_threads(1)

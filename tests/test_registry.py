@@ -1,0 +1,79 @@
+"""Registries: lazy, complete, and helpful about a name or argument that they do not know."""
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from mlaface import registry
+from mlaface.registry import FaceRegistry, check_arguments, nearest
+
+
+@pytest.fixture
+def plugins():
+    own = FaceRegistry('test plugin', build_func=registry._build_checked, scope='mlaface')
+
+    @own.register_module()
+    class Attend:
+        def __init__(self, channels, reduction=16):
+            self.channels, self.reduction = channels, reduction
+    return own
+
+
+def test_build_passes_arguments(plugins):
+    built = plugins.build(dict(type='Attend', channels=8))
+    assert (built.channels, built.reduction) == (8, 16)
+
+
+def test_unknown_name_suggests_the_nearest(plugins):
+    with pytest.raises(KeyError, match="did you mean 'Attend'"):
+        plugins.build(dict(type='Atend', channels=8))
+
+
+def test_unknown_argument_suggests_the_nearest(plugins):
+    with pytest.raises(TypeError, match="no argument 'reductoin'; did you mean 'reduction'"):
+        plugins.build(dict(type='Attend', channels=8, reductoin=4))
+
+
+def test_name_of_mmengine_is_found_through_the_child():
+    from mmengine.hooks import IterTimerHook
+    assert registry.HOOKS.get('IterTimerHook') is IterTimerHook
+
+
+def test_every_registry_of_the_design_exists():
+    wanted = {'MODELS', 'ATTENTION', 'MARGINS', 'DATASETS', 'DATA_SAMPLERS', 'TRANSFORMS', 'METRICS', 'EVALUATORS',
+              'HOOKS', 'LOOPS', 'PARAM_SCHEDULERS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'VISUALIZERS', 'VISBACKENDS',
+              'RUNNERS', 'DETECTORS', 'EXPORTERS'}
+    assert wanted <= set(registry.REGISTRIES)
+    assert {registry.REGISTRIES[name].scope for name in wanted} == {'mlaface'}
+
+
+@pytest.mark.parametrize('word, known, found', [
+    ('arcface', ['ArcFace', 'CosFace'], 'ArcFace'), ('CosFac', ['ArcFace', 'CosFace'], 'CosFace'),
+    ('x', ['ArcFace'], None)])
+def test_nearest(word, known, found):
+    assert nearest(word, known) == found
+
+
+def test_check_arguments_accepts_keyword_catch_alls():
+    check_arguments(lambda **anything: None, ['whatever'])
+
+
+def test_importing_the_package_imports_no_torch():
+    code = 'import sys, mlaface, mlaface.registry; sys.exit("torch" in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', code]).returncode == 0
+
+
+def test_a_plugin_outside_the_tree_registers_by_custom_import(tmp_path, monkeypatch):
+    (tmp_path / 'my_margin_plugin.py').write_text(textwrap.dedent("""
+        from mlaface.registry import MARGINS
+
+        @MARGINS.register_module()
+        class MyMarginOutsideTheTree:
+            pass
+    """))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    from mmengine.utils import import_modules_from_strings
+    import_modules_from_strings(['my_margin_plugin'])
+    assert registry.MARGINS.get('MyMarginOutsideTheTree').__name__ == 'MyMarginOutsideTheTree'
+    registry.MARGINS.module_dict.pop('MyMarginOutsideTheTree')
