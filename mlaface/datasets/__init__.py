@@ -1,0 +1,1 @@
+"""Data: formats, sets, synthetic faces, transforms, samplers, preparation."""

@@ -1,0 +1,1 @@
+"""Bytes in and out: RecordIO, bin sets; no torch."""

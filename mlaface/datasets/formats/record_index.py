@@ -1,0 +1,158 @@
+"""The ``.idx`` beside a ``.rec``: keys and byte offsets as two arrays, whatever their number."""
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.formats.recordio import FIRST, MAX_LENGTH, WHOLE, RecordReader
+
+
+def rebuild_index(reader, on_fault='stop'):
+    """Find where records start by one scan.
+
+    Args:
+        reader (RecordReader): The file.
+        on_fault (str): ``'stop'``, or ``'skip'`` to go on at the next place where a record may start.
+
+    Returns:
+        tuple[ndarray, list[str]]: Offsets, int64 (R,), and what was wrong.
+
+    Raises:
+        FormatError: At the first fault, if ``on_fault`` is ``'stop'``.
+    """
+    offsets, faults, offset = [], [], 0
+    while offset is not None and offset < reader.size:
+        try:
+            _, after = reader.read_next(offset)
+            offsets.append(offset)
+            offset = after
+        except FormatError as error:
+            if on_fault == 'stop':
+                raise
+            faults.append(str(error))
+            offset = reader.resync(offset + 4)
+    return np.asarray(offsets, np.int64), faults
+
+
+def _first_bad_line(path):
+    """Number and text of the first line that is not two integers."""
+    with open(path, errors='replace') as file:
+        for number, line in enumerate(file, 1):
+            words = line.split()
+            if words and (len(words) != 2 or not all(word.isdecimal() for word in words)):
+                return f'line {number}: {line.strip()[:60]!r}'
+    return 'its last line'
+
+
+def read_index(path):
+    """Read an index: ``key TAB offset`` a line; gaps, any order, blank lines and Windows line ends are fine.
+
+    Args:
+        path (str | Path): The ``.idx`` file.
+
+    Returns:
+        tuple[ndarray, ndarray]: Keys and offsets, int64 (R,), sorted by key.
+
+    Raises:
+        FormatError: If a line is not two integers, or a key stands there twice.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            numbers = np.fromfile(path, np.int64, sep=' ')
+    except (DeprecationWarning, ValueError):
+        numbers = np.empty(1, np.int64)
+    if len(numbers) % 2 or (numbers < 0).any():
+        raise FormatError(f'{path} is not an index ({_first_bad_line(path)}); a line is "key TAB byte offset". Remove '
+                          'the file to have it rebuilt from the .rec')
+    keys, offsets = np.ascontiguousarray(numbers.reshape(-1, 2).T)
+    if len(keys) and not (keys[1:] > keys[:-1]).all():
+        order = np.argsort(keys, kind='stable')
+        keys, offsets = keys[order], offsets[order]
+        twice = keys[1:] == keys[:-1]
+        if twice.any():
+            raise FormatError(f'{path}: key {keys[1:][twice][0]} stands there twice')
+    return keys, offsets
+
+
+class IndexedRecords(RecordReader):
+    """Records by key. Memory is two int64 arrays, shared by forked workers.
+
+    Args:
+        path (str | Path): The ``.rec`` file.
+        index_path (str | Path, optional): Default: the same name with ``.idx``; rebuilt by a scan if not there.
+
+    Raises:
+        FileNotFoundError: If the ``.rec`` is not there.
+        FormatError: If the index is none, or points past the end of the file.
+    """
+
+    def __init__(self, path, index_path=None):
+        super().__init__(path)
+        self.index_path = Path(index_path) if index_path else Path(path).with_suffix('.idx')
+        if self.index_path.exists():
+            self.keys, self.offsets = read_index(self.index_path)
+        else:
+            warnings.warn(f'{self.index_path} is not there: records are numbered by a scan of {path}', stacklevel=2)
+            self.offsets, _ = rebuild_index(self)
+            self.keys = np.arange(len(self.offsets))
+        self._check_offsets()
+
+    def _check_offsets(self):
+        past = (self.offsets + 8 > self.size) | (self.offsets % 4 != 0)
+        if past.any():
+            bad = int(np.argmax(past))
+            raise FormatError(f'{self.index_path}: key {self.keys[bad]} points to byte {self.offsets[bad]} of '
+                              f'{self.path}, where no record can start (the file has {self.size} bytes): one of the '
+                              'two is truncated or belongs to another set. Fetch both again, or remove the .idx to '
+                              'have it rebuilt')
+
+    def __len__(self):
+        return len(self.keys)
+
+    def position(self, key):
+        """Place of a key in ``keys``.
+
+        Raises:
+            KeyError: If the index has no such key.
+        """
+        place = int(np.searchsorted(self.keys, key))
+        if place == len(self.keys) or self.keys[place] != key:
+            raise KeyError(f'{self.index_path} has no key {key}')
+        return place
+
+    def read_key(self, key):
+        """The payload (bytes) of the record with a key.
+
+        Raises:
+            KeyError: If the index has no such key.
+            FormatError: If the record is damaged; names file and key.
+        """
+        return self.read_position(self.position(key))
+
+    def read_position(self, place):
+        """The payload (bytes) of the record at a place of ``keys``."""
+        try:
+            return self.read(int(self.offsets[place]))
+        except FormatError as error:
+            raise FormatError(f'key {self.keys[place]}: {error}') from error
+
+    def words(self, places, first, count):
+        """Words of payloads without reading the rest: what a scan of millions of headers needs.
+
+        Args:
+            places (ndarray): Places of ``keys``, (M,).
+            first (int): First word (4 bytes).
+            count (int): Words.
+
+        Returns:
+            tuple[ndarray, ndarray]: uint32 (M, count), and bool (M,): False where the first part is too short.
+        """
+        file = np.memmap(self.path, np.dtype('<u4'), 'r', shape=(self.size // 4,))
+        start = self.offsets[places] // 4
+        lrec = file[start + 1]
+        flag, length = lrec >> 29, lrec & MAX_LENGTH
+        enough = (length >= 4 * (first + count)) & ((flag == WHOLE) | (flag == FIRST))
+        reach = np.minimum(start[:, None] + 2 + first + np.arange(count), len(file) - 1)
+        return np.asarray(file[reach]), np.asarray(enough)

@@ -1,0 +1,58 @@
+"""Where data lies: paths relative to ``MLAFACE_DATA``, and how to get a published set that is not there."""
+import os
+from pathlib import Path
+
+TRAINING = ('fetch it from the InsightFace data set zoo (github.com/deepinsight/insightface, recognition/_datasets_; '
+            'for research only) and unpack {folder} so that train.rec, train.idx and property lie in it')
+PAIRS = ('fetch it with one of the training sets of the InsightFace data set zoo '
+         '(github.com/deepinsight/insightface, recognition/_datasets_), whose folders hold the usual .bin files')
+HINTS = {
+    **dict.fromkeys(['ms1mv2', 'ms1mv3', 'glint360k', 'webface', 'faces_emore', 'ms1m-retinaface-t1'], TRAINING),
+    **dict.fromkeys(['lfw', 'cfp_fp', 'cfp_ff', 'agedb_30', 'calfw', 'cplfw', 'vgg2_fp', 'verification'], PAIRS),
+    'synthetic': 'make it: python tools/datasets/make_synthetic.py --out {folder}',
+}
+
+
+def data_home():
+    """Folder that relative data paths start from: ``MLAFACE_DATA``, default ``data``."""
+    return Path(os.environ.get('MLAFACE_DATA', 'data'))
+
+
+def resolve_data(path):
+    """Resolve a data path.
+
+    Args:
+        path (str | Path): Absolute, or relative to ``MLAFACE_DATA`` (default ``data``).
+
+    Returns:
+        Path: The path; whether it exists is not checked.
+    """
+    return data_home() / Path(path).expanduser()
+
+
+def missing_message(path, what):
+    """Say where data was looked for, what is there instead, and how to get it.
+
+    Args:
+        path (Path): The file or folder that is not there.
+        what (str): What it would be, as ``'training set'``.
+
+    Returns:
+        str: The message.
+    """
+    folder = path.parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    there = ', '.join(sorted(p.name for p in folder.iterdir())[:12]) or 'nothing'
+    home = os.environ.get('MLAFACE_DATA')
+    return (f'no {what} at {path} (looked for in {path.absolute()}; {folder.absolute()} holds {there}). '
+            f'{_hint(path)} Relative paths start from the environment variable MLAFACE_DATA '
+            f'({"is " + home if home else "not set: data"}).')
+
+
+def _hint(path):
+    folder = path.parent if path.suffix else path
+    for name in (path.stem.lower(), folder.name.lower()):
+        if name in HINTS:
+            return f'How to get {name}: {HINTS[name].format(folder=folder)}.'
+    return 'Put it there, or set data_root in the config.'

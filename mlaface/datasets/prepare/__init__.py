@@ -1,0 +1,1 @@
+"""Pack, convert, verify and inspect data sets."""

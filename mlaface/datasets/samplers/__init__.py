@@ -1,0 +1,1 @@
+"""Samplers whose position is state that a checkpoint can hold."""

@@ -1,0 +1,124 @@
+"""What the data sets share: draws, their random numbers, batched fetch, and what happens to a bad image."""
+import logging
+
+import cv2
+import numpy as np
+from mmengine.logging import print_log
+from torch.utils.data import Dataset
+
+from mlaface.datasets.formats.errors import DecodeError, FormatError
+from mlaface.datasets.formats.jpeg import decode_face
+from mlaface.registry import TRANSFORMS
+
+MASK = (1 << 64) - 1
+
+
+class FaceDataset(Dataset):
+    """Aligned faces, decoded one at a time into one batch.
+
+    A draw is ``epoch * len(dataset) + index``: the random numbers of an image depend on seed, epoch and index only.
+
+    Args:
+        transforms (Sequence[dict | callable]): Applied in order to each image, see ``transforms/base.py``.
+        image_size (tuple[int, int]): Height and width that every image must have.
+        on_bad_image (str): ``'stop'``, or ``'skip'``: the next good image takes its place, and it is counted.
+        seed (int): Of the transforms' random numbers.
+    """
+
+    def __init__(self, transforms=(), image_size=(112, 112), on_bad_image='stop', seed=0):
+        if on_bad_image not in ('stop', 'skip'):
+            raise ValueError(f"on_bad_image is {on_bad_image!r}; it must be 'stop' or 'skip'")
+        self.transforms = [TRANSFORMS.build(cfg) if isinstance(cfg, dict) else cfg for cfg in transforms]
+        self.image_size = tuple(image_size)
+        self.on_bad_image = on_bad_image
+        self.seed = seed
+        self.bad_images = 0  # in this process
+
+    def encoded(self, index):
+        """Integers and encoded image of a sample; ``FormatError`` if its bytes are damaged."""
+        raise NotImplementedError
+
+    def where(self, index):
+        """Where a sample lies, for messages (str)."""
+        raise NotImplementedError
+
+    def __getitem__(self, draw):
+        batch = self.__getitems__([draw])
+        return {key: value[0] if key == 'images' else int(value[0]) for key, value in batch.items()}
+
+    def __getitems__(self, draws):
+        """A batch.
+
+        Args:
+            draws (Sequence[int]): N draws.
+
+        Returns:
+            dict: ``images`` uint8 ndarray (N, 3, H, W) and int64 arrays (N,).
+
+        Raises:
+            FormatError: At a damaged image, if ``on_bad_image`` is ``'stop'``; names file and key.
+        """
+        images = np.empty((len(draws), 3, *self.image_size), np.uint8)
+        integers = []
+        buffer = np.empty((*self.image_size, 3), np.uint8)
+        for place, draw in enumerate(draws):
+            numbers, image = self._sample(int(draw), buffer)
+            cv2.split(image, list(images[place]))  # a strided numpy copy takes as long as the decoding
+            integers.append(numbers)
+        return dict(images=images, **{key: np.array([numbers[key] for numbers in integers], np.int64)
+                                      for key in integers[0]} if integers else {})
+
+    def _sample(self, draw, buffer):
+        epoch, index = divmod(draw, len(self))
+        try:
+            numbers, image = self._decoded(index, buffer)
+        except FormatError as error:
+            index, numbers, image = self._replacement(index, buffer, error)
+        if self.transforms:
+            rng = image_generator(self.seed, epoch, index)
+            for transform in self.transforms:
+                image = transform(image, rng)
+        return numbers, self._checked(image)
+
+    def _checked(self, image):
+        if image.shape != (*self.image_size, 3) or image.dtype != np.uint8:
+            raise ValueError(f'the transforms give {image.dtype} {image.shape}; a sample must be uint8 '
+                             f'{(*self.image_size, 3)}')
+        return image
+
+    def _decoded(self, index, buffer):
+        numbers, data = self.encoded(index)
+        try:
+            return numbers, decode_face(data, self.image_size, buffer)
+        except DecodeError as error:
+            raise DecodeError(f'{self.where(index)}: {error}. on_bad_image=\'skip\' passes over such images and counts '
+                              'them') from error
+
+    def _replacement(self, index, buffer, error):
+        """The next good image in place of a bad one."""
+        if self.on_bad_image == 'stop':
+            raise error
+        for _ in range(1, len(self)):
+            self.bad_images += 1
+            print_log(f'skipped image {self.bad_images} of this process: {error}', 'current', logging.WARNING)
+            index = (index + 1) % len(self)
+            try:
+                return index, *self._decoded(index, buffer)
+            except FormatError as other:
+                error = other
+        raise error
+
+
+def image_generator(seed, epoch, index):
+    """Random numbers of one image: a counter-based generator, so that it is made without drawing.
+
+    Args:
+        seed (int): The data set's seed.
+        epoch (int): Epoch.
+        index (int): Index in the data set.
+
+    Returns:
+        numpy.random.Generator: A Philox stream of its own.
+    """
+    key = (seed & MASK) | (epoch & MASK) << 64
+    return np.random.Generator(np.random.Philox(key=key, counter=(index & MASK) << 128))

@@ -1,0 +1,124 @@
+"""Training sets in InsightFace's RecordIO layout."""
+import warnings
+
+import numpy as np
+
+from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.formats.image_record import label_and_image
+from mlaface.datasets.formats.insightface import open_training_set, read_property, read_table
+from mlaface.datasets.location import missing_message, resolve_data
+from mlaface.datasets.sets._base import FaceDataset
+from mlaface.registry import DATASETS
+
+
+def check_classes(found, stated, where):
+    """Compare the number of classes that a config states with the data's.
+
+    Raises:
+        ValueError: If they differ; names both.
+    """
+    if stated is not None and stated != found:
+        raise ValueError(f'num_classes={stated} is stated, but {where} has {found} classes. Leave num_classes out to '
+                         'take the number from the data')
+
+
+def warn_of_empty_classes(labels, num_classes, where):
+    """Warn if classes have no image: they cost rows of the head and are never trained towards."""
+    empty = np.flatnonzero(np.bincount(labels, minlength=num_classes) == 0)
+    if len(empty):
+        shown = ', '.join(map(str, empty[:10])) + (', ...' if len(empty) > 10 else '')
+        warnings.warn(f'{where}: {len(empty)} of {num_classes} classes have no image ({shown}). They keep their rows '
+                      'in the head as negatives only; remap_labels=True numbers the classes that have images',
+                      stacklevel=3)
+
+
+@DATASETS.register_module()
+class RecordFaces(FaceDataset):
+    """``train.rec``, ``train.idx``, ``property`` and, if there, ``classes.txt`` (a name a line).
+
+    Args:
+        data_root (str): Folder or ``.rec`` file, relative to ``MLAFACE_DATA`` (default ``data``).
+        num_classes (int, optional): Checked against the data; never overrides it.
+        remap_labels (bool): Number the classes that have images 0, 1, ... in order of their labels.
+        transforms (Sequence[dict]): See ``FaceDataset``.
+        image_size (tuple[int, int]): Height and width.
+        on_bad_image (str): ``'stop'`` or ``'skip'``.
+        seed (int): Of the transforms.
+
+    Raises:
+        FileNotFoundError: If the set is not there; says where it was looked for and how to get it.
+        FormatError: If a file is damaged.
+        ValueError: If ``num_classes`` is not the data's.
+
+    Source: the layout of github.com/deepinsight/insightface.
+    """
+
+    def __init__(self, data_root, num_classes=None, remap_labels=False, transforms=(), image_size=(112, 112),
+                 on_bad_image='stop', seed=0):
+        super().__init__(transforms, image_size, on_bad_image, seed)
+        self.root = resolve_data(data_root)
+        file = self.root if self.root.suffix == '.rec' else self.root / 'train.rec'
+        if not file.is_file():
+            raise FileNotFoundError(missing_message(file, 'training set'))
+        self.records = open_training_set(file)
+        self.places, self.labels = read_table(self.records)
+        self.class_labels = None
+        if remap_labels:
+            self.class_labels, inverse = np.unique(self.labels, return_inverse=True)
+            self.labels = inverse.astype(np.int32)
+        self.num_classes = int(self.labels.max()) + 1
+        self._check_property(file.parent / 'property')
+        check_classes(self.num_classes, num_classes, str(file))
+        warn_of_empty_classes(self.labels, self.num_classes, str(file))
+        self.metainfo = dict(num_classes=self.num_classes, classes=self._names(file.parent / 'classes.txt'))
+
+    def _check_property(self, path):
+        """Read the property file; labels are believed, except that it may name more classes than have images."""
+        stated = read_property(path)
+        if stated is None or self.class_labels is not None:
+            return
+        if stated[0] > self.num_classes:
+            self.num_classes = stated[0]
+        elif stated[0] < self.num_classes:
+            warnings.warn(f'{path} states {stated[0]} classes, the labels reach {self.num_classes - 1}: the labels are '
+                          'believed', stacklevel=3)
+        if stated[1:] != self.image_size:
+            warnings.warn(f'{path} states images of {stated[1]}x{stated[2]}, expected are '
+                          f'{self.image_size[0]}x{self.image_size[1]}', stacklevel=3)
+
+    def _names(self, path):
+        """Names in label order: of ``classes.txt``, or the labels themselves."""
+        labels = range(self.num_classes) if self.class_labels is None else self.class_labels
+        if not path.exists():
+            return tuple(map(str, labels))
+        names = path.read_text(encoding='utf-8').splitlines()
+        if len(names) <= max(labels):
+            raise FormatError(f'{path} names {len(names)} classes, the labels reach {max(labels)}')
+        return tuple(names[label] for label in labels)
+
+    def __len__(self):
+        return len(self.places)
+
+    def where(self, index):
+        """File and key of a sample."""
+        return f'{self.records.path}, key {self.records.keys[self.places[index]]}'
+
+    def encoded(self, index):
+        """Label and encoded image of a sample.
+
+        Raises:
+            FormatError: If the record is damaged, or its label is out of range.
+        """
+        label, image = label_and_image(self.records.read_position(self.places[index]))
+        if self.class_labels is not None:
+            return dict(labels=self._remapped(label, index)), image
+        if not (0 <= label < self.num_classes and label == int(label)):
+            raise FormatError(f'{self.where(index)}: label {label} is out of range: the set has {self.num_classes} '
+                              'classes, 0 to one less. Check it with tools/datasets/inspect_set.py')
+        return dict(labels=int(label)), image
+
+    def _remapped(self, label, index):
+        place = int(np.searchsorted(self.class_labels, label))
+        if place == len(self.class_labels) or self.class_labels[place] != label:
+            raise FormatError(f'{self.where(index)}: label {label} was not among the labels when the set was opened')
+        return place

@@ -1,0 +1,58 @@
+"""Pairs benchmarks from ``.bin`` files, one behind the other."""
+import numpy as np
+
+from mlaface.datasets.formats.bin_set import read_bin
+from mlaface.datasets.location import missing_message, resolve_data
+from mlaface.datasets.sets._base import FaceDataset
+from mlaface.registry import DATASETS
+
+
+@DATASETS.register_module()
+class VerificationSets(FaceDataset):
+    """Any number of ``.bin`` sets as one data set; ``metainfo['benchmarks']`` tells which rows are whose.
+
+    Only the encoded images are held, each distinct one once.
+
+    Args:
+        sets (dict[str, str] | Sequence[str]): Name -> file, or names, whose files are ``NAME.bin``.
+        data_root (str): Folder of the files, relative to ``MLAFACE_DATA`` (default ``data``).
+        folds (int): Folds of the protocol.
+        image_size (tuple[int, int]): Height and width.
+        on_bad_image (str): ``'stop'`` only: a benchmark without an image would be another benchmark.
+
+    Raises:
+        FileNotFoundError: If files are not there: names them all, where they were looked for and how to get them.
+        FormatError: If a file is no verification set.
+    """
+
+    def __init__(self, sets, data_root='', folds=10, image_size=(112, 112), on_bad_image='stop'):
+        super().__init__((), image_size, on_bad_image)
+        if on_bad_image != 'stop':
+            raise ValueError("VerificationSets takes on_bad_image='stop' only: a pair cannot be left out")
+        if isinstance(sets, str):
+            sets = [sets]
+        files = dict(sets) if isinstance(sets, dict) else {name: f'{name}.bin' for name in sets}
+        self.files = {name: resolve_data(data_root) / file for name, file in files.items()}
+        missing = [file for file in self.files.values() if not file.is_file()]
+        if missing:
+            raise FileNotFoundError('\n'.join(missing_message(file, 'verification set') for file in missing))
+        self.images, benchmarks = [], {}
+        for name, file in self.files.items():
+            found = read_bin(file)
+            benchmarks[name] = dict(protocol='pairs', start=len(self.images), images=len(found.images),
+                                    issame=found.issame, folds=folds)
+            self.images += found.images
+        self.metainfo = dict(benchmarks=benchmarks)
+        self.starts = np.array([entry['start'] for entry in benchmarks.values()])
+
+    def __len__(self):
+        return len(self.images)
+
+    def where(self, index):
+        """File and slot of a sample."""
+        number = int(np.searchsorted(self.starts, index, side='right')) - 1
+        return f'{list(self.files.values())[number]}, image {index - self.starts[number]}'
+
+    def encoded(self, index):
+        """Index and encoded image of a sample."""
+        return dict(index=index), self.images[index]

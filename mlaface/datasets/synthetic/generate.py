@@ -1,0 +1,174 @@
+"""Write a data set of drawn faces in the layouts of real ones."""
+import json
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from mlaface.datasets.formats.bin_set import write_bin
+from mlaface.datasets.formats.insightface import write_training_set
+from mlaface.datasets.formats.jpeg import encode
+from mlaface.datasets.synthetic.identity import identity_traits
+from mlaface.datasets.synthetic.nuisance import BENCHMARKS, TRAINING, image_rng
+from mlaface.datasets.synthetic.paint import paint
+from mlaface.datasets.synthetic.shape import face_mesh
+from mlaface.utils.files import atomic_path
+
+VERSION = 1  # of the drawing: raise it when the same seed gives other images
+FIRST_TEST = 1 << 32  # numbers of test identities begin here: training never gets that far
+FOLDS = 10
+MANIFEST = 'synthetic.json'
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is drawn.
+
+    Args:
+        identities (int): Training identities.
+        images_per_identity (int): Training images of each.
+        test_identities (int): Identities of the benchmarks, none of them trained; a multiple of 10, 20 at least.
+        pairs (int): Pairs of each benchmark; a multiple of 20.
+        seed (int): Of everything.
+
+    Raises:
+        ValueError: If a number does not fit.
+    """
+    identities: int = 300
+    images_per_identity: int = 32
+    test_identities: int = 100
+    pairs: int = 600
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.identities < 1 or self.images_per_identity < 1 or self.seed < 0:
+            raise ValueError(f'{self}: there must be an identity and an image, and the seed must not be negative')
+        if self.test_identities % FOLDS or self.test_identities < 2 * FOLDS:
+            raise ValueError(f'test_identities is {self.test_identities}: it must be a multiple of {FOLDS}, at least '
+                             f'{2 * FOLDS}, since no identity stands in two folds')
+        if self.pairs % (2 * FOLDS) or self.pairs < 2 * FOLDS:
+            raise ValueError(f'pairs is {self.pairs}: it must be a multiple of {2 * FOLDS}, so that each of {FOLDS} '
+                             'folds has as many positive as negative pairs')
+
+
+def draw_images(job, seed, conditions):
+    """Draw images of one identity.
+
+    Args:
+        job (tuple[int, Sequence[int]]): Number of the identity, numbers of its images.
+        seed (int): Of the data set.
+        conditions (Conditions): Strength of the nuisance.
+
+    Returns:
+        list[bytes]: JPEGs.
+    """
+    number, images = job
+    traits = identity_traits(seed, number)
+    mesh = face_mesh(traits)
+    drawn = []
+    for image in images:
+        rng = image_rng(seed, number, image)
+        drawn.append(encode(paint(mesh, traits, rng, conditions), int(rng.integers(60, 96))))
+    return drawn
+
+
+def plan_pairs(recipe, order):
+    """Choose who stands in the pairs of a benchmark.
+
+    Args:
+        recipe (Recipe): What is drawn.
+        order (int): Number of the benchmark.
+
+    Returns:
+        tuple[list[int], ndarray]: Identity of each image, 2P, and bool (P,). A fold's identities are its own, and its
+        pairs are half positive, half negative.
+    """
+    rng = np.random.Generator(np.random.PCG64([recipe.seed, 3, order]))
+    block, half = recipe.test_identities // FOLDS, recipe.pairs // FOLDS // 2
+    people, issame = [], []
+    for fold in range(FOLDS):
+        for pair in range(2 * half):
+            first, second = rng.permutation(block)[:2] + fold * block + FIRST_TEST
+            same = pair % 2 == 0
+            people += [int(first), int(first if same else second)]
+            issame.append(same)
+    return people, np.array(issame)
+
+
+def _pair_jobs(people, order, pairs):
+    """One job an image: every one is drawn afresh, and the same in no two benchmarks."""
+    return [(person, [order * 2 * pairs + slot]) for slot, person in enumerate(people)]
+
+
+def finished(folder, recipe):
+    """Whether a folder holds the whole set of a recipe.
+
+    Raises:
+        ValueError: If it holds that of another recipe.
+    """
+    path = Path(folder) / MANIFEST
+    if not path.exists():
+        return False
+    manifest = json.loads(path.read_text())
+    wanted = dict(asdict(recipe), version=VERSION)
+    if manifest['recipe'] != wanted:
+        raise ValueError(f'{folder} holds a set of another recipe ({manifest["recipe"]}, wanted is {wanted}): write to '
+                         'another folder, or remove it with --overwrite')
+    return all((Path(folder) / name).is_file() and (Path(folder) / name).stat().st_size == size
+               for name, size in manifest['files'].items())
+
+
+def generate(folder, recipe, workers=1, advance=lambda images: None):
+    """Draw and write a set; a finished one is left as it is.
+
+    Args:
+        folder (str | Path): Gets ``train.rec``, ``train.idx``, ``property``, ``classes.txt``, the ``.bin`` files, and
+            last the manifest.
+        recipe (Recipe): What is drawn.
+        workers (int): Processes.
+        advance (callable): Told how many images were drawn, again and again.
+
+    Returns:
+        bool: Whether anything was drawn.
+
+    Raises:
+        ValueError: If the folder holds a set of another recipe.
+    """
+    folder = Path(folder)
+    if finished(folder, recipe):
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    if workers > 1:
+        with get_context('spawn').Pool(workers) as pool:
+            _write(folder, recipe, partial(pool.imap, chunksize=4), advance)
+    else:
+        _write(folder, recipe, map, advance)
+    return True
+
+
+def _write(folder, recipe, mapper, advance):
+    names = [f'synthetic:{number}' for number in range(recipe.identities)]
+    write_training_set(folder, _training_images(recipe, mapper, advance), names=names)
+    for order, (name, conditions) in enumerate(BENCHMARKS.items()):
+        people, issame = plan_pairs(recipe, order)
+        images = []
+        for drawn in mapper(partial(draw_images, seed=recipe.seed, conditions=conditions),
+                            _pair_jobs(people, order, recipe.pairs)):
+            images += drawn
+            advance(len(drawn))
+        write_bin(folder / f'{name}.bin', images, issame)
+    files = ['train.rec', 'train.idx', 'property', 'classes.txt', *(f'{name}.bin' for name in BENCHMARKS)]
+    manifest = dict(recipe=dict(asdict(recipe), version=VERSION),
+                    files={name: (folder / name).stat().st_size for name in files})
+    with atomic_path(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=2) + '\n')
+
+
+def _training_images(recipe, mapper, advance):
+    jobs = [(number, range(recipe.images_per_identity)) for number in range(recipe.identities)]
+    drawn = mapper(partial(draw_images, seed=recipe.seed, conditions=TRAINING), jobs)
+    for label, images in enumerate(drawn):
+        advance(len(images))
+        yield from ((label, image) for image in images)

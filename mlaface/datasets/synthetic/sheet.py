@@ -1,0 +1,35 @@
+"""A contact sheet: a row an identity, a column an image."""
+import cv2
+import numpy as np
+
+from mlaface.datasets.synthetic.identity import identity_traits
+from mlaface.datasets.synthetic.nuisance import TRAINING, image_rng
+from mlaface.datasets.synthetic.paint import paint
+from mlaface.datasets.synthetic.shape import face_mesh
+from mlaface.utils.files import atomic_path
+
+
+def contact_sheet(path, seed=0, identities=4, images=6, conditions=TRAINING):
+    """Draw a contact sheet of the first identities.
+
+    Args:
+        path (str | Path): PNG to write.
+        seed (int): Of the data set.
+        identities (int): Rows.
+        images (int): Columns.
+        conditions (Conditions): Strength of the nuisance.
+
+    Returns:
+        ndarray: The sheet, RGB uint8 (112 * identities, 112 * images, 3).
+    """
+    rows = []
+    for number in range(identities):
+        traits = identity_traits(seed, number)
+        mesh = face_mesh(traits)
+        rows.append(np.hstack([paint(mesh, traits, image_rng(seed, number, k), conditions) for k in range(images)]))
+    sheet = np.vstack(rows)
+    shown = cv2.resize(sheet, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    _, png = cv2.imencode('.png', shown[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(png.tobytes())
+    return sheet

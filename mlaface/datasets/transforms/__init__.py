@@ -1,0 +1,1 @@
+"""Image transforms on uint8 arrays."""

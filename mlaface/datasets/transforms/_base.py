@@ -1,0 +1,51 @@
+"""What every transform of an image is.
+
+A transform is called as ``transform(image, rng) -> image``. The image is RGB, uint8, height before width before colour
+``(H, W, 3)``, as OpenCV works on it; the data set puts colour first afterwards. All randomness comes from ``rng``, the
+image's own generator, so that an augmented image depends on seed, epoch and index alone.
+"""
+
+
+class RandomTransform:
+    """A transform that is applied to a share of the images.
+
+    A subclass gives ``apply(image, rng)``.
+
+    Args:
+        prob (float): Share of the images, in [0, 1].
+
+    Raises:
+        ValueError: If ``prob`` is no share.
+    """
+
+    def __init__(self, prob):
+        if not 0 <= prob <= 1:
+            raise ValueError(f'{type(self).__name__}: prob is {prob}; it must be in [0, 1]')
+        self.prob = prob
+
+    def __call__(self, image, rng):
+        """Apply the transform, or leave the image.
+
+        Args:
+            image (ndarray): RGB, uint8 (H, W, 3).
+            rng (numpy.random.Generator): The image's random numbers.
+
+        Returns:
+            ndarray: RGB, uint8, of the same shape.
+        """
+        return self.apply(image, rng) if rng.random() < self.prob else image
+
+    def apply(self, image, rng):
+        """The transformed image, uint8 (H, W, 3)."""
+        raise NotImplementedError
+
+
+def check_range(name, values, low, high):
+    """Refuse a range that is none or leaves its bounds.
+
+    Raises:
+        ValueError: If not ``low <= values[0] <= values[1] <= high``.
+    """
+    if len(values) != 2 or not low <= values[0] <= values[1] <= high:
+        raise ValueError(f'{name} is {values}; it must be a pair (smallest, largest) in [{low}, {high}]')
+    return tuple(values)

@@ -1,0 +1,33 @@
+"""Other light: brightness, contrast and saturation (AdaFace: Kim et al., CVPR 2022, section 4.1)."""
+import numpy as np
+
+from mlaface.datasets.transforms._base import RandomTransform, check_range
+from mlaface.registry import TRANSFORMS
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@TRANSFORMS.register_module()
+class ColorJitter(RandomTransform):
+    """Multiply brightness, contrast and saturation by factors from ``1 - x`` to ``1 + x``.
+
+    Args:
+        brightness (float): Default 0.5.
+        contrast (float): Default 0.5.
+        saturation (float): Default 0.5.
+        prob (float): Share of the images; default 0.2.
+    """
+
+    def __init__(self, brightness=0.5, contrast=0.5, saturation=0.5, prob=0.2):
+        super().__init__(prob)
+        self.strength = [check_range(name, (0.0, value), 0.0, 1.0)[1] for name, value in (
+            ('brightness', brightness), ('contrast', contrast), ('saturation', saturation))]
+
+    def apply(self, image, rng):
+        """The image in other light."""
+        bright, contrast, saturate = (rng.uniform(1 - x, 1 + x) for x in self.strength)
+        pixels = image.astype(np.float32) * np.float32(bright)
+        grey = pixels @ LUMA
+        pixels = grey[..., None] + (pixels - grey[..., None]) * np.float32(saturate)
+        pixels = grey.mean() + (pixels - grey.mean()) * np.float32(contrast)
+        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)

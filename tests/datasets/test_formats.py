@@ -1,0 +1,220 @@
+"""Formats: what is written is read, and what is damaged is named."""
+import multiprocessing
+import os
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlaface.datasets.formats.bin_set import read_bin, write_bin
+from mlaface.datasets.formats.errors import DecodeError, FormatError
+from mlaface.datasets.formats.image_record import pack, unpack
+from mlaface.datasets.formats.insightface import open_training_set, read_labels, read_table, write_training_set
+from mlaface.datasets.formats.jpeg import decode, decode_face, encode
+from mlaface.datasets.formats.record_index import IndexedRecords, read_index, rebuild_index
+from mlaface.datasets.formats.recordio import MAGIC_BYTES, RecordReader, RecordWriter
+
+PIECES = st.lists(st.one_of(st.binary(max_size=9), st.just(MAGIC_BYTES)), max_size=8).map(b''.join)
+
+
+def write(folder, payloads):
+    with RecordWriter(folder / 'a.rec', folder / 'a.idx') as writer:
+        return [writer.write(payload) for payload in payloads]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(PIECES, max_size=6))
+def test_any_bytes_come_back_and_the_file_parses_at_every_record(tmp_path_factory, payloads):
+    folder = tmp_path_factory.mktemp('records')
+    offsets = write(folder, payloads)
+    reader = RecordReader(folder / 'a.rec')
+    assert list(reader) == list(zip(offsets, payloads))
+    assert rebuild_index(reader)[0].tolist() == offsets
+    for after, offset in zip([0, *(o + 4 for o in offsets)], offsets):
+        assert reader.resync(after) == offset
+
+
+def test_a_writer_that_fails_leaves_no_file(tmp_path):
+    with pytest.raises(KeyError), RecordWriter(tmp_path / 'a.rec', tmp_path / 'a.idx') as writer:
+        writer.write(b'x')
+        raise KeyError
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('text', ['1\t0\n0\t12\n7\t24\n', '0\t12\r\n1\t0\r\n7\t24\r\n\r\n', '7 24\n\n0 12\n1 0'])
+def test_an_index_may_be_shuffled_have_gaps_and_blank_lines(tmp_path, text):
+    (tmp_path / 'a.idx').write_bytes(text.encode())
+    keys, offsets = read_index(tmp_path / 'a.idx')
+    assert keys.tolist() == [0, 1, 7] and offsets.tolist() == [12, 0, 24]
+
+
+@pytest.mark.parametrize('text', ['0\t0\nx\t12\n', '0\t0\n1\n', '0\t0\n0\t12\n', '0\t-4\n', '<html>'])
+def test_a_bad_index_is_named(tmp_path, text):
+    (tmp_path / 'a.idx').write_text(text)
+    with pytest.raises(FormatError, match='a.idx'):
+        read_index(tmp_path / 'a.idx')
+
+
+def test_a_missing_index_is_rebuilt(tmp_path):
+    offsets = write(tmp_path, [b'abcd' + MAGIC_BYTES, b'', b'xyz'])
+    (tmp_path / 'a.idx').unlink()
+    with pytest.warns(UserWarning, match='scan'):
+        records = IndexedRecords(tmp_path / 'a.rec')
+    assert records.offsets.tolist() == offsets and records.read_key(2) == b'xyz'
+
+
+def test_truncated_records_and_wrong_magic_name_key_and_byte(tmp_path):
+    offsets = write(tmp_path, [b'first' * 9, b'second' * 9, b'third' * 9])
+    whole = (tmp_path / 'a.rec').read_bytes()
+    (tmp_path / 'a.rec').write_bytes(whole[:-10])
+    with pytest.raises(FormatError, match='key 2.*cut off'):
+        IndexedRecords(tmp_path / 'a.rec').read_key(2)
+    (tmp_path / 'a.rec').write_bytes(whole[:offsets[2]])
+    with pytest.raises(FormatError, match=f'key 2 points to byte {offsets[2]}'):
+        IndexedRecords(tmp_path / 'a.rec')
+    (tmp_path / 'a.rec').write_bytes(whole[:offsets[1]] + b'\0\0\0\0' + whole[offsets[1] + 4:])
+    with pytest.raises(FormatError, match=f'key 1.*byte {offsets[1]}'):
+        IndexedRecords(tmp_path / 'a.rec').read_key(1)
+    found, faults = rebuild_index(RecordReader(tmp_path / 'a.rec'), on_fault='skip')
+    assert found.tolist() == [offsets[0], offsets[2]] and len(faults) == 1
+
+
+def test_an_index_may_not_point_into_a_record(tmp_path):
+    write(tmp_path, [b'abcd' + MAGIC_BYTES + b'efgh'])
+    (tmp_path / 'a.idx').write_text('0\t12\n')
+    with pytest.raises(FormatError, match='inside a record'):
+        IndexedRecords(tmp_path / 'a.rec').read_key(0)
+
+
+def _read_in_child(records, queue):
+    queue.put(records.read_key(1))
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='no fork on this platform')
+def test_readers_survive_fork_and_pickle(tmp_path):
+    write(tmp_path, [b'a', b'b'])
+    records = IndexedRecords(tmp_path / 'a.rec')
+    assert records.read_key(0) == b'a'
+    context = multiprocessing.get_context('fork')
+    queue = context.SimpleQueue()
+    child = context.Process(target=_read_in_child, args=(records, queue))
+    child.start()
+    assert queue.get() == b'b'
+    child.join()
+    assert pickle.loads(pickle.dumps(records)).read_key(1) == b'b'
+
+
+def test_image_records():
+    assert unpack(pack(3, b'x', 5, 6))[2:] == (5, 6, b'x')
+    assert unpack(pack([1.5, 2], b'x')).labels.tolist() == [1.5, 2]
+    assert unpack(pack((1 << 24) - 1)).labels[0] == (1 << 24) - 1
+    for label in (1 << 24, (1 << 24) + 1, [(1 << 24) + 1, 0]):
+        with pytest.raises(FormatError, match='float32'):
+            pack(label)
+    for payload in (b'short', pack([1, 2])[:-4]):
+        with pytest.raises(FormatError):
+            unpack(payload)
+
+
+def training_set(folder, labels=(0, 0, 1, 2, 2, 2)):
+    return write_training_set(folder, ((label, b'image%d' % key) for key, label in enumerate(labels)))
+
+
+def test_training_sets_with_and_without_a_header(tmp_path):
+    assert training_set(tmp_path) == (6, 3)
+    records = open_training_set(tmp_path)
+    table = read_table(records)
+    assert records.keys[table.places].tolist() == [1, 2, 3, 4, 5, 6] and table.labels.tolist() == [0, 0, 1, 2, 2, 2]
+    with RecordWriter(tmp_path / 'plain.rec', tmp_path / 'plain.idx') as writer:
+        for key, label in ((5, 1), (3, [2, 9])):
+            writer.write(pack(label, b'image'), key)
+    assert read_table(open_training_set(tmp_path / 'plain.rec')).labels.tolist() == [2, 1]
+
+
+def test_labels_are_believed_over_identity_records(tmp_path):
+    with RecordWriter(tmp_path / 'train.rec', tmp_path / 'train.idx') as writer:
+        for payload in (pack([5, 7]), *(pack(label, b'i') for label in (0, 1, 1, 1)), pack([1, 3]), pack([3, 5])):
+            writer.write(payload)
+    with pytest.warns(UserWarning, match='believed'):
+        assert read_table(open_training_set(tmp_path)).labels.tolist() == [0, 1, 1, 1]
+
+
+def test_a_magic_word_inside_the_header_is_read(tmp_path):
+    magic = int.from_bytes(MAGIC_BYTES, 'little')
+    with RecordWriter(tmp_path / 'a.rec', tmp_path / 'a.idx') as writer:
+        writer.write(pack(4, b'image', id=magic))
+    assert read_labels(IndexedRecords(tmp_path / 'a.rec'), np.array([0])).tolist() == [4]
+
+
+@pytest.mark.parametrize('label', [-1, 0.5, float('nan')])
+def test_labels_that_are_no_class_are_named(tmp_path, label):
+    with RecordWriter(tmp_path / 'a.rec', tmp_path / 'a.idx') as writer:
+        writer.write(pack(label, b'image'))
+    with pytest.raises(FormatError, match='key 0'):
+        read_table(IndexedRecords(tmp_path / 'a.rec'))
+
+
+@pytest.mark.parametrize('protocol', range(6))
+def test_bin_sets_of_every_protocol(tmp_path, protocol):
+    write_bin(tmp_path / 'a.bin', [b'\x80a', b'b', b'b', b'\xffc'], [True, False], protocol)
+    found = read_bin(tmp_path / 'a.bin')
+    assert found.images == [b'\x80a', b'b', b'b', b'\xffc'] and found.issame.tolist() == [True, False]
+    assert found.images[1] is found.images[2]
+
+
+@pytest.mark.parametrize('old', [b'numpy.core.multiarray', b'numpy._core.multiarray'])
+def test_bin_sets_of_arrays_in_either_spelling(tmp_path, old):
+    data = pickle.dumps(([np.frombuffer(b'abc', np.uint8).copy(), np.arange(4, dtype=np.uint8)], [True]), 2)
+    data = data.replace(b'numpy._core.multiarray', old).replace(b'numpy.core.multiarray', old)
+    (tmp_path / 'a.bin').write_bytes(data)
+    assert read_bin(tmp_path / 'a.bin').images == [b'abc', b'\0\1\2\3']
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ('touch evil',)
+
+
+@pytest.mark.parametrize('content', [([b'a', Evil()], [True]), ([b'a'], [True]), ([b'a', 5], [True]), ([], []), 7,
+                                     ([b'a', b'b'], [3]), (5, 6), ([b'a', np.zeros((2, 2), np.uint8)], [True])])
+def test_bad_bin_sets_are_refused_and_run_nothing(tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'a.bin').write_bytes(pickle.dumps(content))
+    with pytest.raises(FormatError, match='a.bin'):
+        read_bin(tmp_path / 'a.bin')
+    assert not (tmp_path / 'evil').exists()
+
+
+@pytest.mark.parametrize('data', [b'', b'no pickle', b'\x80\x04'])
+def test_what_is_no_pickle_is_named(tmp_path, data):
+    (tmp_path / 'a.bin').write_bytes(data)
+    with pytest.raises(FormatError, match='a.bin'):
+        read_bin(tmp_path / 'a.bin')
+
+
+def picture():
+    y, x = np.mgrid[:112, :112]
+    return np.stack([x * 2, y * 2, np.full_like(x, 30)], 2).astype(np.uint8)
+
+
+def test_images_are_rgb_and_as_opencv_decodes_them():
+    data = encode(picture(), 95)
+    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    np.testing.assert_array_equal(decode(data), expected)
+    assert np.abs(decode(data).astype(int) - picture()).mean() < 3
+    png = cv2.imencode('.png', picture()[..., ::-1])[1].tobytes()
+    np.testing.assert_array_equal(decode(png), picture())
+
+
+@pytest.mark.parametrize('data', [b'', b'abc', b'\xff\xd8', encode(picture())[:900]])
+def test_undecodable_images_are_named(data):
+    with pytest.raises(DecodeError):
+        decode_face(data, out=np.empty((112, 112, 3), np.uint8))
+
+
+def test_an_image_of_another_size_is_named():
+    with pytest.raises(DecodeError, match='100x112'):
+        decode_face(encode(picture()[:100]), out=np.empty((112, 112, 3), np.uint8))

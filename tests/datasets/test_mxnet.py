@@ -1,0 +1,89 @@
+"""Our records against those of real mxnet: committed files, and both directions live."""
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlaface.datasets.formats.image_record import pack, unpack
+from mlaface.datasets.formats.record_index import IndexedRecords
+from mlaface.datasets.formats.recordio import RecordWriter
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name('mxnet_fixtures.py')
+FIXTURE = ROOT / 'tests' / 'data' / 'recordio' / 'mxnet.rec'
+CACHE = ROOT / '.cache' / 'mxnet'
+_spec = importlib.util.spec_from_file_location('mxnet_fixtures', SCRIPT)
+fixtures = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(fixtures)
+
+
+def our_payloads():
+    labelled = [pack(label, b'image', id=key) for key, label in enumerate(fixtures.LABELS, len(fixtures.PAYLOADS))]
+    return [*fixtures.PAYLOADS, *labelled]
+
+
+def write_ours(folder):
+    with RecordWriter(folder / 'ours.rec', folder / 'ours.idx') as writer:
+        for payload in our_payloads():
+            writer.write(payload)
+    return folder / 'ours.rec', folder / 'ours.idx'
+
+
+def old_python():
+    """The first Python 3.8 to 3.10 that runs, or None."""
+    pyenv = Path(os.environ.get('PYENV_ROOT', Path.home() / '.pyenv')) / 'versions'
+    found = [*sorted(pyenv.glob('3.8.*/bin/python')), *sorted(pyenv.glob('3.9.*/bin/python')),
+             *sorted(pyenv.glob('3.10.*/bin/python')), *map(shutil.which, ('python3.8', 'python3.9', 'python3.10'))]
+    for python in filter(None, found):
+        check = 'import sys, venv, ensurepip; sys.exit(not (3, 8) <= sys.version_info < (3, 11))'
+        if subprocess.run([str(python), '-c', check], capture_output=True).returncode == 0:
+            return str(python)
+    return None
+
+
+@pytest.fixture(scope='module')
+def mxnet_python():
+    """Python of an environment with mxnet, built once and kept."""
+    python = CACHE / 'bin' / 'python'
+    if not (CACHE / 'complete').exists():
+        base = old_python()
+        if base is None:
+            pytest.skip('mxnet 1.9.1 needs a Python 3.8 to 3.10, and none was found')
+        shutil.rmtree(CACHE, ignore_errors=True)
+        subprocess.run([base, '-m', 'venv', str(CACHE)], check=True)
+        subprocess.run([str(python), '-m', 'pip', 'install', '-q', 'mxnet==1.9.1', 'numpy<1.24'], check=True)
+        (CACHE / 'complete').touch()
+    return str(python)
+
+
+def assert_same_records(rec):
+    records = IndexedRecords(rec)
+    assert [records.read_key(key) for key in records.keys] == our_payloads()
+    for key, label in enumerate(fixtures.LABELS, len(fixtures.PAYLOADS)):
+        record = unpack(records.read_key(key))
+        np.testing.assert_array_equal(record.labels, np.atleast_1d(np.float32(label)))
+        assert (record.id, record.image) == (key, b'image')
+
+
+def test_committed_records_of_mxnet_are_read():
+    assert_same_records(FIXTURE)
+
+
+def test_our_files_are_those_of_mxnet_byte_for_byte(tmp_path):
+    rec, idx = write_ours(tmp_path)
+    assert rec.read_bytes() == FIXTURE.read_bytes()
+    assert idx.read_text() == FIXTURE.with_suffix('.idx').read_text()
+
+
+def test_live_mxnet_agrees_in_both_directions(mxnet_python, tmp_path):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith('PYTHON')}
+    subprocess.run([mxnet_python, str(SCRIPT), 'write', str(tmp_path)], check=True, env=environment)
+    assert_same_records(tmp_path / 'mxnet.rec')
+    rec, idx = write_ours(tmp_path)
+    read = subprocess.run([mxnet_python, str(SCRIPT), 'read', str(rec), str(idx)], check=True, env=environment,
+                          capture_output=True, text=True)
+    assert [bytes.fromhex(line) for line in read.stdout.split('\n')[:-1]] == our_payloads()

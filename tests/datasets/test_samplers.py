@@ -1,0 +1,85 @@
+"""Samplers: every image once, the same whatever the ranks, and resumable anywhere."""
+import numpy as np
+import pytest
+
+from mlaface.datasets.samplers import _position, sequential_sampler
+from mlaface.registry import DATA_SAMPLERS
+
+
+class Labelled(list):
+    labels = np.repeat(np.arange(5), [9, 1, 4, 6, 3])
+
+
+DATASET = Labelled(range(23))
+
+
+def build(monkeypatch, rank=0, world=1, kind='EpochSampler', **arguments):
+    for module in (_position, sequential_sampler):
+        monkeypatch.setattr(module, 'get_dist_info', lambda: (rank, world))
+    return DATA_SAMPLERS.build(dict(type=kind, dataset=DATASET, **arguments))
+
+
+@pytest.mark.parametrize('world', [1, 2, 3, 5])
+def test_without_dropping_each_image_comes_once(monkeypatch, world):
+    samplers = [build(monkeypatch, rank, world, batch_size=4, drop_last=False) for rank in range(world)]
+    draws = [list(sampler) for sampler in samplers]
+    assert [len(sampler) for sampler in samplers] == [len(share) for share in draws]
+    assert sorted(sum(draws, [])) == list(range(23))
+    assert max(map(len, draws)) - min(map(len, draws)) <= 1
+
+
+def test_ranks_take_blocks_of_the_order_of_one(monkeypatch):
+    whole = list(build(monkeypatch, batch_size=4, seed=3))
+    shares = [list(build(monkeypatch, rank, 2, batch_size=4, seed=3)) for rank in range(2)]
+    joined = [draw for start in range(0, len(shares[0]), 4) for share in shares for draw in share[start:start + 4]]
+    assert joined == whole[:16] and len(whole) == 20
+
+
+@pytest.mark.parametrize('kind', ['EpochSampler', 'IdentitySampler'])
+@pytest.mark.parametrize('position', [0, 8, 16])
+def test_a_resumed_epoch_goes_on_where_it_stopped(monkeypatch, kind, position):
+    whole = build(monkeypatch, kind=kind, batch_size=4, seed=9)
+    whole.set_epoch(2)
+    resumed = build(monkeypatch, kind=kind, batch_size=4, seed=0)
+    resumed.load_state_dict(dict(epoch=2, position=position, seed=9))
+    assert list(resumed) == list(whole)[position:]
+    assert resumed.state_dict() == dict(epoch=2, position=position, seed=9)
+    assert all(draw // 23 == 2 for draw in resumed)
+
+
+def test_epochs_and_seeds_differ_and_the_order_can_be_kept(monkeypatch):
+    sampler = build(monkeypatch, batch_size=1, seed=1)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    assert [draw - 23 for draw in sampler] != first != list(build(monkeypatch, batch_size=1, seed=2))
+    assert list(build(monkeypatch, batch_size=1, shuffle=False)) == list(range(23))
+
+
+def test_a_position_of_another_data_set_is_refused(monkeypatch):
+    sampler = build(monkeypatch, batch_size=4, drop_last=False)
+    sampler.load_state_dict(dict(epoch=0, position=24, seed=0))  # behind a ragged last batch, which counts whole
+    assert list(sampler) == []
+    with pytest.raises(ValueError, match='another data set'):
+        sampler.load_state_dict(dict(epoch=0, position=400, seed=0))
+
+
+@pytest.mark.parametrize('world', [1, 2, 7, 30])
+def test_evaluation_covers_each_row_once(monkeypatch, world):
+    shares = [list(build(monkeypatch, rank, world, 'SequentialSampler')) for rank in range(world)]
+    assert sum(shares, []) == list(range(23))
+
+
+def test_identity_batches_are_groups_of_one_person(monkeypatch):
+    sampler = build(monkeypatch, kind='IdentitySampler', batch_size=8, images_per_identity=4, drop_last=False)
+    draws = np.array(list(sampler)).reshape(-1, 4)
+    people = Labelled.labels[draws]
+    assert len(sampler) == draws.size == 20 and (people == people[:, :1]).all()
+    assert sorted(people[:, 0]) == [0, 1, 2, 3, 4]
+    assert all(len(set(group)) == min(4, (Labelled.labels == Labelled.labels[group[0]]).sum()) for group in draws)
+    with pytest.raises(ValueError, match='multiple'):
+        build(monkeypatch, kind='IdentitySampler', batch_size=6)
+
+
+def test_a_batch_has_an_image(monkeypatch):
+    with pytest.raises(ValueError, match='batch_size'):
+        build(monkeypatch, batch_size=0)
