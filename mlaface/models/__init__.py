@@ -1,0 +1,1 @@
+"""Networks: recognizer, preprocessor, backbones, attention, branches, fusions, necks, margins, heads."""

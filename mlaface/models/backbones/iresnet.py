@@ -1,0 +1,94 @@
+"""IResNet: the improved residual network of ArcFace (Deng et al., CVPR 2019; block of Han et al., CVPR 2017).
+
+Names of parameters are those of InsightFace's public networks. MLA-ArcFace (2023) adds attention to each block and
+a ReLU after the addition.
+"""
+from torch import nn
+
+from mlaface.models.checkpointing import run_checkpointed
+from mlaface.models.layers import build_activation, build_attention, check_stages, init_convolutions, scale_channels
+from mlaface.models.prelu import PReLU
+from mlaface.registry import MODELS
+
+DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3), 200: (6, 26, 60, 6)}
+CHANNELS = (64, 128, 256, 512)
+
+
+class IBasicBlock(nn.Module):
+    """``bn1 conv1 bn2 prelu conv2 bn3 [attn]``, the shortcut added, and an activation after it.
+
+    Args:
+        in_channels (int): Of the input map.
+        channels (int): Of the output map.
+        stride (int): Of ``conv2`` and the shortcut. Default 1.
+        downsample (bool): Whether the shortcut is a convolution. Default False.
+        attention (nn.Module, optional): Placed after ``bn3``.
+        activation (str, optional): After the addition; None for InsightFace's block.
+    """
+
+    def __init__(self, in_channels, channels, stride=1, downsample=False, attention=None, activation=None):
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.prelu = PReLU(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, stride=stride, padding=1, bias=False)
+        self.bn3 = nn.BatchNorm2d(channels)
+        self.attn = attention if attention is not None else nn.Identity()
+        self.downsample = nn.Sequential(nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
+                                        nn.BatchNorm2d(channels)) if downsample else nn.Identity()
+        self.activation = build_activation(activation)
+
+    def forward(self, x):
+        """Map (N, C_in, H, W) to map (N, C, ceil(H / stride), ceil(W / stride))."""
+        out = self.prelu(self.bn2(self.conv1(self.bn1(x))))
+        out = self.attn(self.bn3(self.conv2(out)))
+        return self.activation(out + self.downsample(x))
+
+
+@MODELS.register_module()
+class IResNet(nn.Module):
+    """InsightFace's residual network, with attention as an option of every block.
+
+    Args:
+        depth (int): 18, 34, 50, 100 or 200.
+        width (float): Multiplies the channels, rounded to multiples of 8. Default 1.0.
+        attention (dict, optional): Config for ``ATTENTION``, placed after ``bn3`` and before the addition.
+        attention_stages (Sequence[int]): Stages, of 1 to 4, whose blocks have it. Default all.
+        activation (str, optional): After the addition: None (InsightFace), ``'relu'`` (MLA-ArcFace), ``'elu'``,
+            ``'silu'``.
+        in_size (int): Height and width of the image in pixels. Default 112.
+        stem_stride (int): Stride of the first convolution. Default 1.
+        with_cp (bool): Compute each block again in the backward pass to hold less. Default False.
+
+    Attributes:
+        out_channels (int): Channels of the map.
+        out_size (int): Height and width of the map.
+    """
+
+    def __init__(self, depth=18, width=1.0, attention=None, attention_stages=(1, 2, 3, 4), activation=None,
+                 in_size=112, stem_stride=1, with_cp=False):
+        super().__init__()
+        if depth not in DEPTHS:
+            raise ValueError(f'IResNet has no depth {depth!r}; choose one of {", ".join(map(str, DEPTHS))}')
+        check_stages(attention_stages, len(CHANNELS))
+        channels = [scale_channels(c, width) for c in CHANNELS]
+        self.in_size, self.with_cp = in_size, with_cp
+        self.out_channels, self.out_size = channels[-1], -(-in_size // (stem_stride * 16))
+        self.conv1 = nn.Conv2d(3, channels[0], 3, stride=stem_stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels[0])
+        self.prelu = PReLU(channels[0])
+        for stage, (blocks, c_in, c_out) in enumerate(zip(DEPTHS[depth], channels[:1] + channels, channels), 1):
+            layer = [IBasicBlock(c_out if index else c_in, c_out, 1 if index else 2, index == 0,
+                                 build_attention(attention, c_out, stage, attention_stages), activation)
+                     for index in range(blocks)]
+            setattr(self, f'layer{stage}', nn.Sequential(*layer))
+        init_convolutions(self)
+
+    def forward(self, x):
+        """Normalised images (N, 3, in_size, in_size) to a map (N, out_channels, out_size, out_size)."""
+        x = self.prelu(self.bn1(self.conv1(x)))
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            for block in layer:
+                x = run_checkpointed(block, x) if self.with_cp and self.training else block(x)
+        return x

@@ -1,0 +1,93 @@
+"""MobileFaceNets (Chen et al., CCBR 2018, table 1): depthwise networks for phones, made for faces."""
+from torch import nn
+
+from mlaface.models.checkpointing import run_checkpointed
+from mlaface.models.layers import build_attention, check_stages, scale_channels
+from mlaface.models.prelu import PReLU
+from mlaface.registry import MODELS
+
+# expansion, channels, blocks, stride of the first block; a row without residual blocks takes no attention
+ROWS = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
+RESIDUAL_STAGES = {0: 1, 2: 2, 4: 3}
+
+
+def conv_norm(in_channels, channels, kernel_size, stride=1, groups=1, prelu=True):
+    """Convolution, BatchNorm and, but for linear layers, PReLU (nn.Sequential)."""
+    layers = [nn.Conv2d(in_channels, channels, kernel_size, stride, kernel_size // 2, groups=groups, bias=False),
+              nn.BatchNorm2d(channels)]
+    return nn.Sequential(*layers, *([PReLU(channels)] if prelu else []))
+
+
+class Bottleneck(nn.Module):
+    """Inverted residual: expand, depthwise, project without activation; the input added where shapes agree.
+
+    Args:
+        in_channels (int): Of the input map.
+        channels (int): Of the output map.
+        expansion (int): Hidden channels over input channels.
+        stride (int): Of the depthwise convolution.
+        attention (nn.Module, optional): Placed after the projection, before the addition.
+    """
+
+    def __init__(self, in_channels, channels, expansion, stride, attention=None):
+        super().__init__()
+        hidden = in_channels * expansion
+        self.residual = stride == 1 and in_channels == channels
+        self.expand = conv_norm(in_channels, hidden, 1)
+        self.depthwise = conv_norm(hidden, hidden, 3, stride, groups=hidden)
+        self.project = conv_norm(hidden, channels, 1, prelu=False)
+        self.attn = attention if attention is not None else nn.Identity()
+
+    def forward(self, x):
+        """Map (N, C_in, H, W) to map (N, C, ceil(H / stride), ceil(W / stride))."""
+        out = self.attn(self.project(self.depthwise(self.expand(x))))
+        return x + out if self.residual else out
+
+
+@MODELS.register_module()
+class MobileFaceNet(nn.Module):
+    """MobileFaceNet up to its last 1x1 convolution; the global depthwise convolution is ``GDCNeck``.
+
+    Args:
+        width (float): Multiplies the channels, rounded to multiples of 8. Default 1.0.
+        attention (dict, optional): Config for ``ATTENTION``, in every residual block.
+        attention_stages (Sequence[int]): Of the three runs of residual blocks (28, 14 and 7 pixels at 112), those that
+            have it. Default all.
+        in_size (int): Height and width of the image in pixels. Default 112.
+        with_cp (bool): Compute each block again in the backward pass to hold less. Default False.
+
+    Attributes:
+        out_channels (int): Channels of the map, 512 at width 1.
+        out_size (int): Height and width of the map.
+    """
+
+    def __init__(self, width=1.0, attention=None, attention_stages=(1, 2, 3), in_size=112, with_cp=False):
+        super().__init__()
+        check_stages(attention_stages, len(RESIDUAL_STAGES))
+        channels = scale_channels(64, width)
+        self.in_size, self.with_cp = in_size, with_cp
+        self.stem = conv_norm(3, channels, 3, 2)
+        self.stem_depthwise = conv_norm(channels, channels, 3, groups=channels)
+        self.blocks = nn.Sequential()
+        for row, (expansion, wide, count, stride) in enumerate(ROWS):
+            for index in range(count):
+                block_stride, c_out = (1 if index else stride), scale_channels(wide, width)
+                residual = block_stride == 1 and channels == c_out
+                attn = build_attention(attention, c_out, RESIDUAL_STAGES[row], attention_stages) if residual else None
+                self.blocks.append(Bottleneck(channels, c_out, expansion, block_stride, attn))
+                channels = c_out
+        self.out_channels, self.out_size = scale_channels(512, width), -(-in_size // 16)
+        self.last = conv_norm(channels, self.out_channels, 1)
+        self._init_weights()
+
+    def _init_weights(self):
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode='fan_out')
+
+    def forward(self, x):
+        """Normalised images (N, 3, in_size, in_size) to a map (N, out_channels, out_size, out_size)."""
+        x = self.stem_depthwise(self.stem(x))
+        for block in self.blocks:
+            x = run_checkpointed(block, x) if self.with_cp and self.training else block(x)
+        return self.last(x)

@@ -1,0 +1,1 @@
+"""Image-level branches, one file a branch: image to a map shaped like the backbone's."""

@@ -1,0 +1,1 @@
+"""Fusions of trunk and branch: (map, map) to map."""

@@ -1,0 +1,1 @@
+"""Heads: class centres, their sharding, sampling, chunking, and the loss."""

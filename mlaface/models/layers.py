@@ -1,0 +1,75 @@
+"""What several backbones share: width, initialisation, attention by stage, activations by name."""
+from torch import nn
+
+from mlaface.registry import ATTENTION, nearest
+
+ACTIVATIONS = dict(relu=nn.ReLU, elu=nn.ELU, silu=nn.SiLU)
+
+
+def scale_channels(channels, width, divisor=8):
+    """Channels times a width multiplier, rounded to a multiple of ``divisor``.
+
+    Args:
+        channels (int): Channels of the published network.
+        width (float): Multiplier, above 0.
+        divisor (int): Vector length that the processor likes. Default 8.
+
+    Returns:
+        int: At least ``divisor``; exactly ``channels`` where ``width`` is 1.
+
+    Raises:
+        ValueError: If ``width`` is not above 0.
+    """
+    if width <= 0:
+        raise ValueError(f'width={width} must be above 0: it multiplies the number of channels')
+    return channels if width == 1 else max(divisor, round(channels * width / divisor) * divisor)
+
+
+def init_convolutions(module, std=0.1):
+    """Draw every convolution weight of ``module`` from normal(0, ``std``), as InsightFace's IResNet does."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, 0.0, std)
+
+
+def build_activation(name):
+    """The activation called ``name``, a fresh module; None gives the identity.
+
+    Args:
+        name (str | None): ``'relu'``, ``'elu'``, ``'silu'`` or None.
+
+    Raises:
+        ValueError: If the name is unknown; names the nearest one.
+    """
+    if name is None:
+        return nn.Identity()
+    if name not in ACTIVATIONS:
+        close = nearest(str(name), ACTIVATIONS)
+        raise ValueError(f'activation={name!r} is unknown; choose None, {", ".join(map(repr, ACTIVATIONS))}'
+                         + (f'. Did you mean {close!r}?' if close else ''))
+    return ACTIVATIONS[name]()
+
+
+def build_attention(config, channels, stage, stages):
+    """The attention plugin of one residual block, or None where the block has none.
+
+    Args:
+        config (dict | None): Config for ``ATTENTION``.
+        channels (int): Channels of the block's map.
+        stage (int): Stage of the block, counted from 1.
+        stages (Sequence[int]): Stages that have attention.
+    """
+    if config is None or stage not in stages:
+        return None
+    return ATTENTION.build(config, default_args=dict(channels=channels))
+
+
+def check_stages(stages, count):
+    """Refuse stages that a backbone does not have.
+
+    Raises:
+        ValueError: If one is not in 1 .. ``count``.
+    """
+    wrong = [stage for stage in stages if stage not in range(1, count + 1)]
+    if wrong:
+        raise ValueError(f'attention_stages={tuple(stages)}: this backbone has stages 1 to {count}, not {wrong}')

@@ -1,0 +1,1 @@
+"""Margins, one file a family: cosines to logits; mathematics only."""

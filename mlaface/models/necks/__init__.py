@@ -1,0 +1,1 @@
+"""Necks: map to embedding (N, D)."""

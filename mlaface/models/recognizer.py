@@ -1,0 +1,215 @@
+"""FaceRecognizer: preprocessor, backbone, branch and fusion, neck, head."""
+import contextlib
+
+import torch
+from torch import nn
+
+from mlaface.models.gates import LearnableGate
+from mlaface.registry import MODELS
+
+FLIPS = ('none', 'sum', 'concat')
+MODES = ('tensor', 'loss', 'predict')
+# the published MLA-ArcFace: energies cut instead of scaled, and one norm for branch, trunk and sum
+VARIANTS = dict(published=dict(branch=dict(scale=None, clamp=(-1, 1)), fusion=dict(norm='shared')))
+
+
+def _choose(value, choices, what):
+    if value not in choices:
+        raise ValueError(f'{what}={value!r} is unknown; choose one of {", ".join(map(repr, choices))}')
+    return value
+
+
+def _apply_variant(variant, part, config):
+    """``config`` of ``part`` with what a variant fixes; a value that contradicts it is refused."""
+    if variant is None or config is None:
+        return config
+    fixed = VARIANTS[_choose(variant, VARIANTS, 'variant')][part]
+    for key, value in fixed.items():
+        stated = config.get(key, value)
+        if (tuple(stated) if isinstance(stated, (list, tuple)) else stated) != value:
+            raise ValueError(f'variant={variant!r} fixes {part}.{key} to {value!r}, but the config says {stated!r}: '
+                             'leave one of the two out')
+    return {**config, **fixed}
+
+
+@contextlib.contextmanager
+def _evaluating(model):
+    """Evaluation mode inside the block, the former mode of every module after it."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@MODELS.register_module()
+class FaceRecognizer(nn.Module):
+    """A face-recognition network: image to embedding, and to the loss in training.
+
+    Args:
+        backbone (dict): Config of the trunk: image to map.
+        neck (dict): Config of the neck: map to embedding.
+        head (dict, optional): Config of the head, with ``loss(embeddings, labels) -> dict``. None for inference only.
+        branch (dict, optional): Config of an image-level branch: image to a map like the backbone's.
+        fusion (dict, optional): Config of what joins backbone and branch; both or neither must be given.
+        preprocessor (dict, optional): Config of the preprocessor. Default ``FacePreprocessor`` of the backbone's size.
+        flip (str): How ``predict`` joins an image and its mirror image: ``'none'``, ``'sum'`` (default), ``'concat'``.
+        variant (str, optional): ``'published'`` makes branch and fusion those of the published MLA-ArcFace code.
+        channels_last (bool): Keep maps and kernels in channels-last memory. Default False.
+        compile (bool | dict): Compile the trunk's parts with ``torch.compile``; a dict gives its options. Default
+            False.
+
+    Raises:
+        ValueError: If parts do not fit each other.
+    """
+
+    def __init__(self, backbone, neck, head=None, branch=None, fusion=None, preprocessor=None, flip='sum',
+                 variant=None, channels_last=False, compile=False):
+        super().__init__()
+        if (branch is None) != (fusion is None):
+            raise ValueError('branch and fusion come together: give both, or neither')
+        self.flip = _choose(flip, FLIPS, 'flip')
+        self.backbone = MODELS.build(backbone)
+        self.branch = MODELS.build(_apply_variant(variant, 'branch', branch)) if branch else None
+        self.fusion = MODELS.build(_apply_variant(variant, 'fusion', fusion)) if fusion else None
+        self.neck = MODELS.build(neck)
+        self.head = MODELS.build(head) if head else None
+        self.preprocessor = MODELS.build({'type': 'FacePreprocessor', 'size': self.backbone.in_size,
+                                          'channels_last': channels_last, **(preprocessor or {})})
+        self._check_parts()
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
+        if compile:
+            self._compile(compile if isinstance(compile, dict) else {})
+
+    def _check_parts(self):
+        """Refuse parts whose shapes do not fit, before the first image does."""
+        made = (self.backbone.out_channels, self.backbone.out_size)
+        taken = (getattr(self.neck, 'in_channels', made[0]), getattr(self.neck, 'in_size', made[1]))
+        if made != taken:
+            raise ValueError(f'the backbone makes maps of {made[0]} channels and {made[1]}x{made[1]}, the neck takes '
+                             f'{taken[0]} channels and {taken[1]}x{taken[1]}: set neck.in_channels={made[0]}, '
+                             f'neck.in_size={made[1]}')
+        channels = getattr(self.branch, 'out_channels', made[0])
+        if channels != made[0]:
+            raise ValueError(f'the branch makes maps of {channels} channels, the backbone of {made[0]}: '
+                             f'set branch.channels={made[0]}')
+        size = getattr(self.head, 'embedding_size', self.embedding_size)
+        if size != self.embedding_size:
+            raise ValueError(f'the neck makes embeddings of {self.embedding_size}, the head takes {size}: '
+                             f'set head.embedding_size={self.embedding_size}')
+
+    def _compile(self, options):
+        # part by part and in place: names of parameters stay, and a deep copy (as for EMA) never calls the original
+        for part in (self.backbone, self.branch, self.fusion, self.neck):
+            if part is not None:
+                part.compile(**options)
+
+    @property
+    def embedding_size(self):
+        """D of the embeddings (int)."""
+        return self.neck.embedding_size
+
+    @property
+    def input_spec(self):
+        """What images the network takes, as it travels with a checkpoint: color, mean, std, size (dict)."""
+        return self.preprocessor.spec
+
+    def embed(self, x):
+        """Normalised images (N, 3, H, W) to embeddings (N, D), as the network makes them."""
+        features = self.backbone(x)
+        if self.branch is not None:
+            norm = (self.neck.bn2,) if getattr(self.fusion, 'needs_neck_norm', False) else ()
+            features = self.fusion(features, self.branch(x), *norm)
+        return self.neck(features)
+
+    def forward(self, images, labels=None, mode='tensor'):
+        """Run the network.
+
+        Args:
+            images (Tensor): RGB uint8 (N, 3, H, W); floats are taken as normalised already.
+            labels (Tensor, optional): int64 (N,), for ``mode='loss'``.
+            mode (str): ``'tensor'``, ``'loss'`` or ``'predict'``.
+
+        Returns:
+            Tensor | dict: Embeddings (N, D) as the network makes them; or ``loss`` and what is to be logged (scalars
+            that stay on the device); or embeddings of unit length, joined with the mirror image's as configured.
+
+        Raises:
+            ValueError: If the mode is unknown, images have another size, or labels or head are missing for the loss.
+        """
+        _choose(mode, MODES, 'mode')
+        if mode == 'predict':
+            return nn.functional.normalize(self.extract(images, self.flip))
+        if mode == 'loss':
+            return self._loss(images, labels)
+        return self.embed(self.preprocessor(images))
+
+    def _loss(self, images, labels):
+        if self.head is None:
+            raise ValueError("mode='loss' needs a head: give FaceRecognizer a head config")
+        if labels is None or labels.shape != images.shape[:1]:
+            raise ValueError(f"mode='loss' needs one label per image: {images.shape[0]} images, labels "
+                             f'{None if labels is None else tuple(labels.shape)}')
+        embeddings = self.embed(self.preprocessor(images))
+        losses = self.head.loss(embeddings, labels.to(embeddings.device, non_blocking=True))
+        return {**self.gates(), **losses}
+
+    def gates(self):
+        """Learned gates for the log: ``gate`` of the fusion, ``attention_gate`` the mean over blocks (dict of ())."""
+        values = {}
+        if hasattr(self.fusion, 'gate'):
+            values['gate'] = self.fusion.gate.detach().mean()
+        inner = [module.gamma.detach() for module in self.backbone.modules() if isinstance(module, LearnableGate)]
+        if inner:
+            values['attention_gate'] = torch.cat(inner).mean()
+        return values
+
+    @torch.no_grad()
+    def extract(self, images, flip='none'):
+        """Embeddings in evaluation mode and without gradients, whatever mode the network is in.
+
+        Args:
+            images (Tensor): RGB uint8 (N, 3, H, W); floats are taken as normalised already.
+            flip (str): ``'none'``; ``'sum'`` adds the mirror image's embedding; ``'concat'`` appends it.
+
+        Returns:
+            Tensor: Floats (N, D), or (N, 2 D) for ``'concat'``; not normalised.
+
+        Raises:
+            ValueError: If images have another size, or ``flip`` is unknown.
+        """
+        _choose(flip, FLIPS, 'flip')
+        with _evaluating(self):
+            x = self.preprocessor(images)
+            embeddings = self.embed(x).float()
+            if flip == 'none':
+                return embeddings
+            mirrored = self.embed(x.flip(3)).float()
+        return embeddings + mirrored if flip == 'sum' else torch.cat([embeddings, mirrored], 1)
+
+    def train_step(self, data, optim_wrapper):
+        """One forward and backward pass, and the update if it is due, as MMEngine's loops call it.
+
+        Args:
+            data (dict): ``images`` and ``labels``.
+            optim_wrapper (OptimWrapper): What updates the weights.
+
+        Returns:
+            dict: As ``forward`` in mode ``'loss'``.
+        """
+        with optim_wrapper.optim_context(self):
+            losses = self(data['images'], data['labels'], mode='loss')
+        optim_wrapper.update_params(losses['loss'])
+        return losses
+
+    def val_step(self, data):
+        """Embeddings of a batch, float32 (N, D) or (N, 2 D) of unit length, with the rows' ``index`` (N,)."""
+        return dict(embeddings=self(data['images'], mode='predict'), index=data['index'])
+
+    def test_step(self, data):
+        """As ``val_step``."""
+        return self.val_step(data)

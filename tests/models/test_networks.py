@@ -1,0 +1,128 @@
+"""Every registered backbone with every registered attention, and the parts by themselves."""
+import copy
+
+import pytest
+import tiny
+import torch
+
+from mlaface.models.prelu import PReLU
+from mlaface.registry import ATTENTION, MODELS
+
+
+@pytest.mark.parametrize('attention', [None, *tiny.attentions()])
+@pytest.mark.parametrize('backbone', tiny.backbones())
+def test_every_backbone_with_every_attention_learns(backbone, attention):
+    model = tiny.recognizer(backbone, attention)
+    loss = model(tiny.images(), tiny.labels(), mode='loss')['loss']
+    loss.backward()
+    missing = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert torch.isfinite(loss) and not missing
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize('backbone', tiny.backbones())
+def test_attention_stands_in_the_named_stages_only(backbone):
+    def count(stages):
+        model = tiny.recognizer(backbone, 'HybridAttention', backbone_options=dict(attention_stages=stages))
+        return sum(isinstance(m, ATTENTION.get('HybridAttention')) for m in model.modules())
+    assert count(()) == 0 < count((2,)) < count((1, 2, 3))
+    with pytest.raises(ValueError, match='attention_stages'):
+        count((9,))
+
+
+@pytest.mark.parametrize('attention', tiny.attentions())
+def test_attention_keeps_shape_and_the_batch_apart(attention):
+    plugin = ATTENTION.build(dict(type=attention, channels=16)).double().eval()
+    x = torch.randn(3, 16, 6, 5, dtype=torch.double)
+    assert plugin(x).shape == x.shape
+    torch.testing.assert_close(plugin(x)[1:2], plugin(x[1:2]))
+    assert not torch.allclose(plugin(x), x)
+
+
+@pytest.mark.parametrize('backbone', tiny.backbones())
+@pytest.mark.parametrize('size', (32, 48, 100))
+def test_out_size_and_channels_are_what_comes_out(backbone, size):
+    net = MODELS.build(dict(type=backbone, width=0.125, in_size=size)).eval()
+    assert net(torch.zeros(1, 3, size, size)).shape == (1, net.out_channels, net.out_size, net.out_size)
+
+
+def run_steps(model, count=2):
+    for seed in range(count):
+        model.zero_grad()
+        model(tiny.images(seed=seed), tiny.labels(), mode='loss')['loss'].backward()
+    return {n: p.grad for n, p in model.named_parameters() if p.grad is not None}, model.state_dict()
+
+
+def assert_same(found, expected, **tolerance):
+    for left, right in zip(found, expected):
+        assert left.keys() == right.keys()
+        for name in left:
+            torch.testing.assert_close(left[name], right[name], msg=lambda m, n=name: f'{n}: {m}', **tolerance)
+
+
+@pytest.mark.parametrize('backbone', tiny.backbones())
+def test_checkpointing_changes_nothing(backbone):
+    plain = tiny.recognizer(backbone, 'HybridAttention')
+    checkpointed = copy.deepcopy(plain)
+    checkpointed.backbone.with_cp = True
+    assert_same(run_steps(checkpointed), run_steps(plain), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('backbone', tiny.backbones())
+def test_channels_last_and_blockwise_prelu_change_nothing(backbone, monkeypatch):
+    fast = tiny.recognizer(backbone, 'HybridAttention', channels_last=True).double()
+    plain = copy.deepcopy(fast).to(memory_format=torch.contiguous_format)
+    plain.preprocessor.channels_last = False
+    found = run_steps(fast)
+    monkeypatch.setattr(PReLU, 'blockwise', False)
+    assert_same(found, run_steps(plain), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize('layout', (torch.contiguous_format, torch.channels_last))
+@pytest.mark.parametrize('shape', ((1, 3, 1, 1), (7, 5, 9, 4), (3, 2, 200, 300)))
+def test_prelu_is_torchs(shape, layout):
+    ours, theirs = PReLU(shape[1]), torch.nn.PReLU(shape[1])
+    slopes = torch.linspace(-0.5, 1.5, shape[1])
+    x = torch.randn(shape).to(memory_format=layout)
+    x[0, 0, 0, 0] = 0.0
+    results = []
+    for layer in (ours, theirs):
+        layer.weight.data.copy_(slopes)
+        leaf = x.clone().requires_grad_()
+        out = layer(leaf)
+        (out * torch.sin(out)).sum().backward()
+        results.append((out, leaf.grad, layer.weight.grad))
+    assert type(results[0][0].grad_fn).__name__ != type(results[1][0].grad_fn).__name__
+    torch.testing.assert_close(results[0][0], results[1][0], rtol=0, atol=0)
+    torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(results[0][2], results[1][2], rtol=1e-5, atol=1e-5 * float(results[1][2].abs().max()))
+
+
+def test_prelu_takes_an_empty_batch_and_gradcheck():
+    layer = PReLU(3).double()
+    x = torch.randn(2, 3, 2, 2, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x, w: torch.func.functional_call(layer, {'weight': w}, (x,)),
+                                    (x, layer.weight))
+    layer(torch.zeros(0, 3, 2, 2, dtype=torch.double, requires_grad=True)).sum().backward()
+    assert layer.weight.grad.abs().sum() == 0
+
+
+@pytest.mark.parametrize('bad, word', [
+    (dict(type='IResNet', depth=17), 'choose one of 18'), (dict(type='IResNet', activation='rellu'), "'relu'"),
+    (dict(type='IResNet', width=0), 'above 0'), (dict(type='IResNet', dept=18), "'depth'"),
+    (dict(type='IResnet'), 'IResNet'), (dict(type='IResNet', attention=dict(type='HybridAtention')), 'HybridAttention'),
+    (dict(type='GatedFusion', norm='both'), "'shared'"), (dict(type='PatchSelfAttention', scale='sqr'), "'sqrt'"),
+    (dict(type='PatchSelfAttention', clamp=(1, -1)), 'low below high')])
+def test_wrong_arguments_say_what_is_right(bad, word):
+    with pytest.raises((ValueError, TypeError, KeyError), match=word):
+        MODELS.build(bad)
+
+
+def test_branch_energies_are_scaled_or_cut():
+    branch = MODELS.build(dict(type='PatchSelfAttention', channels=8, qk_channels=4, patch=4, clamp=(-1, 1)))
+    with torch.no_grad():
+        branch.query_conv.weight.mul_(100)
+        weights = branch.attention(branch.conv1_(torch.randn(2, 3, 12, 12)))
+    assert weights.shape == (2, 9, 9) and torch.allclose(weights.sum(-1), torch.ones(2, 9))
+    assert (weights.amax(-1) / weights.amin(-1)).max() <= 2.7182818 ** 2 * 1.001  # a row's energies lie in [-1, 1]
+    assert branch(torch.zeros(2, 3, 12, 16)).shape == (2, 8, 3, 4)
