@@ -1,0 +1,1 @@
+"""Runner, loops, hooks, schedules, optimizers and checkpoints."""

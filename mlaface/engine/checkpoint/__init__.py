@@ -1,0 +1,1 @@
+"""Checkpoints: atomic files and row-sharded state."""

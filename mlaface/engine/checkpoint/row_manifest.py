@@ -1,0 +1,154 @@
+"""What a folder of rows holds, and whether it is whole."""
+import json
+import os
+import zlib
+from itertools import islice
+from pathlib import Path
+
+from mlaface.engine.distributed import gather_objects, rank, world_size
+
+MANIFEST, CLASSES, EXTRA = 'manifest.json', 'classes.txt', 'extra.pth'
+SHOWN = 5
+
+
+def checksum(path):
+    """CRC-32 of a file, read in pieces, as eight hexadecimal digits."""
+    value = 0
+    with open(path, 'rb') as stream:
+        while piece := stream.read(1 << 22):
+            value = zlib.crc32(piece, value)
+    return f'{value:08x}'
+
+
+def describe(folder, names):
+    """Size and checksum of files, by name; the files are flushed to disk.
+
+    Args:
+        folder (Path): Their folder.
+        names (Iterable[str]): The files.
+
+    Returns:
+        dict: ``{name: {'size': bytes, 'crc32': digits}}``.
+    """
+    for name in names:
+        with open(folder / name, 'rb') as stream:
+            os.fsync(stream.fileno())
+    return {name: dict(size=(folder / name).stat().st_size, crc32=checksum(folder / name)) for name in names}
+
+
+def read_manifest(folder):
+    """The manifest of a folder of rows.
+
+    Args:
+        folder (str | Path): The folder.
+
+    Returns:
+        dict: ``schema``, ``files``, ``tensors``, ``total``.
+
+    Raises:
+        FileNotFoundError: If there is none: the folder is no checkpoint, or was never finished.
+        ValueError: If it is torn.
+    """
+    path = Path(folder) / MANIFEST
+    if not path.is_file():
+        raise FileNotFoundError(f'no {path}: the row-sharded part of the checkpoint is missing or was never finished')
+    try:
+        manifest = json.loads(path.read_text())
+        manifest['files'], manifest['tensors']
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f'{path} is torn or no manifest of rows ({error})') from error
+    return manifest
+
+
+def together(action):
+    """Run ``action`` on this rank and raise on all ranks what any of them raises; so none waits for the dead.
+
+    Args:
+        action (Callable[[], object]): What to do.
+
+    Returns:
+        list: The results of all ranks.
+
+    Raises:
+        ValueError: On every rank; with the message of the first rank that failed.
+        OSError: The same, for trouble with files.
+    """
+    try:
+        outcome = (action(), None, None)
+    except Exception as error:
+        if world_size() == 1:
+            raise
+        kind = next((k for k in (FileNotFoundError, OSError, ValueError) if isinstance(error, k)), RuntimeError)
+        outcome = (None, kind.__name__, str(error))
+    outcomes = gather_objects(outcome)
+    for number, (_, kind, message) in enumerate(outcomes):
+        if kind:
+            kinds = dict(FileNotFoundError=FileNotFoundError, OSError=OSError, ValueError=ValueError)
+            raise kinds.get(kind, RuntimeError)(f'rank {number}: {message}')
+    return [result for result, _, _ in outcomes]
+
+
+def verify(folder, manifest):
+    """Check sizes and checksums of this rank's share of the files.
+
+    Args:
+        folder (Path): The folder of rows.
+        manifest (dict): Its manifest.
+
+    Raises:
+        FileNotFoundError: If a shard is missing; names the file.
+        ValueError: If a shard is torn or damaged; names the file.
+    """
+    advice = 'the checkpoint cannot be used: resume from an older one, or copy the file again'
+    for name, entry in islice(sorted(manifest['files'].items()), rank(), None, world_size()):
+        path = folder / name
+        if not path.is_file():
+            raise FileNotFoundError(f'shard {path} is missing; {advice}')
+        if path.stat().st_size != entry['size']:
+            raise ValueError(f'shard {path} is torn: {path.stat().st_size:,} bytes of {entry["size"]:,}; {advice}')
+        if checksum(path) != entry['crc32']:
+            raise ValueError(f'shard {path} is damaged: its checksum is not that of the manifest; {advice}')
+
+
+def write_classes(folder, classes):
+    """Write identity names, one a line; a name with a line break is refused."""
+    with open(folder / CLASSES, 'w', encoding='utf-8', newline='\n') as stream:
+        for number, name in enumerate(classes):
+            if '\n' in str(name) or '\r' in str(name):
+                raise ValueError(f'name of class {number} holds a line break: {name!r}')
+            stream.write(f'{name}\n')
+
+
+def read_classes(folder):
+    """Identity names of a folder of rows in label order, or None if it was written without."""
+    path = Path(folder) / CLASSES
+    return path.read_text(encoding='utf-8').split('\n')[:-1] if path.is_file() else None
+
+
+def _listed(names):
+    more = f' and {len(names) - SHOWN:,} more' if len(names) > SHOWN else ''
+    return f'{len(names):,} ({", ".join(names[:SHOWN])}{more})' if names else 'none'
+
+
+def compare_classes(folder, classes):
+    """Which identities differ between a folder of rows and a model, in words; None if they are the same.
+
+    Args:
+        folder (Path): The folder of rows.
+        classes (Sequence[str] | None): The model's identity names in label order.
+
+    Returns:
+        str | None: The difference.
+    """
+    saved = read_classes(folder)
+    if saved is None or classes is None:
+        return None
+    wanted = [str(name) for name in classes]
+    if saved == wanted:
+        return None
+    before, now = set(saved), set(wanted)
+    gone = [name for name in saved if name not in now]
+    new = [name for name in wanted if name not in before]
+    if not gone and not new:
+        return 'the same identities stand in another order'
+    return f'identities only in the checkpoint: {_listed(gone)}; only in the data: {_listed(new)}'

@@ -1,0 +1,143 @@
+"""Checkpoints on disk: whole or absent, the latest good one, the last K."""
+import errno
+import re
+import shutil
+from pathlib import Path
+
+import torch
+
+from mlaface.engine.errors import CheckpointError
+from mlaface.utils.files import atomic_path, load_tensors
+
+SCHEMA = 1
+NAME = 'iter_{:08d}.pth'
+_PATTERN = re.compile(r'iter_(\d+)\.pth$')
+
+
+def rows_folder(path):
+    """The folder of the row-sharded tensors that belong to a checkpoint file."""
+    return Path(path).with_suffix('.rows')
+
+
+def write_error(path, error):
+    """The error to raise when a checkpoint could not be written; says what survives."""
+    full = getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    full = full or 'failed writing' in str(error) or 'unexpected pos' in str(error)
+    reason = 'the disk is full' if full else str(error).splitlines()[0]
+    survivors = checkpoints(Path(path).parent)
+    kept = f'the last one, {survivors[0]}, is untouched' if survivors else 'there is no earlier one'
+    return CheckpointError(f'checkpoint {path} could not be written: {reason} ({type(error).__name__}); {kept}. '
+                           'Make room, then continue with --resume')
+
+
+def write(path, content):
+    """Write a checkpoint file: to a temporary name, flushed, renamed.
+
+    Args:
+        path (str | Path): Where to.
+        content (dict): Tensors and plain values.
+
+    Raises:
+        CheckpointError: If it cannot be written; nothing is left behind and nothing older is lost.
+    """
+    try:
+        with atomic_path(path) as temporary:
+            torch.save(content, temporary)
+    except (OSError, RuntimeError) as error:
+        raise write_error(path, error) from error
+
+
+def read(path, map_location='cpu'):
+    """Read a checkpoint file and check that it and its row files are whole.
+
+    Args:
+        path (str | Path): The ``.pth`` file.
+        map_location (str): Where the tensors go. Default 'cpu'.
+
+    Returns:
+        dict: Its content, as in docs/architecture.md.
+
+    Raises:
+        CheckpointError: If it is not there, torn, incomplete, or not a checkpoint of ours.
+    """
+    try:
+        content = load_tensors(path, map_location)
+    except (FileNotFoundError, ValueError) as error:
+        raise CheckpointError(str(error)) from error
+    if not isinstance(content, dict) or content.get('schema') != SCHEMA or 'model' not in content:
+        raise CheckpointError(f'{path} is not a checkpoint of mlaface with schema {SCHEMA}. Weights of other projects '
+                              'are brought over by the converters in tools/converters')
+    rows = content.get('rows')
+    if rows:
+        folder = Path(path).resolve().parent / rows['folder']
+        for name, size in rows['files'].items():
+            found = (folder / name).stat().st_size if (folder / name).is_file() else None
+            if found != size:
+                state = 'is missing' if found is None else f'has {found} bytes instead of {size}'
+                raise CheckpointError(f'{path} is incomplete: {folder / name} {state}')
+    return content
+
+
+def checkpoints(folder):
+    """Files of numbered checkpoints in a folder, latest first (list of Path)."""
+    found = [(int(match[1]), path) for path in Path(folder).glob('iter_*.pth') if (match := _PATTERN.search(path.name))]
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def find_latest(folder, warn):
+    """The latest checkpoint of a folder that is whole.
+
+    Args:
+        folder (str | Path): Work directory.
+        warn (callable): Is told of each torn or incomplete file that is passed over.
+
+    Returns:
+        Path or None: The file.
+    """
+    for path in checkpoints(folder):
+        try:
+            read(path)
+            return path
+        except CheckpointError as error:
+            warn(f'passed over {path}: {error}')
+    return None
+
+
+def remove(path):
+    """Remove a checkpoint: the file first, so that no checkpoint without its rows is ever there."""
+    Path(path).unlink(missing_ok=True)
+    shutil.rmtree(rows_folder(path), ignore_errors=True)
+
+
+def set_aside(folder):
+    """Move the checkpoints and numbers of an earlier run into a folder ``previous_N`` of the work directory.
+
+    Args:
+        folder (str | Path): Work directory.
+
+    Returns:
+        Path or None: The new folder, if there was anything to move.
+    """
+    folder = Path(folder)
+    names = ('*iter_*.pth', '*iter_*.rows', 'best.pth', 'scalars.jsonl', 'metrics.json', 'curves.png')
+    found = [path for name in names for path in folder.glob(name)]
+    if not any(path.suffix == '.pth' for path in found):
+        for path in found:
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+        return None
+    number = 1 + max((int(p.name.removeprefix('previous_')) for p in folder.glob('previous_*')
+                      if p.name.removeprefix('previous_').isdigit()), default=0)
+    target = folder / f'previous_{number}'
+    target.mkdir()
+    for path in found:
+        path.rename(target / path.name)
+    return target
+
+
+def prune(folder, keep):
+    """Remove all numbered checkpoints but the latest ``keep``, and rows whose file was never written."""
+    for path in checkpoints(folder)[keep:]:
+        remove(path)
+    for rows in Path(folder).glob('*.rows'):
+        if not rows.with_suffix('.pth').exists():
+            shutil.rmtree(rows, ignore_errors=True)

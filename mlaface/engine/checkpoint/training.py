@@ -1,0 +1,168 @@
+"""A training run as a checkpoint, and back."""
+import hashlib
+import shutil
+from pathlib import Path
+
+import torch
+from torch.distributed.checkpoint import CheckpointException
+
+from mlaface.engine.checkpoint import rows, store
+from mlaface.engine.checkpoint.random_state import random_state
+from mlaface.engine.checkpoint.state import load_optimizer, load_trunk, optimizer_state, sharded_tensors, trunk_state
+from mlaface.engine.distributed import gather_objects
+from mlaface.engine.errors import CheckpointError
+from mlaface.version import __version__
+
+
+def classes_sha256(classes):
+    """Hash of the class names in label order, by which two label spaces are compared (hex string)."""
+    digest = hashlib.sha256()
+    for name in classes:
+        digest.update(str(name).encode() + b'\n')
+    return digest.hexdigest()
+
+
+def data_classes(runner):
+    """Names of the training data's classes in label order, or None if the data set does not tell."""
+    return (getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}).get('classes')
+
+
+def describe_model(runner):
+    """The ``model`` entry of a checkpoint: trunk weights and what an application must know to use them."""
+    model, classes = runner.bare_model, data_classes(runner)
+    metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
+    return dict(state_dict=trunk_state(model), num_classes=metainfo.get('num_classes'),
+                classes_sha256=classes_sha256(classes) if classes is not None else None,
+                embedding_size=getattr(model, 'embedding_size', None), input=getattr(model, 'input_spec', None))
+
+
+def collect(runner):
+    """All that a run needs to continue, as tensors and plain values; called by all ranks.
+
+    Args:
+        runner (FaceRunner): In between two iterations.
+
+    Returns:
+        dict: As in docs/architecture.md, without ``rows``.
+    """
+    content = dict(schema=store.SCHEMA, mlaface=__version__, config=runner.cfg.pretty_text, seed=runner.seed,
+                   commit=runner.commit, model=describe_model(runner), optimizer=optimizer_state(runner.optim_wrapper),
+                   schedulers=[plain_state(scheduler) for scheduler in runner.param_schedulers or []],
+                   loop=runner.train_loop.state_dict(), history=runner.history.state_dict(),
+                   rng={str(rank): state for rank, state in enumerate(gather_objects(random_state()))})
+    runner.call_hook('before_save_checkpoint', checkpoint=content)
+    return content
+
+
+def plain_state(scheduler):
+    """The state of a schedule, of numbers, texts and lists of them only."""
+    return {key: value for key, value in scheduler.state_dict().items()
+            if isinstance(value, (int, float, str, bool, list, type(None)))}
+
+
+def save(runner, path):
+    """Write a checkpoint: rows first, the file that makes it a checkpoint last. Called by all ranks.
+
+    Args:
+        runner (FaceRunner): In between two iterations.
+        path (str | Path): The ``.pth`` file.
+
+    Raises:
+        CheckpointError: On all ranks, if it could not be written; nothing older is lost.
+    """
+    path = Path(path)
+    content = collect(runner)
+    model = runner.bare_model
+    try:
+        content['rows'] = rows.save_rows(store.rows_folder(path), model, runner.optim_wrapper.optimizer,
+                                         data_classes(runner)) if sharded_tensors(model) else None
+    except (OSError, RuntimeError, CheckpointException) as error:
+        raise store.write_error(path, error) from error
+    failure = None
+    if runner.rank == 0:
+        try:
+            store.write(path, content)
+        except CheckpointError as error:
+            failure = error
+            shutil.rmtree(store.rows_folder(path), ignore_errors=True)
+    failures = [error for error in gather_objects(failure) if error is not None]
+    if failures:
+        raise failures[0]
+
+
+def load_weights(runner, path):
+    """Load the trunk's weights.
+
+    Args:
+        runner (FaceRunner): Before training.
+        path (str | Path): The ``.pth`` file.
+
+    Returns:
+        dict: The content of the file.
+    """
+    content = store.read(path)
+    load_trunk(runner.bare_model, content['model']['state_dict'], path)
+    return content
+
+
+def resume(runner, path):
+    """Continue where a checkpoint was written; called by all ranks.
+
+    Args:
+        runner (FaceRunner): With loop, optimizer and schedules built.
+        path (str | Path): The ``.pth`` file.
+
+    Raises:
+        CheckpointError: If the file is not whole, or is not of this model, optimizer or data.
+    """
+    content = load_weights(runner, path)
+    _check_classes(runner, content, path)
+    load_optimizer(runner.optim_wrapper, content['optimizer'], path)
+    _load_rows(runner, content, path)
+    runner.call_hook('after_load_checkpoint', checkpoint=content)
+    _resume_progress(runner, content)
+
+
+def _load_rows(runner, content, path):
+    """Fill the head's rows and their optimizer state, on this run's number of ranks."""
+    model = runner.bare_model
+    if not sharded_tensors(model):
+        return
+    if not content['rows']:
+        raise CheckpointError(f'{path} holds no class centres, and this model has {", ".join(sharded_tensors(model))}')
+    folder = Path(path).resolve().parent / content['rows']['folder']
+    try:
+        rows.load_rows(folder, model, runner.optim_wrapper.optimizer, data_classes(runner))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f'{path}: {error}') from error
+
+
+def _check_classes(runner, content, path):
+    """Refuse to continue on other classes: the head's rows would belong to other people."""
+    found = describe_model(runner)['classes_sha256']
+    saved = content['model']['classes_sha256']
+    if saved and found and saved != found:
+        raise CheckpointError(f'{path} was trained on other classes than the data set of this config has (their names, '
+                              'in order, differ). To train on new data from these weights: load_from, not --resume')
+
+
+def _resume_progress(runner, content):
+    """Restore loop, schedules, history and random state."""
+    loop, saved = runner.train_loop, content['loop']
+    loop.load_state_dict(saved)
+    runner.set_seed(content['seed'])
+    runner.history.load_state_dict(content['history'], loop.iter)
+    if loop.iter == saved['iter']:
+        for scheduler, state in zip(runner.param_schedulers or [], content['schedulers']):
+            if hasattr(scheduler, 'seek'):  # length and rates are those of the config, which may have been changed
+                scheduler.seek(state['_global_step'])
+            else:
+                scheduler.load_state_dict(state)
+    else:
+        runner.logger.warning(f'an update was made of {saved["global_batch"]} images and is made of '
+                              f'{loop.micro_batch * loop.accumulate} now: iteration {saved["iter"]} becomes '
+                              f'{loop.iter}, and learning rate and schedule are those of this config')
+        runner.rewind_schedules(loop.iter, loop.epoch)
+    loop.random_state = content['rng'].get(str(runner.rank))
+    if loop.random_state is None:
+        torch.manual_seed(runner.seed + runner.rank)

@@ -1,0 +1,134 @@
+"""What all ranks must agree on: the gradient norm, and whether a step is taken."""
+import torch
+import torch.distributed as dist
+
+from mlaface.engine.optimizers.sparse import coalesced
+from mlaface.utils.sharding import row_shard
+
+
+def world_size():
+    """Ranks of the process group; 1 where there is none."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank():
+    """This process's rank; 0 where there is no process group."""
+    return dist.get_rank() if world_size() > 1 else 0
+
+
+def barrier():
+    """Wait for all ranks, where there are several."""
+    if world_size() > 1:
+        dist.barrier()
+
+
+def gather_objects(value):
+    """A small picklable value of every rank, in rank order, on all ranks.
+
+    Args:
+        value (object): This rank's.
+
+    Returns:
+        list: One entry a rank.
+    """
+    if world_size() == 1:
+        return [value]
+    values = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def _gradient_values(parameters):
+    """Dense tensors that hold the gradients' values, as ``(replicated, sharded)``; sparse ones are coalesced."""
+    replicated, sharded = [], []
+    for parameter in parameters:
+        if parameter.grad is None:
+            continue
+        if parameter.grad.is_sparse:
+            parameter.grad = coalesced(parameter.grad)
+        values = parameter.grad._values() if parameter.grad.is_sparse else parameter.grad
+        (replicated if row_shard(parameter) is None else sharded).append(values)
+    return replicated, sharded
+
+
+def _squared_norm(gradients, device):
+    total = torch.zeros((), dtype=torch.float32, device=device)
+    if gradients:
+        norms = torch._foreach_norm(gradients, dtype=torch.float32)
+        total += torch.stack([norm.to(device) for norm in norms]).square().sum()
+    return total
+
+
+@torch.no_grad()
+def gradient_norm(parameters):
+    """The Euclidean norm of the gradient of the whole model: as if no rank existed.
+
+    Replicated parameters, whose gradients are equal on all ranks, count once; row-sharded ones count each rank's
+    rows. All ranks must call it, and all get the same value. The value stays on its device: nothing waits for it.
+
+    Args:
+        parameters (Iterable[Tensor]): Parameters, with gradients dense or sparse by rows.
+
+    Returns:
+        Tensor: Scalar, float32.
+    """
+    parameters = list(parameters)
+    device = parameters[0].device if parameters else torch.device('cpu')
+    replicated, sharded = _gradient_values(parameters)
+    total, alike = _squared_norm(sharded, device), _squared_norm(replicated, device)
+    if world_size() > 1:
+        total += alike * 0  # a replicated value that is broken on one rank only is seen by all
+        dist.all_reduce(total)
+    return (total + alike).sqrt()
+
+
+@torch.no_grad()
+def clip_grad_norm(parameters, max_norm):
+    """Scale all gradients so that the norm over all ranks is at most ``max_norm``; nothing waits for the device.
+
+    Args:
+        parameters (Iterable[Tensor]): Parameters, with gradients dense or sparse by rows.
+        max_norm (float): Largest norm, above 0.
+
+    Returns:
+        Tensor: Scalar, the norm before clipping. If it is not finite, gradients become not finite on every rank.
+
+    Raises:
+        ValueError: If ``max_norm`` is not above 0.
+    """
+    if not max_norm > 0:
+        raise ValueError(f'max_norm is {max_norm}; it must be above 0')
+    parameters = list(parameters)
+    norm = gradient_norm(parameters)
+    factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+    replicated, sharded = _gradient_values(parameters)
+    for gradient in [*replicated, *sharded]:
+        gradient.mul_(factor.to(gradient.device))
+    return norm
+
+
+class RankGradScaler(torch.amp.GradScaler):
+    """A ``GradScaler`` whose ranks agree: an infinity on one rank skips the step, and lowers the scale, on all.
+
+    With a sharded head the gradients differ between ranks, so one may overflow alone. Nothing else differs from
+    torch's: same arguments, same state.
+    """
+
+    def unscale_(self, optimizer):
+        """Divide the gradients by the scale and share with all ranks whether any value was not finite.
+
+        Args:
+            optimizer (torch.optim.Optimizer): Owner of the gradients.
+        """
+        super().unscale_(optimizer)
+        if not self._enabled or world_size() == 1:
+            return
+        found = self._per_optimizer_states[id(optimizer)]['found_inf_per_device']
+        device = self._scale.device
+        flag = torch.zeros((), dtype=torch.float32, device=device)
+        for value in found.values():
+            flag = torch.maximum(flag, value.to(device))
+        dist.all_reduce(flag, op=dist.ReduceOp.MAX)
+        found.setdefault(device, flag)
+        for value in found.values():
+            value.copy_(flag)

@@ -1,0 +1,25 @@
+"""Errors of the engine that a user can mend; the command line shows them without a traceback."""
+
+
+class UserError(Exception):
+    """What is wrong, where, and what to do about it."""
+
+
+class ConfigError(UserError, ValueError):
+    """A config that cannot be meant as it is written."""
+
+
+class MissingDataError(UserError, FileNotFoundError):
+    """A data set that is not where the config looks for it."""
+
+
+class CheckpointError(UserError, RuntimeError):
+    """A checkpoint that cannot be written, read, or used with this model."""
+
+
+class DivergenceError(UserError, FloatingPointError):
+    """A loss or gradient that is no longer finite."""
+
+
+class Interrupted(SystemExit):
+    """Training stopped by a signal, after a checkpoint was written; the exit status is ``128 + signal``."""

@@ -1,0 +1,98 @@
+"""When checkpoints are written, and which are kept."""
+import contextlib
+import os
+from pathlib import Path
+
+from mmengine.hooks import Hook
+from torch import distributed
+
+from mlaface.engine.checkpoint import store
+from mlaface.engine.errors import ConfigError
+from mlaface.registry import HOOKS
+
+
+@HOOKS.register_module()
+class FaceCheckpointHook(Hook):
+    """Writes ``iter_N.pth`` at an interval, keeps the last ones, and ``best_iter_N.pth`` with the link ``best.pth``.
+
+    Args:
+        interval (int, optional): Updates between checkpoints; None: one at the end of each epoch.
+        max_keep (int): How many of the latest are kept. Default 3.
+        save_best (str, optional): Metric of the validation that decides, larger is better. Default 'mean_accuracy'.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, interval=None, max_keep=3, save_best='mean_accuracy'):
+        if max_keep < 1 or (interval is not None and interval < 1):
+            raise ConfigError(f'checkpoint hook: max_keep and interval are at least 1, got {max_keep} and {interval}')
+        self.interval, self.max_keep, self.save_best = interval, max_keep, save_best
+        self.best, self._best_is_new, self._saved_at = None, False, None
+
+    def before_run(self, runner):
+        """Set aside the checkpoints of an earlier run, unless that run is continued."""
+        if runner.rank == 0 and runner._train_loop is not None and not runner._resume:
+            moved = store.set_aside(runner.work_dir)
+            if moved:
+                runner.logger.warning(f'the work directory held an earlier run: moved to {moved}')
+
+    def after_val_epoch(self, runner, metrics=None):
+        """Take note of a new best score."""
+        score = (metrics or {}).get(self.save_best)
+        if score is not None and (self.best is None or score > self.best['value']):
+            self.best = dict(metric=self.save_best, value=float(score), iter=runner.iter)
+            self._best_is_new = True
+
+    def save_point(self, runner, last):
+        """Write what is due; between two iterations, after validation.
+
+        Args:
+            runner (FaceRunner): The runner.
+            last (bool): Whether the run ends here.
+        """
+        if self.interval:
+            due = last or runner.iter % self.interval == 0
+        else:
+            due = last or runner.train_loop.position == 0
+        if due and self._saved_at != runner.iter:
+            name = store.NAME.format(runner.iter)
+            runner.save_checkpoint(runner.work_dir, name)
+            self._saved_at = runner.iter
+            self._on_first_rank(runner, lambda: store.prune(runner.work_dir, self.max_keep))
+            runner.logger.info(f'wrote {name}')
+        if self._best_is_new:
+            self._save_best(runner)
+
+    def _save_best(self, runner):
+        self._best_is_new = False
+        name = f'best_{store.NAME.format(runner.iter)}'
+        runner.save_checkpoint(runner.work_dir, name)
+        self._on_first_rank(runner, lambda: self._link_best(Path(runner.work_dir), name))
+        runner.logger.info(f'wrote {name}: best {self.save_best} so far, {self.best["value"]:.4f}')
+
+    @staticmethod
+    def _link_best(folder, name):
+        link = folder / '.best.pth.part'
+        with contextlib.suppress(FileNotFoundError):
+            link.unlink()
+        link.symlink_to(name)
+        os.replace(link, folder / 'best.pth')
+        for old in folder.glob('best_iter_*.pth'):
+            if old.name != name:
+                store.remove(old)
+
+    @staticmethod
+    def _on_first_rank(runner, action):
+        if runner.rank == 0:
+            action()
+        if runner.distributed:
+            distributed.barrier()
+
+    def before_save_checkpoint(self, runner, checkpoint):
+        """Put the best score into the checkpoint."""
+        checkpoint['best'] = self.best
+
+    def after_load_checkpoint(self, runner, checkpoint):
+        """Continue with the best score so far."""
+        self.best = checkpoint.get('best')
+        self._saved_at = checkpoint['loop']['iter']

@@ -1,0 +1,53 @@
+"""Begin with given class centres."""
+import torch
+from mmengine.hooks import Hook
+from safetensors import safe_open
+
+from mlaface.registry import HOOKS
+from mlaface.utils.sharding import row_shard
+
+
+@HOOKS.register_module()
+class InitCentersHook(Hook):
+    """Fills the head's centres from one file before a fresh run; a resumed run keeps its own.
+
+    Each rank reads its own rows of the file only.
+
+    Args:
+        file (str): What ``tools/converters/centers.py`` wrote, for exactly the identities of the data, in label order.
+    """
+
+    def __init__(self, file):
+        self.file = file
+
+    def before_train(self, runner):
+        """Read this rank's rows.
+
+        Args:
+            runner (FaceRunner): About to train.
+
+        Raises:
+            ValueError: If the file is for other identities or another width; says what to do.
+        """
+        if runner.train_loop.iter > 0:
+            return
+        weight = runner.bare_model.head.weight
+        shard, metainfo = row_shard(weight), getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
+        with safe_open(self.file, 'pt') as stream:
+            rows = stream.get_slice('weight')
+            if rows.get_shape() != [shard.total, weight.shape[1]]:
+                raise ValueError(f'{self.file} holds {rows.get_shape()} class centres, the head has '
+                                 f'{[shard.total, weight.shape[1]]}: run tools/converters/centers.py import for the '
+                                 "data's identities")
+            self._check_names(stream, metainfo.get('classes'))
+            with torch.no_grad():
+                weight.copy_(rows[shard.start:shard.stop])
+
+    def _check_names(self, stream, classes):
+        if classes is None:
+            return
+        names = stream.get_tensor('class_names').numpy().tobytes().decode().split('\n')
+        wrong = next((place for place, (a, b) in enumerate(zip(names, classes)) if a != str(b)), None)
+        if wrong is not None:
+            raise ValueError(f'{self.file}: centre {wrong} is of {names[wrong]!r}, class {wrong} of the data is '
+                             f'{classes[wrong]!r}: run tools/converters/centers.py import for the data\'s identities')

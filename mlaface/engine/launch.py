@@ -1,0 +1,143 @@
+"""From a config file to a trained model: what ``tools/train.py`` calls."""
+import os
+import random
+import sys
+from pathlib import Path
+
+from mlaface.engine.errors import CheckpointError, ConfigError, UserError
+
+
+def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launcher='none', seed=None,
+          auto_scale_lr=False):
+    """Train what a config describes.
+
+    Args:
+        config (str | Path): The config file.
+        work_dir (str, optional): Where the run is written; default ``work_dirs/NAME OF THE CONFIG``.
+        resume (bool | str, optional): True: from the latest good checkpoint of the work directory; a path: from it.
+        amp (str, optional): 'bfloat16' or 'float16'; None leaves it to the config.
+        cfg_options (dict, optional): Dotted keys to values that replace those of the config.
+        launcher (str): 'none', 'pytorch' or 'slurm'. Default 'none'.
+        seed (int, optional): Default: that of the config, of the resumed checkpoint, or one drawn now.
+        auto_scale_lr (bool): Scale the learning rate by the images of one update. Default False.
+
+    Returns:
+        nn.Module: The trained model.
+
+    Raises:
+        UserError: If config, data or checkpoint are not as they must be.
+    """
+    from mlaface.engine.config import load_config
+    cfg = load_config(config, cfg_options)
+    cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(config).stem)
+    cfg.launcher = launcher
+    if amp:
+        cfg.optim_wrapper.amp = amp
+    if auto_scale_lr:
+        if not cfg.get('auto_scale_lr', {}).get('base_batch_size'):
+            raise ConfigError(f'{config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=N) in the config')
+        cfg.auto_scale_lr.enable = True
+    if resume:
+        cfg.resume, cfg.load_from = True, None if resume is True else str(resume)
+    set_seed(cfg, seed)
+    return build_runner(cfg).train()
+
+
+def set_seed(cfg, seed=None):
+    """Choose the seed of a run and write it into the config.
+
+    Args:
+        cfg (Config): With ``work_dir``, ``resume``, ``load_from``; ``randomness.seed`` is set.
+        seed (int, optional): Given on the command line.
+    """
+    randomness = dict(cfg.get('randomness') or {})
+    if seed is None and cfg.get('resume'):
+        seed = _resumed_seed(cfg)
+    if seed is None:
+        seed = randomness.get('seed')
+    if seed is None:  # ranks of one run share their master's address and port, and so the seed drawn from it
+        seed = random.SystemRandom().randrange(2 ** 31) if 'WORLD_SIZE' not in os.environ else _common_seed()
+    cfg.randomness = dict(randomness, seed=int(seed))
+
+
+def _common_seed():
+    """A seed that all ranks of a launch draw alike."""
+    import hashlib
+    names = ('TORCHELASTIC_RUN_ID', 'MASTER_ADDR', 'MASTER_PORT', 'SLURM_JOB_ID')
+    text = '/'.join(os.environ.get(name, '') for name in names)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], 'big') % 2 ** 31
+
+
+def _resumed_seed(cfg):
+    """The seed of the run that is continued, or None; the data set must be built with it."""
+    from mlaface.engine.checkpoint import store
+    path = cfg.get('load_from') or store.find_latest(cfg.work_dir, lambda message: None)
+    return store.read(path)['seed'] if path else None
+
+
+def build_runner(cfg):
+    """Open the data, fill in the number of classes, and build the runner.
+
+    Args:
+        cfg (Config): Checked, with ``work_dir``.
+
+    Returns:
+        FaceRunner: Ready to train.
+
+    Raises:
+        MissingDataError: If training or validation data is not there; before any model is built.
+    """
+    from mlaface.engine.config import check_evaluation_sets, fill_num_classes
+    from mlaface.registry import RUNNERS
+    dataset = fill_num_classes(cfg)
+    check_evaluation_sets(cfg)
+    runner = RUNNERS.get(cfg.get('runner_type', 'FaceRunner')).from_cfg(cfg)
+    runner.train_dataset = dataset
+    return runner
+
+
+def rank_of_environment():
+    """This process's rank before any process group exists (int)."""
+    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0)))
+
+
+def run_for_people(function):
+    """Call a function; an error that a user can mend is printed, by one rank, without a traceback, and ends with 1.
+
+    Args:
+        function (callable): Without arguments.
+
+    Returns:
+        object: What the function returns.
+    """
+    try:
+        return function()
+    except UserError as error:
+        if rank_of_environment() == 0 or isinstance(error, CheckpointError):
+            print(f'error: {error}', file=sys.stderr, flush=True)
+        sys.exit(1)
+
+
+def config_text(path, cfg_options=None, key=None):
+    """A checked config, or a part of it, as Python text.
+
+    Args:
+        path (str | Path): The config file.
+        cfg_options (dict, optional): Dotted keys to values.
+        key (str, optional): Dotted path of the part.
+
+    Returns:
+        str: The text.
+
+    Raises:
+        ConfigError: If the config is wrong, or has no such part.
+    """
+    from mmengine.config import Config
+
+    from mlaface.engine.config import load_config
+    part = load_config(path, cfg_options)
+    for name in key.split('.') if key else []:
+        if not isinstance(part, (dict, Config)) or name not in part:
+            raise ConfigError(f'{path} has no {key!r}: there is no {name!r}')
+        part = part[name]
+    return part.pretty_text if isinstance(part, Config) else Config({(key or '').split('.')[-1]: part}).pretty_text

@@ -1,0 +1,244 @@
+"""The training loop, which owns iteration, epoch and position in the data, and the validation loop."""
+import itertools
+import time
+
+import torch
+from mmengine.runner import BaseLoop
+from torch import distributed
+
+from mlaface.engine.errors import ConfigError, Interrupted
+from mlaface.engine.signals import StopSignal
+from mlaface.registry import LOOPS
+
+
+@LOOPS.register_module()
+class FaceTrainLoop(BaseLoop):
+    """Trains by iterations; an iteration is one update of the weights, of as many micro-batches as accumulate.
+
+    Args:
+        runner (FaceRunner): The runner.
+        dataloader (DataLoader or dict): Gives the micro-batches of this rank.
+        max_epochs (int, optional): Passes over the data; exclusive with ``max_iters``.
+        max_iters (int, optional): Updates.
+        val_interval (int, optional): Validate every so many updates, and at the end; None: after each epoch.
+
+    Attributes:
+        iter (int): Updates done. epoch (int): Passes completed.
+        position (int): Images of the current pass that all ranks together have consumed.
+        data_seconds (float): Time spent waiting for data, since the start.
+    """
+
+    val_begin = 1
+
+    def __init__(self, runner, dataloader, max_epochs=None, max_iters=None, val_interval=None):
+        if (max_epochs is None) == (max_iters is None):
+            raise ConfigError('train_cfg: give one of max_epochs and max_iters')
+        super().__init__(runner, dataloader)
+        self.accumulate = runner.accumulative_counts
+        self.epoch_length = len(self.dataloader) // self.accumulate
+        if self.epoch_length == 0:
+            raise ConfigError(f'train_dataloader: {len(self.dataloader.dataset)} images do not fill one update of '
+                              f'{self.accumulate} batches of {self.dataloader.batch_size} on each of '
+                              f'{runner.world_size} ranks')
+        self.until_epoch = max_epochs
+        self.max_iters = max_iters or max_epochs * self.epoch_length
+        self.max_epochs = max_epochs or -(-max_iters // self.epoch_length)
+        self.val_interval = val_interval
+        self.iter = self.epoch = self.position = 0
+        self.data_seconds = 0.0
+        self.stop_training = False  # set by hooks that stop early
+        self.random_state = None  # restored when the first batch of a resumed run is due
+        self.signal = StopSignal()
+        self._validated_at = -1
+
+    @property
+    def micro_batch(self):
+        """Images of one micro-batch over all ranks (int)."""
+        return self.dataloader.batch_size * self.runner.world_size
+
+    @property
+    def done(self):
+        """Whether the training has come to its end (bool)."""
+        by_epoch = self.until_epoch is not None and self.epoch >= self.until_epoch
+        by_iter = self.until_epoch is None and self.iter >= self.max_iters
+        return by_epoch or by_iter or self.stop_training
+
+    def state_dict(self):
+        """Iteration, epoch and position as plain numbers: what was consumed, not what was prefetched."""
+        sampler = dict(epoch=self.epoch, position=self.position, seed=self.runner.seed)
+        return dict(iter=self.iter, epoch=self.epoch, sampler=sampler, validated_at=self._validated_at,
+                    global_batch=self.micro_batch * self.accumulate)
+
+    def load_state_dict(self, state):
+        """Restore ``state_dict()``; with another global batch the iteration is that of the same images seen."""
+        ratio = state['global_batch'] / (self.micro_batch * self.accumulate)
+        self.iter = state['iter'] if ratio == 1 else round(state['iter'] * ratio)
+        self._validated_at = self.iter if state['validated_at'] == state['iter'] else -1
+        self.epoch, self.position = state['epoch'], state['sampler']['position']
+
+    def run(self):
+        """Train until the end, a signal, or a hook that sets ``stop_training``.
+
+        Returns:
+            nn.Module: The model.
+
+        Raises:
+            Interrupted: After a signal, when the checkpoint is written.
+        """
+        self.runner.call_hook('before_train')
+        try:
+            with self.signal.listening():
+                while not self.done:
+                    self._run_epoch()
+            self._validate()
+            self.runner.call_hook('save_point', last=True)
+            self.runner.call_hook('after_train')
+        finally:
+            self.runner.call_hook('close')
+        return self.runner.model
+
+    def _batches(self):
+        """The micro-batches from the current position of the current epoch on."""
+        sampler = self.dataloader.sampler
+        if hasattr(sampler, 'load_state_dict'):
+            sampler.load_state_dict(dict(epoch=self.epoch, position=self.position, seed=self.runner.seed))
+            return iter(self.dataloader)
+        if hasattr(sampler, 'set_epoch'):
+            sampler.set_epoch(self.epoch)
+        return itertools.islice(iter(self.dataloader), self.position // self.micro_batch, None)
+
+    def _take(self, batches):
+        """The micro-batches of the next update; none at the end of an epoch, whose remainder is dropped as ranks do."""
+        start = time.perf_counter()
+        taken = list(itertools.islice(batches, self.accumulate))
+        self.data_seconds += time.perf_counter() - start
+        return taken if len(taken) == self.accumulate else []
+
+    def _run_epoch(self):
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        batches = self._batches()
+        if self.random_state is not None:
+            self.runner.restore_random_state(self.random_state)
+            self.random_state = None
+        while not self.done:
+            if not self.step(batches):
+                self._end_epoch()
+                return
+
+    def step(self, batches):
+        """One update and what is due after it: validation, checkpoint, stop.
+
+        Args:
+            batches (Iterator[dict]): The epoch's micro-batches.
+
+        Returns:
+            bool: False if the epoch is over and nothing was done.
+        """
+        micro_batches = self._take(batches)
+        if not micro_batches:
+            return False
+        self.run_iter(micro_batches)
+        if self.val_interval and self.iter % self.val_interval == 0:
+            self._validate()
+        self.runner.call_hook('save_point', last=False)
+        self._stop_if_asked()
+        return True
+
+    def run_iter(self, micro_batches):
+        """One update of the weights.
+
+        Args:
+            micro_batches (list[dict]): Each ``images`` uint8 (N, 3, H, W) and ``labels`` (N,).
+        """
+        runner = self.runner
+        runner.call_hook('before_train_iter', batch_idx=self.iter, data_batch=micro_batches[0])
+        if hasattr(runner.optim_wrapper, 'begin_update'):
+            runner.optim_wrapper.begin_update(len(micro_batches))
+        for data in micro_batches:
+            self.batch = runner.to_device(data)
+            try:
+                outputs = runner.model.train_step(self.batch, optim_wrapper=runner.optim_wrapper)
+            except ValueError as error:
+                runner.call_hook('on_step_error', error=error)
+                raise
+        images = getattr(self.dataloader.sampler, 'images', float('inf'))  # a last batch may be shorter
+        self.position = min(self.position + self.micro_batch * len(micro_batches), images)
+        runner.call_hook('after_train_iter', batch_idx=self.iter, data_batch=self.batch, outputs=outputs)
+        self.iter += 1
+
+    def _end_epoch(self):
+        self.epoch, self.position = self.epoch + 1, 0
+        self.runner.call_hook('after_train_epoch')
+        if not self.val_interval:
+            self._validate()
+        self.runner.call_hook('save_point', last=False)
+
+    def _validate(self):
+        """Validate once at an iteration, however many reasons there are to."""
+        if self.runner.val_loop is not None and self._validated_at != self.iter:
+            self._validated_at = self.iter
+            self.runner.val_loop.run()
+            self.runner.model.train()
+
+    def _stop_if_asked(self):
+        number = self.signal.agreed(self.iter, self.runner.communication_device)
+        if number:
+            self.runner.call_hook('save_point', last=True)
+            self.runner.logger.warning(f'stopped by signal {number} after iteration {self.iter}; the checkpoint is '
+                                       f'written. Continue with: {self.runner.resume_command}')
+            raise Interrupted(128 + number)
+
+
+class EvaluationLoop(BaseLoop):
+    """Runs the model over a data set and hands its embeddings to the metrics.
+
+    Args:
+        runner (FaceRunner): The runner.
+        dataloader (DataLoader or dict): Gives ``images`` and ``index``.
+        evaluator (Evaluator or dict or list): The metrics.
+    """
+
+    stage = 'val'
+
+    def __init__(self, runner, dataloader, evaluator):
+        super().__init__(runner, dataloader)
+        self.evaluator = runner.build_evaluator(evaluator)
+        self.evaluator.dataset_meta = getattr(self.dataloader.dataset, 'metainfo', None)
+
+    def run(self):
+        """Evaluate once.
+
+        Returns:
+            dict[str, float]: What the metrics give.
+        """
+        runner = self.runner
+        runner.call_hook(f'before_{self.stage}')
+        runner.call_hook(f'before_{self.stage}_epoch')
+        runner.model.eval()
+        step = getattr(runner.model, f'{self.stage}_step')
+        with torch.inference_mode():
+            for data in self.dataloader:
+                outputs = step(runner.to_device(data))
+                for metric in self.evaluator.metrics:
+                    metric.process(data, outputs)
+        metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
+        if distributed.is_available() and distributed.is_initialized():
+            shared = [metrics]
+            distributed.broadcast_object_list(shared, src=0)
+            metrics = shared[0]
+        runner.call_hook(f'after_{self.stage}_epoch', metrics=metrics)
+        runner.call_hook(f'after_{self.stage}')
+        return metrics
+
+
+@LOOPS.register_module()
+class FaceValLoop(EvaluationLoop):
+    """Validation during training; see ``EvaluationLoop``."""
+
+
+@LOOPS.register_module()
+class FaceTestLoop(EvaluationLoop):
+    """Evaluation of a trained model; see ``EvaluationLoop``."""
+
+    stage = 'test'

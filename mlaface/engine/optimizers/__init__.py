@@ -1,0 +1,1 @@
+"""Optimizers that touch only the rows that a sampled head has sampled."""

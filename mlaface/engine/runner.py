@@ -1,0 +1,276 @@
+"""The runner: MMEngine's, with flat work directories, checkpoints that are whole or absent, and exact resume."""
+import copy
+import os
+from pathlib import Path
+
+import torch
+from mmengine.device import get_device
+from mmengine.model import is_model_wrapper, revert_sync_batchnorm
+from mmengine.optim import build_optim_wrapper
+from mmengine.runner import Runner
+from torch import distributed
+
+from mlaface.engine.checkpoint import random_state, store, training
+from mlaface.engine.data import build_dataloader
+from mlaface.engine.environment import commit, describe_environment
+from mlaface.engine.errors import CheckpointError, ConfigError
+from mlaface.engine.history import History
+from mlaface.engine.schedules import build_schedule
+from mlaface.registry import MODEL_WRAPPERS, RUNNERS
+from mlaface.utils.sharding import row_shard
+
+DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), ema=None, param_scheduler=dict(type='ParamSchedulerHook'),
+                     logger=dict(type='FaceLogHook'), results=dict(type='ResultHook'),
+                     checkpoint=dict(type='FaceCheckpointHook'))
+
+
+@RUNNERS.register_module()
+class FaceRunner(Runner):
+    """Trains, validates and tests what a config describes. Built with ``FaceRunner.from_cfg(config)``.
+
+    Work directory: ``config.py``, ``log.txt``, ``scalars.jsonl``, ``curves.png``, ``metrics.json``, checkpoints.
+
+    Attributes:
+        history (History): Every number that was logged.
+        commit (str): The code's commit, '' where there is none.
+    """
+
+    @property
+    def timestamp(self):
+        """Empty: MMEngine puts logs into a folder of this name below the work directory, we do not."""
+        return ''
+
+    @property
+    def bare_model(self):
+        """The recognizer without a wrapper (nn.Module)."""
+        return self.model.module if is_model_wrapper(self.model) else self.model
+
+    @property
+    def accumulative_counts(self):
+        """Micro-batches of one update (int)."""
+        wrapper = self.optim_wrapper
+        if isinstance(wrapper, dict):
+            return int(wrapper.get('accumulative_counts', 1))
+        return getattr(wrapper, 'accumulative_counts', 1)
+
+    @property
+    def communication_device(self):
+        """Where the process group's backend communicates (str)."""
+        return 'cpu' if not self.distributed or distributed.get_backend() == 'gloo' else get_device()
+
+    @property
+    def resume_command(self):
+        """What to type to continue this run (str)."""
+        return f'python tools/train.py {Path(self.work_dir) / "config.py"} --work-dir {self.work_dir} --resume'
+
+    # --- building -------------------------------------------------------------------------------------------------
+
+    def setup_env(self, env_cfg):
+        """Processes and threads as the config says; gloo where there is no GPU."""
+        env_cfg = copy.deepcopy(dict(env_cfg))
+        if not torch.cuda.is_available():
+            env_cfg['dist_cfg'] = dict(env_cfg.get('dist_cfg', {}), backend='gloo')
+            if self._launcher == 'pytorch' and not distributed.is_initialized():
+                distributed.init_process_group('gloo')  # MMEngine's own way sets a CUDA device first
+        super().setup_env(env_cfg)
+
+    def build_logger(self, log_level='INFO', log_file=None):
+        """The logger, into ``log.txt`` of the work directory; appended to, so that a resumed run continues it."""
+        self.commit = commit()
+        self.history = History(Path(self.work_dir) / 'scalars.jsonl' if self._rank == 0 else None)
+        return super().build_logger(log_level, log_file or os.path.join(self.work_dir, 'log.txt'))
+
+    def _log_env(self, env_cfg):
+        self.logger.info(describe_environment(self))
+
+    def build_visualizer(self, visualizer=None):
+        """The visualizer; without a config one that keeps nothing, since ``history`` keeps all numbers."""
+        return super().build_visualizer(visualizer or dict(type='Visualizer', vis_backends=None))
+
+    def dump_config(self):
+        """Write the config as it is used to ``config.py`` of the work directory."""
+        if self.rank == 0:
+            self.cfg.dump(os.path.join(self.work_dir, 'config.py'))
+
+    def wrap_model(self, model_wrapper_cfg, model):
+        """Move the model to its device, and wrap it where there are several ranks."""
+        model = model.to(get_device())
+        if not self.distributed:
+            return revert_sync_batchnorm(model)
+        if self.cfg.get('sync_bn'):
+            model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        cfg = dict(model_wrapper_cfg or {})
+        cfg.setdefault('type', 'FaceDistributedDataParallel')
+        local = int(os.environ.get('LOCAL_RANK', 0))
+        return MODEL_WRAPPERS.build(cfg, default_args=dict(module=model, device_ids=[local]))
+
+    def build_dataloader(self, dataloader, seed=None, diff_rank_seed=False):
+        """Build a loader; the training set that was opened to count its classes is used, not opened again."""
+        dataset = getattr(self, 'train_dataset', None) if dataloader is self._train_dataloader else None
+        return build_dataloader(dataloader, self.seed if seed is None else seed, dataset)
+
+    def build_optim_wrapper(self, optim_wrapper):
+        """Build the optimizer over named groups (``FaceOptimWrapperConstructor``)."""
+        if isinstance(optim_wrapper, dict):
+            cfg = dict(constructor='FaceOptimWrapperConstructor', **optim_wrapper)
+            return build_optim_wrapper(self.model, cfg)
+        return super().build_optim_wrapper(optim_wrapper)
+
+    def scale_lr(self, optim_wrapper, auto_scale_lr=None):
+        """Scale learning rates by images of one update over ``base_batch_size`` (Goyal et al., 2017)."""
+        if not (auto_scale_lr or {}).get('enable', False):
+            return
+        base = auto_scale_lr.get('base_batch_size')
+        if not base:
+            raise ConfigError('auto_scale_lr needs base_batch_size: the images of one update that lr is meant for')
+        batch = self.train_loop.micro_batch * self.train_loop.accumulate
+        self.logger.info(f'learning rate times {batch}/{base} = {batch / base:g}: {batch} images an update')
+        for group in optim_wrapper.optimizer.param_groups:
+            group['lr'] *= batch / base
+
+    def _build_param_scheduler(self, scheduler, optim_wrapper):
+        schedules = scheduler if isinstance(scheduler, (list, tuple)) else [scheduler]
+        return [build_schedule(cfg, optim_wrapper, self.train_loop) for cfg in schedules]
+
+    def register_default_hooks(self, hooks=None):
+        """Register ``DEFAULT_HOOKS``, changed by ``hooks``: a name set to None is left out."""
+        for hook in {**copy.deepcopy(DEFAULT_HOOKS), **(hooks or {})}.values():
+            if hook is not None:
+                self.register_hook(hook)
+
+    def call_hook(self, fn_name, **kwargs):
+        """Call the hooks that do something at this point; what the others are is found out once."""
+        calls = self.__dict__.setdefault('_calls', {})
+        if fn_name not in calls or calls[fn_name][0] != len(self._hooks):
+            from mmengine.hooks import Hook
+            idle = getattr(Hook, fn_name, None)
+            calls[fn_name] = (len(self._hooks), [getattr(hook, fn_name) for hook in self._hooks
+                                                 if getattr(type(hook), fn_name, idle) is not idle])
+        for call in calls[fn_name][1]:
+            call(self, **kwargs)
+
+    # --- running --------------------------------------------------------------------------------------------------
+
+    def _init_model_weights(self):
+        model = self.bare_model
+        if hasattr(model, 'init_weights'):
+            model.init_weights()
+        if self.distributed:
+            for tensor in [*model.parameters(), *model.buffers()]:
+                if row_shard(tensor) is None:
+                    distributed.broadcast(tensor.detach(), src=0)
+
+    def train(self):
+        """Train as the config says, from the start or from where a checkpoint was written.
+
+        Returns:
+            nn.Module: The trained model.
+        """
+        self.prepare_training()
+        model = self.train_loop.run()
+        self.call_hook('after_run')
+        return model
+
+    def prepare_training(self):
+        """Build loop, optimizer and schedules, and load the checkpoint that is to be continued, if any."""
+        if self._train_loop is None:
+            raise ConfigError('nothing to train: the config has no train_dataloader, train_cfg and optim_wrapper')
+        self._train_loop = self.build_train_loop(self._train_loop)
+        if self._val_loop is not None:
+            self._val_loop = self.build_val_loop(self._val_loop)
+        self._init_model_weights()
+        self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
+        self.scale_lr(self.optim_wrapper, self.auto_scale_lr)
+        if self.param_schedulers is not None:
+            self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
+        torch.manual_seed(self.seed + self.rank)  # dropout masks differ between ranks
+        self.call_hook('before_run')
+        self.load_or_resume()
+
+    def set_seed(self, seed):
+        """Take over the seed of the run that is continued."""
+        if seed != self.seed:
+            self.logger.warning(f'the checkpoint was made with seed {seed}, which replaces {self.seed}')
+        self._seed = seed
+
+    def restore_random_state(self, state):
+        """Set all random number generators of this rank."""
+        random_state.set_random_state(state)
+
+    def rewind_schedules(self, iteration, epoch):
+        """Set closed-form schedules to an iteration; used when a run continues with another global batch."""
+        for scheduler in self.param_schedulers or []:
+            if not hasattr(scheduler, 'seek'):
+                raise ConfigError(f'a run with a {type(scheduler).__name__} schedule continues only with the same '
+                                  'global batch: use WarmupPolyLR or WarmupStepLR, or change accumulative_counts')
+            scheduler.seek(epoch if scheduler.by_epoch else iteration)
+
+    def to_device(self, data):
+        """A batch with its tensors on the model's device, copied while the device still works."""
+        device = next(self.bare_model.parameters()).device
+        if device.type == 'cpu':
+            return data
+        return {key: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+                for key, value in data.items()}
+
+    # --- checkpoints ----------------------------------------------------------------------------------------------
+
+    def load_or_resume(self):
+        """Continue from ``load_from`` or the latest good checkpoint if ``resume``; else load weights, if any."""
+        if self._has_loaded:
+            return
+        self._has_loaded = True
+        path = self._find_checkpoint() if self._resume else self._load_from
+        if path is None:
+            if self._resume:
+                self.logger.warning(f'no checkpoint to resume in {self.work_dir}: training starts anew')
+        elif self._resume and self._train_loop is not None:
+            self.resume(path)
+        else:
+            self.load_checkpoint(path)
+
+    def _find_checkpoint(self):
+        """The checkpoint to resume, the same on all ranks."""
+        path = [self._load_from]
+        if self.rank == 0 and path[0] is None:
+            path[0] = store.find_latest(self.work_dir, self.logger.warning)
+        if self.distributed:
+            distributed.broadcast_object_list(path, src=0)
+        return path[0]
+
+    def resume(self, filename):
+        """Continue from a checkpoint, as if training had never stopped.
+
+        Args:
+            filename (str | Path): The ``.pth`` file.
+
+        Raises:
+            CheckpointError: If it is not whole, or not of this model, optimizer and data.
+        """
+        training.resume(self, filename)
+        self.logger.info(f'resumed from {filename}: iteration {self.iter}, epoch {self.epoch}, '
+                         f'image {self.train_loop.position} of the epoch')
+
+    def load_checkpoint(self, filename):
+        """Load the trunk's weights of a checkpoint (fine-tuning, testing).
+
+        Args:
+            filename (str | Path): The ``.pth`` file.
+
+        Returns:
+            dict: The file's content.
+        """
+        content = training.load_weights(self, filename)
+        self.logger.info(f'loaded weights from {filename}')
+        return content
+
+    def save_checkpoint(self, out_dir, filename):
+        """Write a checkpoint; called by all ranks.
+
+        Args:
+            out_dir (str | Path): Folder.
+            filename (str): Name ending in ``.pth``.
+        """
+        if not filename.endswith('.pth'):
+            raise CheckpointError(f'a checkpoint is named NAME.pth, got {filename!r}')
+        training.save(self, Path(out_dir) / filename)

@@ -1,0 +1,41 @@
+"""Run a function in several gloo processes, for tests."""
+import os
+import traceback
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+
+def _child(rank, world, function, folder, arguments):
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=world)
+    try:
+        torch.save(function(rank, world, *arguments), folder / f'result{rank}')
+    except BaseException:
+        (folder / f'error{rank}').write_text(traceback.format_exc())
+        os._exit(1)
+    dist.destroy_process_group()
+
+
+def run_ranks(function, world, folder, *arguments):
+    """Results of ``function(rank, world, *arguments)`` by rank; an error on a rank is raised with its text.
+
+    Args:
+        function (Callable): Module-level, so that a spawned process finds it.
+        world (int): Processes.
+        folder (Path): Empty folder for the rendezvous and the results.
+        arguments: Picklable.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    context = mp.get_context('fork')
+    processes = [context.Process(target=_child, args=(r, world, function, folder, arguments)) for r in range(world)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        if process.is_alive():
+            process.kill()
+    errors = [path.read_text() for path in sorted(folder.glob('error*'))]
+    assert not errors, '\n'.join(errors)
+    return [torch.load(folder / f'result{r}', weights_only=True) for r in range(world)]

@@ -1,0 +1,108 @@
+"""Full disks, diverging losses, missing data."""
+import errno
+
+import pytest
+import torch
+
+from mlaface.engine.checkpoint import store
+from mlaface.engine.errors import CheckpointError, ConfigError, DivergenceError, MissingDataError
+from mlaface.engine.launch import build_runner
+from tests.engine.toy import run, toy_config
+
+
+def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    real, calls = torch.save, []
+
+    def full(content, path):
+        calls.append(path)
+        if isinstance(content, dict) and content.get('loop', {}).get('iter', 0) > 5:
+            path.write_bytes(b'half')
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        real(content, path)
+
+    monkeypatch.setattr(store.torch, 'save', full)
+    with pytest.raises(CheckpointError, match='disk is full.*iter_00000005.pth, is untouched.*--resume'):
+        run(tmp_path)
+    assert [path.name for path in store.checkpoints(tmp_path)] == ['iter_00000005.pth']
+    assert not list(tmp_path.glob('.*part*')) and not (tmp_path / 'iter_00000010.rows').exists()
+    monkeypatch.setattr(store.torch, 'save', real)
+    assert run(tmp_path, resume=True).iter == 15
+
+
+def test_a_write_limited_by_the_system_leaves_nothing_behind(tmp_path):
+    import resource
+    import signal
+    store.write(tmp_path / 'iter_00000001.pth', dict(schema=1, model=dict(x=torch.zeros(4))))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(CheckpointError, match='iter_00000002.pth could not be written.*disk is full'):
+            store.write(tmp_path / 'iter_00000002.pth', dict(schema=1, model=dict(x=torch.zeros(100_000))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['iter_00000001.pth']
+    assert store.read(tmp_path / 'iter_00000001.pth')['model']['x'].shape == (4,)
+
+
+def test_a_loss_that_is_not_finite_names_the_activation(tmp_path):
+    expected = r'iteration 4\. First non-finite tensor: activation of neck.0 \(Flatten\)'
+    with pytest.raises(DivergenceError, match=expected):
+        run(tmp_path, model__blow_up=4)
+
+
+def test_a_head_that_refuses_embeddings_does_not_hide_the_cause(tmp_path):
+    with pytest.raises(DivergenceError, match='an embedding is not finite.*tensor: activation of neck.0'):
+        run(tmp_path, model__blow_up=4, model__strict=True)
+
+
+def test_a_weight_that_is_not_finite_is_named(tmp_path):
+    runner = build_runner(toy_config(tmp_path))
+    runner.bare_model.backbone[1].weight.data[2] = float('nan')
+    with pytest.raises(DivergenceError, match=r'iteration 1\..*parameter backbone.1.weight'):
+        runner.train()
+
+
+def test_a_gradient_that_is_not_finite_is_named_before_it_reaches_the_weights(tmp_path):
+    runner = build_runner(toy_config(tmp_path))
+    linear = runner.bare_model.neck[2]
+    linear.weight.register_hook(lambda gradient: gradient / 0)
+    with pytest.raises(DivergenceError, match=r'gradient norm.*gradient of neck.2.weight'):
+        runner.train()
+    assert all(parameter.isfinite().all() for parameter in runner.bare_model.parameters())
+
+
+def test_float16_that_overflows_under_every_scale_stops(tmp_path):
+    runner = build_runner(toy_config(tmp_path, train_cfg__max_epochs=10, optim_wrapper__amp='float16'))
+    runner.bare_model.neck[2].weight.register_hook(lambda gradient: gradient / 0)
+    with pytest.raises(DivergenceError, match='float16 even with a loss scale'):
+        runner.train()
+
+
+@pytest.mark.parametrize('amp', ['bfloat16', 'float16'])
+def test_mixed_precision_learns_and_resumes(tmp_path, amp):
+    runner = run(tmp_path, optim_wrapper__amp=amp)
+    losses = runner.history.scalars['train/loss'][1]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    run(tmp_path, optim_wrapper__amp=amp, train_cfg__max_epochs=4, resume=True)
+
+
+def test_missing_training_data_says_where(tmp_path):
+    with pytest.raises(MissingDataError, match='train_dataloader.dataset: no training set at /nowhere'):
+        build_runner(toy_config(tmp_path, train_dataloader__dataset__missing='/nowhere'))
+
+
+def test_missing_validation_data_is_found_before_training(tmp_path):
+    with pytest.raises(MissingDataError, match='val_dataloader.dataset: no training set at /nowhere'):
+        build_runner(toy_config(tmp_path, val_dataloader__dataset__missing='/nowhere'))
+
+
+def test_a_stated_number_of_classes_must_be_that_of_the_data(tmp_path):
+    with pytest.raises(ConfigError, match='model.head.num_classes is 9, but the training set has 5'):
+        build_runner(toy_config(tmp_path, model__head__num_classes=9))
+
+
+def test_a_batch_larger_than_the_data_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match='44 images do not fill one update of 1 batches of 100'):
+        run(tmp_path, train_dataloader__batch_size=100)

@@ -1,0 +1,34 @@
+"""What a run leaves behind."""
+import json
+
+import pytest
+
+from mlaface.engine.curves import draw_curves
+from mlaface.engine.history import History
+from tests.engine.toy import run
+
+
+def test_tensorboard_is_a_backend(tmp_path):
+    pytest.importorskip('tensorboard')
+    run(tmp_path, train_cfg__max_epochs=1,
+        visualizer=dict(type='Visualizer', vis_backends=[dict(type='TensorboardVisBackend')]))
+    assert list(tmp_path.rglob('events.out.tfevents*'))
+
+
+def test_history_notes_values_and_forgets_what_came_after_a_checkpoint(tmp_path):
+    history = History(tmp_path / 's.jsonl')
+    for iteration in (1, 2, 3):
+        history.add(iteration, dict(loss=float(iteration)))
+    saved = json.loads(json.dumps(history.state_dict()))
+    again = History(tmp_path / 's.jsonl')
+    again.load_state_dict({'train/loss': [[1, 2], [1.0, 2.0]]}, 2)
+    again.add(3, dict(loss=float('nan')))
+    lines = [json.loads(line) for line in (tmp_path / 's.jsonl').read_text().splitlines()]
+    assert [line['loss'] for line in lines] == [1.0, 2.0, None]
+    assert saved['train/loss'] == [[1, 2, 3], [1.0, 2.0, 3.0]]
+
+
+def test_curves_are_drawn_of_whatever_there_is(tmp_path):
+    for scalars in ({}, {'train/loss': ([1], [2.0])}, {'val/lfw/accuracy': ([1, 2], [0.5, 0.6])}):
+        draw_curves(scalars, tmp_path / 'c.png')
+        assert (tmp_path / 'c.png').read_bytes().startswith(b'\x89PNG')

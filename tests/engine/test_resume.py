@@ -1,0 +1,175 @@
+"""A run that was stopped and continued is the run that was not stopped, bit for bit."""
+import json
+import os
+import signal
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+
+from mlaface.engine.checkpoint import store
+from mlaface.engine.errors import CheckpointError, Interrupted
+from mlaface.engine.launch import build_runner
+from tests.engine.toy import run, toy_config
+
+
+class StopAt(Hook):
+    """Sends this process a signal in the middle of an iteration."""
+
+    def __init__(self, iteration, number=signal.SIGTERM):
+        self.iteration, self.number = iteration, number
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if batch_idx + 1 == self.iteration:
+            os.kill(os.getpid(), self.number)
+
+
+def losses(work_dir):
+    lines = [json.loads(line) for line in (work_dir / 'scalars.jsonl').read_text().splitlines()]
+    return [(line['kind'], line['iter'], line.get('loss'), line.get('lr'), line.get('mean_accuracy')) for line in lines]
+
+
+def interrupted(work_dir, iteration, **options):
+    runner = build_runner(toy_config(work_dir, **options))
+    runner.register_hook(StopAt(iteration))
+    with pytest.raises(Interrupted) as stop:
+        runner.train()
+    assert stop.value.code == 128 + signal.SIGTERM
+    return runner
+
+
+def same(first, second):
+    for key, value in first.items():
+        other = second[key]
+        if isinstance(value, dict):
+            same(value, other)
+        elif isinstance(value, torch.Tensor):
+            assert torch.equal(value, other), key
+        elif not isinstance(value, (list, tuple)):
+            assert value == other, key
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('whole')
+    run(folder)
+    return folder
+
+
+def last_state(folder):
+    content = store.read(store.checkpoints(folder)[0])
+    return {key: content[key] for key in ('model', 'optimizer', 'ema', 'best', 'loop', 'rng', 'schedulers')}
+
+
+@pytest.mark.parametrize('iteration, workers', [(1, 0), (3, 0), (5, 0), (7, 0), (12, 0), (8, 2)])
+def test_resumed_run_is_the_uninterrupted_one(whole, tmp_path, iteration, workers):
+    options = dict(train_dataloader__num_workers=workers)
+    stopped = interrupted(tmp_path, iteration, **options)
+    assert stopped.iter == iteration
+    resumed = run(tmp_path, resume=True, **options)
+    assert resumed.iter == 15 and resumed.epoch == 3
+    assert losses(tmp_path) == losses(whole)
+    same(last_state(whole), last_state(tmp_path))
+    assert torch.equal(resumed.bare_model.head.weight, run_weight(whole))
+
+
+def run_weight(folder):
+    from mlaface.engine.checkpoint.rows import SavedRows
+    return SavedRows(store.rows_folder(store.checkpoints(folder)[0]), 'model.head.weight')[:]
+
+
+def test_resumed_run_with_accumulation_and_iteration_intervals(tmp_path):
+    options = dict(optim_wrapper__accumulative_counts=2, train_cfg__max_epochs=None, train_cfg__max_iters=8,
+                   train_cfg__val_interval=3, default_hooks__checkpoint__interval=2)
+    run(tmp_path / 'whole', **options)
+    interrupted(tmp_path / 'parts', 4, **options)
+    run(tmp_path / 'parts', resume=True, **options)
+    assert losses(tmp_path / 'whole') == losses(tmp_path / 'parts')
+    same(last_state(tmp_path / 'whole'), last_state(tmp_path / 'parts'))
+
+
+def test_a_finished_run_is_not_trained_again(whole, tmp_path):
+    run(tmp_path)
+    before = losses(tmp_path)
+    again = run(tmp_path, resume=True)
+    assert again.iter == 15 and losses(tmp_path) == before
+
+
+def test_a_killed_run_loses_only_the_numbers_after_its_checkpoint(whole, tmp_path):
+    run(tmp_path)
+    for path in store.checkpoints(tmp_path)[:2]:  # as if it had been killed in the second epoch
+        store.remove(path)
+    with open(tmp_path / 'scalars.jsonl', 'a') as file:
+        file.write('{"kind": "train", "iter": 1')
+    run(tmp_path, resume=True)
+    assert losses(tmp_path) == losses(whole)
+
+
+@pytest.mark.parametrize('damage', ['torn', 'empty', 'rows', 'pickle'])
+def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path, damage, caplog):
+    run(tmp_path)
+    latest, previous = store.checkpoints(tmp_path)[:2]
+    if damage == 'torn':
+        latest.write_bytes(latest.read_bytes()[:-200])
+    elif damage == 'empty':
+        latest.write_bytes(b'')
+    elif damage == 'rows':
+        data = next(p for p in store.rows_folder(latest).iterdir() if p.suffix == '.distcp')
+        data.write_bytes(data.read_bytes()[:-10])
+    else:
+        torch.save(dict(schema=1, model=print), latest)
+    warnings = []
+    assert store.find_latest(tmp_path, warnings.append) == previous
+    assert len(warnings) == 1 and str(latest) in warnings[0]
+    resumed = run(tmp_path, resume=True)
+    assert resumed.iter == 15
+
+
+def test_another_architecture_is_refused_with_names_and_shapes(tmp_path):
+    run(tmp_path)
+    expected = r'backbone.0.weight: \(8, 3, 3, 3\) in the file, \(4, 3, 3, 3\) in the model'
+    with pytest.raises(CheckpointError, match=expected) as error:
+        run(tmp_path, resume=True, model__hidden=4)
+    assert 'config' in str(error.value)
+
+
+def test_other_classes_are_refused(tmp_path, monkeypatch):
+    from tests.engine import toy
+    run(tmp_path)
+    old = toy.ToyFaces.__init__
+
+    def renamed(self, *args, **kwargs):
+        old(self, *args, **kwargs)
+        self.metainfo['classes'] = self.metainfo['classes'][::-1]
+
+    monkeypatch.setattr(toy.ToyFaces, '__init__', renamed)
+    with pytest.raises(CheckpointError, match='other classes'):
+        run(tmp_path, resume=True)
+
+
+def test_a_new_run_sets_the_old_one_aside(tmp_path):
+    run(tmp_path, train_cfg__max_epochs=2)
+    run(tmp_path, train_cfg__max_epochs=1)
+    assert [path.name for path in store.checkpoints(tmp_path)] == ['iter_00000005.pth']
+    assert store.checkpoints(tmp_path / 'previous_1')[0].name == 'iter_00000010.pth'
+    assert {line[1] for line in losses(tmp_path)} == {1, 2, 3, 4, 5}
+
+
+def test_only_the_last_and_the_best_are_kept(tmp_path):
+    runner = run(tmp_path, default_hooks__checkpoint__max_keep=1)
+    names = sorted(path.name for path in tmp_path.glob('*.pth'))
+    best = (tmp_path / 'best.pth').resolve()
+    assert names == ['best.pth', best.name, 'iter_00000015.pth']
+    content = store.read(tmp_path / 'best.pth')
+    scores = [line for line in losses(tmp_path) if line[0] == 'val']
+    assert content['best']['value'] == max(line[4] for line in scores)
+    assert sorted(path.name for path in tmp_path.glob('*.rows')) == [best.stem + '.rows', 'iter_00000015.rows']
+    assert runner.epoch == 3
+
+
+def test_a_longer_training_follows_its_own_schedule(tmp_path):
+    run(tmp_path / 'short', train_cfg__max_epochs=2)
+    longer = run(tmp_path / 'short', train_cfg__max_epochs=4, resume=True)
+    whole = run(tmp_path / 'whole', train_cfg__max_epochs=4)
+    rates = [runner.history.scalars['train/lr'][1][10:] for runner in (longer, whole)]
+    assert rates[0] == rates[1]
