@@ -1,0 +1,1 @@
+"""Protocols, metrics, embedding extraction and reports."""

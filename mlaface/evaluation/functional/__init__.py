@@ -1,0 +1,1 @@
+"""Pure functions on numpy arrays: ROC, pairs, templates, identification, intervals."""

@@ -1,0 +1,74 @@
+"""Rows of embeddings: flip fusion, unit length, and cosines that do not depend on how rows are grouped into blocks.
+
+Every number here is made of one row (or one pair of rows) by a fixed order of additions. A matrix product promises no
+such thing: its rounding changes with the shape of the block.
+"""
+import numpy as np
+
+from mlaface.evaluation.functional.checks import check_norms
+
+FLIPS = ('none', 'sum', 'concat')
+_BLOCK = 512
+
+
+def fuse(embeddings, flipped, flip):
+    """Embeddings of images and of their mirror images as one.
+
+    Args:
+        embeddings (array (N, D)): Of the images.
+        flipped (array (N, D) or None): Of the mirrored images.
+        flip (str): ``'none'``, ``'sum'`` or ``'concat'``.
+
+    Returns:
+        ndarray (N, D or 2D): float64, a copy.
+    """
+    if flipped is None or flip == 'none':
+        return embeddings.astype(np.float64)
+    if flip == 'sum':
+        return np.add(embeddings, flipped, dtype=np.float64)
+    return np.concatenate([embeddings, flipped], axis=1, dtype=np.float64)
+
+
+def lengths(rows):
+    """Euclidean length of each row (N, D), as (N,)."""
+    return np.sqrt(np.einsum('ij,ij->i', rows, rows))
+
+
+def unit_rows(rows, names=None, start=0, what='embedding'):
+    """Rows scaled to unit length.
+
+    Args:
+        rows (array (N, D)): Any float type.
+        names (sequence of str or None): Names of all rows, for messages.
+        start (int): Number of the first row here among all.
+        what (str): How messages call a row.
+
+    Returns:
+        ndarray (N, D): float64.
+
+    Raises:
+        ValueError: If a row is not finite or zero.
+    """
+    rows = np.asarray(rows, dtype=np.float64)
+    norms = lengths(rows)
+    check_norms(norms, names, start, what)
+    return rows / norms[:, None]
+
+
+def cosines(first, first_rows, second, second_rows):
+    """Dot products of chosen rows of two tables of unit vectors.
+
+    Args:
+        first (ndarray (N, D)): float64, unit rows.
+        first_rows (ndarray (P,)): Rows of ``first``.
+        second (ndarray (M, D)): float64, unit rows.
+        second_rows (ndarray (P,)): Rows of ``second``.
+
+    Returns:
+        ndarray (P,): float64.
+    """
+    scores = np.empty(len(first_rows))
+    for start in range(0, len(scores), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        np.einsum('ij,ij->i', first[first_rows[part]], second[second_rows[part]], out=scores[part])
+    return scores

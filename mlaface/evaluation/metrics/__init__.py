@@ -1,0 +1,1 @@
+"""MMEngine metrics around the pure functions, one a protocol."""

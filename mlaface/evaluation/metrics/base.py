@@ -1,0 +1,119 @@
+"""What every metric on embeddings shares: rows gathered by index, over batches and ranks, in one array."""
+from abc import abstractmethod
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+
+from mlaface.evaluation.result import make_result
+from mlaface.evaluation.table import EmbeddingTable
+
+
+class EmbeddingMetric(BaseMetric):
+    """Collects embeddings by index, and evaluates every benchmark of its protocol.
+
+    A protocol is a subclass with ``protocol``, ``headline`` and ``benchmark_entry``; nothing else knows it.
+
+    Args:
+        bootstrap (int): Resamples for intervals; 0 leaves intervals out.
+        seed (int): Seed of the resampling.
+    """
+    protocol = None
+    headline = ('accuracy', 'value')
+    default_prefix = ''
+
+    def __init__(self, bootstrap=0, seed=0):
+        super().__init__()
+        self.bootstrap = bootstrap
+        self.seed = seed
+        self.table = None
+        self.last_result = None
+
+    def process(self, data_batch, data_samples):
+        """Take the embeddings of one batch.
+
+        Args:
+            data_batch (dict): Not used: all that is needed is in the outputs.
+            data_samples (dict or sequence of dict): ``embeddings`` float (N, D), ``index`` int (N,), the images'
+                rows in the data set, and optionally ``flipped`` (N, D).
+        """
+        if self.table is None:
+            self.table = EmbeddingTable(self.expected_images())
+        for outputs in [data_samples] if isinstance(data_samples, dict) else data_samples:
+            self.table.add(outputs['index'], outputs['embeddings'], outputs.get('flipped'))
+
+    def benchmarks(self):
+        """The data set's benchmarks of this protocol, name -> dict.
+
+        Raises:
+            ValueError: If the data set has none.
+        """
+        found = (self.dataset_meta or {}).get('benchmarks', {})
+        mine = {name: entry for name, entry in found.items() if entry['protocol'] == self.protocol}
+        if not mine:
+            raise ValueError(f'{type(self).__name__} evaluates benchmarks of the protocol {self.protocol!r}, and the '
+                             f'data set has {sorted(found) or "no benchmarks"}')
+        return mine
+
+    def expected_images(self):
+        """Rows that the data set's benchmarks span."""
+        return max(entry['start'] + entry['images'] for entry in self.dataset_meta['benchmarks'].values())
+
+    def evaluate(self, size=None):
+        """Gather over ranks and evaluate; every rank returns the same numbers.
+
+        Args:
+            size (int or None): Images of the data set, checked against what its benchmarks span.
+
+        Returns:
+            dict: ``{name}/{headline}`` of each benchmark and ``mean_{headline}``. The whole is ``last_result``.
+
+        Raises:
+            ValueError: If an image is missing, or was embedded twice.
+        """
+        benchmarks, table = self.benchmarks(), self.table or EmbeddingTable(self.expected_images())
+        self.table = None
+        table.gather()
+        entries = {}
+        for name, benchmark in benchmarks.items():
+            rows = slice(benchmark['start'], benchmark['start'] + benchmark['images'])
+            embeddings, flipped = table.rows(rows, name, benchmark.get('names'))
+            entries[name] = self.benchmark_entry(embeddings, flipped, benchmark)
+        self.last_result = make_result(entries, dict(embedding_size=table.dimension))
+        return self.summary(entries)
+
+    def summary(self, entries):
+        """The headline number of each benchmark and their mean, for logs and for choosing the best checkpoint."""
+        metric, key = self.headline
+        numbers = {f'{name}/{metric}': _value(entry['metrics'][metric][key])
+                   for name, entry in entries.items()}
+        return {**numbers, f'mean_{metric}': float(np.mean(list(numbers.values())))}
+
+    @abstractmethod
+    def benchmark_entry(self, embeddings, flipped, benchmark):
+        """Evaluate one benchmark.
+
+        Args:
+            embeddings (ndarray (N, D)): Its images' embeddings, in order.
+            flipped (ndarray (N, D) or None): Those of the mirrored images.
+            benchmark (dict): Its entry in ``dataset_meta['benchmarks']``.
+
+        Returns:
+            dict: Its entry in result JSON.
+        """
+
+    def scored_pairs(self, embeddings, flipped, benchmark):
+        """What a report draws curves and histograms of; for protocols that compare given pairs.
+
+        Returns:
+            tuple or None: Cosines float64 (P,) and issame bool (P,).
+        """
+        return None
+
+    def compute_metrics(self, results):
+        """Not used: the rows are in the table, not in a list of results."""
+        raise NotImplementedError('EmbeddingMetric.evaluate does not go through lists of results')
+
+
+def _value(number):
+    """A number, or the number in its row of a table."""
+    return number['value'] if isinstance(number, dict) else number

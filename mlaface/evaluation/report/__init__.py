@@ -1,0 +1,1 @@
+"""HTML, PNG and CSV from result JSON."""

@@ -1,0 +1,61 @@
+"""The comparison of training runs as a page and figures."""
+from pathlib import Path
+
+from mlaface.evaluation.report.charts import COLORS, line_chart
+from mlaface.evaluation.report.figures import save_figure
+from mlaface.evaluation.report.page import write_page
+
+
+def write_comparison(methods, found, folder):
+    """Write ``compare.html`` and a PNG a chart.
+
+    Args:
+        methods (list[Method]): The runs.
+        found (dict): ``metric``, ``convergence`` and ``final``, as the command's JSON.
+        folder (str | Path): Where to.
+
+    Returns:
+        Path: The page.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    charts = {}
+    for name in chart_names(methods, found['metric']):
+        series = [dict(name=method.name, x=run.scalars[name][0], y=run.scalars[name][1], notes=_notes(run, name))
+                  for method in methods for run in method.runs if name in run.scalars]
+        charts[name] = _chart(series, name)
+        _figure(series, name, folder / f'{name.replace("/", "_")}.png')
+    return write_page('compare.html', dict(found, methods=methods, charts=charts, colors=COLORS),
+                      folder / 'compare.html')
+
+
+def chart_names(methods, metric):
+    """What is drawn: the loss, the metric, the gates, and each benchmark's accuracy."""
+    names = dict.fromkeys(name for method in methods for run in method.runs for name in run.scalars)
+    benchmarks = sorted(name for name in names if name.endswith('/accuracy') and name != metric)
+    return [name for name in ('loss', metric, 'gate', 'lr', *benchmarks) if name in names]
+
+
+def _notes(run, name):
+    return [f'iteration {step}  {name} {value:.4f}  {run.folder.name}' for step, value in zip(*run.scalars[name])]
+
+
+def _chart(series, name):
+    values = [value for line in series for value in line['y']]
+    low, high = min(values), max(values)
+    room = 0.05 * (high - low) or 0.01
+    last = max(step for line in series for step in line['x'])
+    return line_chart(series, 'iteration', name, (0, max(last, 1)), (low - room, high + room), label=name,
+                      corner='right low' if name.endswith('accuracy') else 'right high')
+
+
+def _figure(series, name, path):
+    names = list(dict.fromkeys(line['name'] for line in series))
+
+    def draw(axes):
+        for line in series:
+            number = names.index(line['name'])
+            first = line is next(other for other in series if other['name'] == line['name'])
+            axes.plot(line['x'], line['y'], color=COLORS[number % len(COLORS)], label=line['name'] if first else None)
+        axes.legend()
+    save_figure(path, draw, 'iteration', name, name)

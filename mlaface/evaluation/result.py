@@ -1,0 +1,89 @@
+"""Result JSON, schema 1: what was measured, on which model, by which rules, where and when."""
+import hashlib
+import json
+import platform
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from mlaface.utils.files import atomic_path
+from mlaface.version import __version__
+
+SCHEMA = 1
+
+
+def make_result(benchmarks, model=None, device=None):
+    """Assemble result JSON.
+
+    Args:
+        benchmarks (dict): Name -> entry, as the functions of ``evaluation.functional`` give.
+        model (dict or None): What is known of ``file``, ``sha256``, ``name``, ``embedding_size``, ``input``.
+        device (str or None): Where the embeddings were computed.
+
+    Returns:
+        dict: Schema 1. ``mean_accuracy`` is None where no benchmark has an accuracy.
+    """
+    known = dict(file=None, sha256=None, name=None, embedding_size=None, input=None)
+    accuracies = [entry['metrics']['accuracy']['value'] for entry in benchmarks.values()
+                  if 'accuracy' in entry['metrics']]
+    return dict(schema=SCHEMA, model={**known, **(model or {})}, environment=environment(device),
+                benchmarks=benchmarks, mean_accuracy=float(np.mean(accuracies)) if accuracies else None)
+
+
+def environment(device=None):
+    """Versions, device, threads and date (UTC) of a measurement."""
+    import torch
+    return dict(mlaface=__version__, torch=torch.__version__, python=platform.python_version(),
+                device=str(device or 'cpu'), cpu_threads=torch.get_num_threads(),
+                date=datetime.now(timezone.utc).isoformat(timespec='seconds'))
+
+
+def write_result(result, path):
+    """Write result JSON, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(result, indent=1, default=_plain, allow_nan=False) + '\n')
+
+
+def read_result(path):
+    """Read result JSON.
+
+    Args:
+        path (str | Path): The file.
+
+    Returns:
+        dict: Schema 1.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no JSON, or of another schema.
+    """
+    try:
+        result = json.loads(Path(path).read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f'{path} is not JSON ({error})') from error
+    if not isinstance(result, dict) or result.get('schema') != SCHEMA or 'benchmarks' not in result:
+        raise ValueError(f'{path} is not result JSON of schema {SCHEMA}: write one with tools/test.py ... --out FILE')
+    return result
+
+
+def file_sha256(path):
+    """SHA-256 of a file's bytes, as hexadecimal digits."""
+    with open(path, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest() if hasattr(hashlib, 'file_digest') else _digest(file)
+
+
+def _digest(file):
+    digest = hashlib.sha256()
+    for block in iter(lambda: file.read(1 << 20), b''):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _plain(value):
+    """What JSON does not know: numpy's numbers and arrays."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f'{type(value).__name__} does not go into JSON')

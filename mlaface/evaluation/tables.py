@@ -1,0 +1,103 @@
+"""Result JSON as tables for a terminal."""
+from pathlib import Path
+
+from rich.table import Table
+
+
+def number(metric, digits=4):
+    """A metric with what is known of its spread: ``0.9912 ± 0.0040`` or ``0.9912 [0.9880, 0.9941]``."""
+    text = f'{metric["value"]:.{digits}f}'
+    if 'low' in metric:
+        return f'{text} [{metric["low"]:.{digits}f}, {metric["high"]:.{digits}f}]'
+    return f'{text} ± {metric["std"]:.{digits}f}' if 'std' in metric else text
+
+
+def rows_of(metrics):
+    """Metrics as pairs of a name and a text, flat.
+
+    Args:
+        metrics (dict): The ``metrics`` of a benchmark's entry.
+
+    Returns:
+        list[tuple[str, str]]: In their order.
+    """
+    names = dict(tar_at_far='TAR at FAR {}', tpir_at_fpir='TPIR at FPIR {}', rank='rank-{}')
+    rows = []
+    for key, value in metrics.items():
+        if key in names:
+            rows += [(names[key].format(target), number(row)) for target, row in value.items()]
+        elif isinstance(value, dict) and 'value' in value:
+            rows.append((key, number(value)))
+    return rows
+
+
+def entry_rows(entry):
+    """A benchmark's metrics as ``rows_of`` gives them, and after them those of its groups or galleries.
+
+    Args:
+        entry (dict): A benchmark's entry of result JSON.
+
+    Returns:
+        list[tuple[str, str]]: In their order.
+    """
+    rows = rows_of(entry['metrics'])
+    for name, group in entry.get('groups', {}).items():
+        rows.append((f'{name}: accuracy', number(group['metrics']['accuracy'])))
+    for name, metrics in entry.get('galleries', {}).items():
+        rows += [(f'{name}: {key}', text) for key, text in rows_of(metrics)]
+    return rows
+
+
+def rules_text(rules):
+    """Rules in a line: ``flip sum, norm l2``; those that are not set are left out."""
+    return ', '.join(f'{key} {value}' for key, value in rules.items() if value is not None)
+
+
+def counts_text(counts):
+    """Counts in a line: ``6,000 pairs``; nested ones (by gallery) are left out."""
+    return ', '.join(f'{value:,} {key}' for key, value in counts.items() if isinstance(value, int))
+
+
+def benchmark_table(result):
+    """All numbers of a result, a column a benchmark.
+
+    Args:
+        result (dict): Result JSON.
+
+    Returns:
+        rich.table.Table: To be printed.
+    """
+    model = result['model']
+    table = Table(title=Path(model['file']).name if model['file'] else model['name'], title_justify='left')
+    table.add_column('')
+    columns = []
+    for name, entry in result['benchmarks'].items():
+        table.add_column(name, justify='right')
+        columns.append(dict([*entry_rows(entry), ('counts', counts_text(entry['counts'])),
+                             ('rules', rules_text(entry['rules'])), ('seconds', str(entry.get('seconds', '')))]))
+    for key in dict.fromkeys(key for column in columns for key in column):
+        table.add_row(key, *(column.get(key, '') for column in columns))
+    if result['mean_accuracy'] is not None:
+        table.caption = f'mean accuracy {result["mean_accuracy"]:.4f}'
+    return table
+
+
+def comparison_table(result):
+    """The paired comparison in a result.
+
+    Args:
+        result (dict): Result JSON with ``comparison``.
+
+    Returns:
+        rich.table.Table: To be printed.
+    """
+    other = result['comparison']
+    table = Table(title=f'difference of accuracy against {Path(other["file"] or "the other model").name}',
+                  title_justify='left')
+    for column in ('', 'difference', '95% interval', 'only first right', 'only second right', 'McNemar p'):
+        table.add_column(column, justify='right' if column else 'left')
+    for name, entry in other['benchmarks'].items():
+        gap, test = entry['difference'], entry['mcnemar']
+        table.add_row(name, f'{gap["value"]:+.4f}', f'{gap["low"]:+.4f} to {gap["high"]:+.4f}',
+                      str(test['only_first']), str(test['only_second']), f'{test["p_value"]:.3g}')
+    return table

@@ -1,0 +1,175 @@
+"""Intervals, comparison of models, groups and calibration."""
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from mlaface.cli import calibrate as command
+from mlaface.evaluation.functional.calibration import calibrate_thresholds
+from mlaface.evaluation.functional.groups import evaluate_groups
+from mlaface.evaluation.functional.intervals import (
+    bootstrap_rate,
+    compare_models,
+    mcnemar,
+    percentile_interval,
+    resampled_weights,
+    wilson,
+)
+from mlaface.evaluation.functional.resampling import WeightedSample, bootstrap_strict
+from mlaface.evaluation.functional.roc import roc_curve, tar_at_far
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.999))
+def test_wilson_is_that_of_scipy(counts, confidence):
+    ours = wilson(*counts, confidence)
+    theirs = binomtest(*counts).proportion_ci(confidence, method='wilson')
+    np.testing.assert_allclose(ours[:2], theirs, atol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 80), st.integers(0, 80))
+def test_mcnemar_is_the_exact_binomial_test(only_first, only_second):
+    first = np.repeat([True, False, True], [only_first, only_second, 10])
+    second = np.repeat([False, True, True], [only_first, only_second, 10])
+    result = mcnemar(first, second)
+    assert (result['only_first'], result['only_second']) == (only_first, only_second)
+    total = only_first + only_second
+    assert result['p_value'] == pytest.approx(binomtest(only_first, total).pvalue if total else 1, abs=1e-9)
+
+
+def test_a_draw_of_people_weighs_pairs_of_two_by_their_product():
+    subjects = np.array([['a', 'b'], ['a', 'a'], ['b', 'c']])
+    generator = np.random.default_rng(5)
+    for weights in resampled_weights(subjects, 20, seed=5):
+        drawn = np.bincount(generator.integers(0, 3, 3), minlength=3)
+        np.testing.assert_array_equal(weights, [drawn[0] * drawn[1], drawn[0], drawn[1] * drawn[2]])
+
+
+def test_intervals_over_people_are_wider_where_pairs_repeat_people():
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(20), 50)
+    hits = rng.random(20)[people] > 0.4
+    over_people = bootstrap_rate(hits, people, resamples=400)
+    over_pairs = bootstrap_rate(hits, np.arange(1000), resamples=400)
+    assert over_people.low < over_pairs.low < hits.mean() < over_pairs.high < over_people.high
+
+
+def test_a_seed_decides_the_interval():
+    rng = np.random.default_rng(0)
+    hits, people = rng.random(600) < 0.7, np.repeat(np.arange(60), rng.multinomial(600, np.full(60, 1 / 60)))
+    assert bootstrap_rate(hits, people, seed=1) == bootstrap_rate(hits, people, seed=1)
+    assert bootstrap_rate(hits, people, seed=1) != bootstrap_rate(hits, people, seed=2)
+
+
+def test_equal_models_do_not_differ_and_better_ones_do():
+    rng = np.random.default_rng(0)
+    first, people = rng.random(400) < 0.7, np.arange(400) // 2
+    same = compare_models(first, first, people, resamples=200)
+    assert same['difference'] == dict(value=0, low=0, high=0, confidence=0.95) and same['mcnemar']['p_value'] == 1
+    better = compare_models(first | (rng.random(400) < 0.5), first, people, resamples=200)
+    assert better['difference']['low'] > 0 and better['mcnemar']['p_value'] < 1e-6
+
+
+def test_whole_weights_are_the_sample_written_out():
+    rng = np.random.default_rng(3)
+    scores, issame = rng.integers(0, 9, 40) / 9, np.arange(40) % 2 == 0
+    weights = rng.integers(0, 4, 40)
+    point = tar_at_far(roc_curve(np.repeat(scores, weights), np.repeat(issame, weights)), 0.2)
+    tar, threshold = WeightedSample(scores, issame).strict_point(weights, 0.2)
+    assert tar == pytest.approx(point['value']) and threshold == pytest.approx(point['threshold'])
+
+
+def sample(pairs=600, seed=0):
+    rng = np.random.default_rng(seed)
+    issame = np.arange(pairs) % 2 == 0
+    return rng.normal(issame * 0.5, 0.2), issame, rng.integers(0, 80, (pairs, 2))
+
+
+def test_calibrated_thresholds_hold_their_targets_and_lie_in_their_intervals():
+    scores, issame, people = sample()
+    made = calibrate_thresholds(scores, issame, [1e-1, 1e-2, 1e-4], subjects=people, resamples=200)
+    assert made['bootstrap'] == dict(unit='people', resamples=200, seed=0)
+    for row in made['thresholds'].values():
+        accepted = scores >= row['threshold']['value']
+        assert accepted[~issame].mean() <= row['far'] and accepted[issame].mean() == row['tar']['value']
+        assert row['threshold']['low'] <= row['threshold']['value'] <= row['threshold']['high']
+        assert row['false_accept_rate']['low'] <= row['false_accept_rate']['value']
+    assert [row['resolved'] for row in made['thresholds'].values()] == [True, True, False]
+
+
+@pytest.mark.parametrize('call, message', [
+    (lambda: wilson(5, 0), 'no share'), (lambda: wilson(1, 2, 95), 'confidence'),
+    (lambda: mcnemar([True], [True, False]), 'same pairs'),
+    (lambda: bootstrap_rate([True], [1, 2]), 'one of each'),
+    (lambda: bootstrap_strict(*sample()[:2], np.arange(3), [0.1]), 'subjects of 3'),
+    (lambda: percentile_interval([np.nan, np.nan, 1]), 'too few people'),
+    (lambda: calibrate_thresholds(*sample()[:2], []), 'no target'),
+])
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def group(strength, seed):
+    rng = np.random.default_rng(seed)
+    issame = np.arange(200) % 2 == 0
+    first = rng.normal(size=(200, 8))
+    second = rng.normal(size=(200, 8)) + first * issame[:, None] * strength
+    return dict(embeddings=np.stack([first, second], 1).reshape(400, 8), issame=issame)
+
+
+def test_groups_give_their_gap_and_what_one_threshold_does_to_each():
+    entry = evaluate_groups(dict(strong=group(3.0, 0), weak=group(0.3, 1)))
+    accuracy = {name: each['metrics']['accuracy']['value'] for name, each in entry['groups'].items()}
+    gap = entry['metrics']['gap']
+    assert (gap['best'], gap['worst']) == ('strong', 'weak')
+    assert gap['value'] == accuracy['strong'] - accuracy['weak'] > 0.1
+    assert entry['counts'] == dict(images=800, pairs=400, positives=200)
+    shared = entry['metrics']['shared_threshold']['groups']
+    assert shared['strong']['tar'] > shared['weak']['tar']
+    assert json.loads(json.dumps(entry)) == entry
+
+
+def test_a_bad_group_is_named():
+    bad = group(1.0, 2)
+    bad['embeddings'][3] = np.nan
+    with pytest.raises(ValueError, match='group Asian: .*image 3'):
+        evaluate_groups(dict(African=group(1.0, 1), Asian=bad))
+    with pytest.raises(ValueError, match='at least two'):
+        evaluate_groups(dict(African=group(1.0, 1)))
+
+
+def test_the_command_writes_thresholds(tmp_path, capsys):
+    scores, issame, people = sample()
+    np.savez(tmp_path / 'scores.npz', scores=scores, issame=issame, subjects=people)
+    out = tmp_path / 'model' / 'thresholds.json'
+    assert command.main([str(tmp_path / 'scores.npz'), '--far', '1e-1', '1e-4', '--resamples', '50', '--out',
+                         str(out)]) == 0
+    written = json.loads(out.read_text())
+    assert written['schema'] == 1 and list(written['thresholds']) == ['1e-1', '1e-4']
+    assert written['bootstrap']['unit'] == 'people'
+    assert 'cannot resolve a FAR of 1e-4' in capsys.readouterr().out
+
+
+def test_the_command_reads_embeddings_and_states_the_flip(tmp_path):
+    data = group(1.0, 0)
+    np.savez(tmp_path / 'e.npz', **data)
+    out = tmp_path / 't.json'
+    assert command.main([str(tmp_path / 'e.npz'), '--resamples', '20', '--out', str(out)]) == 0
+    assert json.loads(out.read_text())['flip'] == 'none'
+    np.savez(tmp_path / 'e.npz', flipped=data['embeddings'], **data)
+    assert command.main([str(tmp_path / 'e.npz'), '--resamples', '20', '--out', str(out)]) == 0
+    assert json.loads(out.read_text())['flip'] == 'sum'
+
+
+def test_the_command_explains_files_that_it_cannot_use(tmp_path, capsys):
+    out = str(tmp_path / 'o.json')
+    (tmp_path / 'text.npz').write_text('no archive')
+    np.savez(tmp_path / 'other.npz', labels=[1])
+    for name, message in (('none.npz', 'no file at'), ('text.npz', 'cannot be read'), ('other.npz', 'holds labels')):
+        assert command.main([str(tmp_path / name), '--out', out]) == 1
+        assert message in capsys.readouterr().err

@@ -1,0 +1,146 @@
+"""Official formats: every protocol end to end on its own files, the parsers line by line, and faults by name."""
+import shutil
+
+import numpy as np
+import pytest
+
+from mlaface.evaluation.networks import CallableNetwork
+from mlaface.evaluation.protocols import ijb, pairs
+from mlaface.evaluation.protocols.images import TEMPLATE, similarity
+from mlaface.evaluation.protocols.registry import OPENERS, open_protocol
+from mlaface.evaluation.run import evaluate
+
+NETWORK = 'toy_networks:grid'
+NAMES = ['lfw', 'xqlfw', 'cfp', 'agedb', 'calfw', 'rfw', 'ijbc', 'tinyface', 'megaface']
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_protocol_runs_on_its_files(official, name):
+    suite = open_protocol(name, official(name))
+    found = evaluate(CallableNetwork(NETWORK), suite)
+    again = evaluate(CallableNetwork(NETWORK), suite, batch_size=7, workers=0)
+    for key, entry in found.result['benchmarks'].items():
+        assert entry['metrics'] and entry['metrics'] == again.result['benchmarks'][key]['metrics']
+        assert entry['rules']['flip'] == 'sum'
+        assert entry['protocol'] == suite.benchmarks[key]['protocol']
+
+
+def test_every_opener_is_tested_or_shares_its_reader():
+    tested = {OPENERS[name] for name in NAMES}
+    assert set(OPENERS.values()) == tested
+
+
+def test_lfw_lines(tmp_path):
+    path = tmp_path / 'pairs.txt'
+    path.write_text('2\t1\nAda\t1\t4\nAda\t1\tBob\t2\nBob\t1\t3\nAda\t4\tBob\t12\n')
+    names, people, issame, folds = pairs.read_lfw_pairs(path)
+    assert names[:4] == ['Ada/Ada_0001', 'Ada/Ada_0004', 'Ada/Ada_0001', 'Bob/Bob_0002']
+    assert names[-1] == 'Bob/Bob_0012' and folds == 2
+    assert issame.tolist() == [True, False, True, False]
+    assert people[3].tolist() == ['Ada', 'Bob']
+
+
+def test_flat_lists_get_folds_of_both_kinds(official):
+    names, people, issame, folds = pairs.read_flat_pairs(official('calfw') / 'pairs_CALFW.txt')
+    assert issame.reshape(folds, -1).sum(axis=1).tolist() == [2] * 10
+    assert ((people[:, 0] == people[:, 1]) == issame).all()
+
+
+def test_odd_and_disagreeing_lines_are_errors(tmp_path):
+    path = tmp_path / 'pairs_CALFW.txt'
+    path.write_text('a_0001.jpg 1\na_0002.jpg 1\nb_0001.jpg 0\n')
+    with pytest.raises(ValueError, match=r'odd number of images \(3\)'):
+        pairs.read_flat_pairs(path)
+    path.write_text('a_0001.jpg 1\na_0002.jpg 0\n')
+    with pytest.raises(ValueError, match='line 1: the lines of a pair'):
+        pairs.read_flat_pairs(path)
+    path.write_text('a_0001.jpg\n')
+    with pytest.raises(ValueError, match='line 1: 1 fields'):
+        pairs.read_flat_pairs(path)
+
+
+def test_a_missing_image_is_named(official, tmp_path):
+    root = tmp_path / 'lfw'
+    shutil.copytree(official('lfw'), root)
+    (root / 'images/Person_003/Person_003_0002.jpg').unlink()
+    with pytest.raises(FileNotFoundError, match='1 images of the list.*Person_003/Person_003_0002.jpg'):
+        open_protocol('lfw', root)
+
+
+def test_a_missing_list_says_what_was_looked_for(tmp_path):
+    with pytest.raises(FileNotFoundError, match='ijbc_face_tid_mid.txt'):
+        open_protocol('ijbc', tmp_path)
+
+
+def test_cfp_index_without_image_is_an_error(official, tmp_path):
+    root = tmp_path / 'cfp'
+    shutil.copytree(official('cfp'), root)
+    (root / 'Protocol/Split/FP/03/diff.txt').write_text('1,9999\n')
+    with pytest.raises(ValueError, match='03/diff.txt, line 1: 1,9999 names an image'):
+        open_protocol('cfp', root)
+
+
+def changed(official, tmp_path, name, file, change):
+    root = tmp_path / name
+    shutil.copytree(official(name), root)
+    path = root / file
+    path.write_text(change(path.read_text()))
+    return root
+
+
+def test_a_template_without_images_is_an_error(official, tmp_path):
+    root = changed(official, tmp_path, 'ijbc', 'meta/ijbc_template_pair_label.txt', lambda text: text + '1000 777 0\n')
+    with pytest.raises(ValueError, match='ijbc: .*777'):
+        evaluate(CallableNetwork(NETWORK), open_protocol('ijbc', root))
+
+
+def test_landmarks_of_other_images_are_an_error(official, tmp_path):
+    root = changed(official, tmp_path, 'ijbc', 'meta/ijbc_name_5pts_score.txt', lambda text: text.replace('3.jpg', 'x'))
+    with pytest.raises(ValueError, match='line 3: names image x, and the list of templates 3.jpg'):
+        open_protocol('ijbc', root)
+
+
+def test_a_template_of_two_subjects_is_an_error(tmp_path):
+    path = tmp_path / 'g.csv'
+    path.write_text('TEMPLATE_ID,SUBJECT_ID,FILENAME\n1,5,a\n1,6,b\n')
+    with pytest.raises(ValueError, match='template 1 has two subjects'):
+        ijb.read_subjects(path)
+
+
+def test_a_probe_without_mate_is_an_error(official, tmp_path):
+    from scipy.io import loadmat, savemat
+    root = tmp_path / 'tinyface'
+    shutil.copytree(official('tinyface'), root)
+    path = root / 'Testing_Set/probe_img_ID_pairs.mat'
+    content = {key: value for key, value in loadmat(path).items() if not key.startswith('__')}
+    content['probe_ids'][2] = 99
+    savemat(path, content)
+    with pytest.raises(ValueError, match='subject 99 of probe image 2'):
+        evaluate(CallableNetwork(NETWORK), open_protocol('tinyface', root))
+
+
+def test_an_undecodable_image_is_named(official, tmp_path):
+    root = tmp_path / 'lfw'
+    shutil.copytree(official('lfw'), root)
+    (root / 'images/Person_003/Person_003_0002.jpg').write_bytes(b'no image')
+    with pytest.raises(ValueError, match='Person_003_0002.jpg cannot be decoded'):
+        evaluate(CallableNetwork(NETWORK), open_protocol('lfw', root))
+
+
+def test_ijb_compat_rules_are_those_of_the_published_scripts(official):
+    found = evaluate(CallableNetwork(NETWORK), open_protocol('ijbc', official('ijbc')), dict(compat='insightface'))
+    assert found.result['benchmarks']['ijbc']['rules'] == dict(flip='sum', norm='none', quality='detector',
+                                                               far_rule='nearest')
+
+
+def test_similarity_undoes_a_turn_with_scale_and_shift():
+    angle, scale = 0.4, 1.7
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    moved = TEMPLATE @ turn.T + (30, -12)
+    matrix = similarity(moved, TEMPLATE)
+    np.testing.assert_allclose(moved @ matrix[:, :2].T + matrix[:, 2], TEMPLATE, atol=1e-9)
+
+
+def test_similarity_never_mirrors():
+    matrix = similarity(TEMPLATE * (-1, 1), TEMPLATE)
+    assert np.linalg.det(matrix[:, :2]) > 0
