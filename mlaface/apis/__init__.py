@@ -1,0 +1,1 @@
+"""What a user imports: init_model and friends."""

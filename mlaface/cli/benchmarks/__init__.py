@@ -1,0 +1,1 @@
+"""Benchmarks behind tools/analysis/benchmark.py, one file a subject."""

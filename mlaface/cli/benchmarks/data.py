@@ -1,0 +1,190 @@
+"""Images per second of a data worker against a bare loop, of JPEG decoders, and the memory of a worker."""
+import argparse
+import io
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mlaface.cli.benchmarks.harness import measure, paired_ratio, result, row, show
+
+MILLION = 1_000_000
+
+
+def parse_args(argv):
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(prog='benchmark.py data', description=__doc__)
+    parser.add_argument('source', nargs='?', help='config or .rec file; default: drawn faces in a temporary folder')
+    parser.add_argument('--images', type=int, default=7680, help='images a round (default: %(default)s)')
+    parser.add_argument('--batch-size', type=int, default=128)
+    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--decoders', action='store_true', help='compare JPEG decoders instead')
+    parser.add_argument('--memory', action='store_true', help='memory of a worker over a generated index instead')
+    parser.add_argument('--records', type=int, default=5 * MILLION, help='records of that index (%(default)s)')
+    parser.add_argument('--out', help='write the result as JSON')
+    return parser.parse_args(argv)
+
+
+def build_source(source, folder):
+    """The training set of a config, of a ``.rec`` file, or of faces drawn into a folder.
+
+    Args:
+        source (str or None): Config, ``.rec`` file, or None.
+        folder (str): A temporary folder.
+
+    Returns:
+        RecordFaces: Without transforms of its own where no config asks for them.
+    """
+    from mlaface.registry import DATASETS
+    if source is None:
+        from mlaface.datasets.synthetic.generate import Recipe, generate
+        generate(folder, Recipe(identities=60, images_per_identity=64, test_identities=20, pairs=20))
+        source = f'{folder}/train.rec'
+    if Path(source).suffix == '.rec':
+        return DATASETS.build(dict(type='RecordFaces', data_root=str(Path(source).absolute())))
+    from mmengine.config import Config
+    return DATASETS.build(Config.fromfile(source).train_dataloader.dataset)
+
+
+def bare_loop(dataset, places):
+    """Read records and decode them, and nothing else."""
+    from mlaface.datasets.formats.image_record import label_and_image
+    from mlaface.datasets.formats.jpeg import decode
+    for place in places:
+        decode(label_and_image(dataset.records.read_position(place))[1])
+
+
+def compare_worker(dataset, args):
+    """One data worker against the bare loop, over the same images.
+
+    Returns:
+        dict: Benchmark JSON with the ratio ``worker over bare``.
+    """
+    from torch.utils.data import DataLoader
+
+    from mlaface.datasets.collate import collate_images
+    order = [int(i) for i in np.random.default_rng(0).integers(0, len(dataset), args.images)]
+    loader = DataLoader(dataset, batch_size=args.batch_size, sampler=order, num_workers=1, persistent_workers=True,
+                        collate_fn=collate_images, prefetch_factor=4)
+    places = dataset.places[order]
+    seconds = measure(dict(bare=lambda: bare_loop(dataset, places), worker=lambda: sum(1 for _ in loader) and None),
+                      args.repeats)
+    rates = {name: [args.images / value for value in values] for name, values in seconds.items()}
+    return result('data', [row(name, values, 'images/s') for name, values in rates.items()],
+                  {'worker over bare': paired_ratio(rates['worker'], rates['bare'])})
+
+
+def decoders():
+    """Callables from bytes to an RGB array, of the libraries that are installed."""
+    import cv2
+    import simplejpeg
+    found = dict(
+        simplejpeg=lambda data: simplejpeg.decode_jpeg(data, 'RGB'),
+        opencv=lambda data: cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR),
+                                         cv2.COLOR_BGR2RGB))
+    try:
+        from PIL import Image
+        found['pillow'] = lambda data: np.asarray(Image.open(io.BytesIO(data)).convert('RGB'))
+    except ImportError:
+        pass
+    return found
+
+
+def compare_decoders(dataset, args):
+    """JPEG decoders over the same encoded images, held in memory.
+
+    Returns:
+        dict: Benchmark JSON with each decoder's rate over OpenCV's.
+    """
+    import cv2
+    cv2.setNumThreads(1)
+    images = [dataset.encoded(index % len(dataset))[1] for index in range(args.images)]
+
+    def case(decode):
+        return lambda: [decode(data) for data in images] and None
+    seconds = measure({name: case(decode) for name, decode in decoders().items()}, args.repeats)
+    rates = {name: [args.images / value for value in values] for name, values in seconds.items()}
+    return result('data --decoders', [row(name, values, 'images/s') for name, values in rates.items()],
+                  {f'{name} over opencv': paired_ratio(rates[name], rates['opencv']) for name in rates})
+
+
+def generated_index(folder, dataset, records):
+    """A set whose index has any number of records, which share the bytes of a few.
+
+    Args:
+        folder (str): Gets ``large.rec`` and ``large.idx``.
+        dataset (RecordFaces): Lends its first images.
+        records (int): Lines of the index.
+
+    Returns:
+        Path: The ``.rec`` file.
+    """
+    from mlaface.datasets.formats.image_record import pack
+    from mlaface.datasets.formats.recordio import RecordWriter
+    path = Path(folder) / 'large.rec'
+    with RecordWriter(path) as writer:
+        offsets = [writer.write(pack(0, dataset.encoded(index)[1])) for index in range(64)]
+    with open(path.with_suffix('.idx'), 'w') as file:
+        for start in range(0, records, 10_000):
+            file.writelines(f'{key}\t{offsets[key % 64]}\n' for key in range(start, min(start + 10_000, records)))
+    return path
+
+
+def private_bytes():
+    """Memory of this process that it shares with no other (Linux)."""
+    lines = Path('/proc/self/smaps_rollup').read_text().splitlines()
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(('Private_Clean', 'Private_Dirty')))
+
+
+def _read_and_report(dataset, reads, queue):
+    order = np.random.default_rng(0).integers(0, len(dataset), reads)
+    for draws in np.array_split(order[:256], 2):
+        dataset.__getitems__(draws)
+    before = private_bytes()
+    for draws in np.array_split(order, max(1, reads // 128)):
+        dataset.__getitems__(draws)
+    queue.put((before, private_bytes()))
+
+
+def measure_memory(dataset, args, folder):
+    """Private memory of a forked worker before and after reading, for a small and a large index.
+
+    Returns:
+        dict: Benchmark JSON.
+    """
+    from multiprocessing import get_context
+
+    from mlaface.registry import DATASETS
+    rows, context = [], get_context('fork')
+    for records in (args.records // 100, args.records):
+        path = generated_index(folder, dataset, records)
+        start = time.perf_counter()
+        large = DATASETS.build(dict(type='RecordFaces', data_root=str(path.absolute()), remap_labels=True))
+        name = f'{records} records'
+        rows.append(row(f'{name}: opened in', [time.perf_counter() - start], 's'))
+        held = sum(a.nbytes for a in (large.records.keys, large.records.offsets, large.places, large.labels))
+        rows.append(row(f'{name}: arrays, shared by workers', [held / MILLION], 'MB'))
+        queue = context.Queue()
+        worker = context.Process(target=_read_and_report, args=(large, args.images, queue))
+        worker.start()
+        before, after = queue.get()
+        worker.join()
+        rows.append(row(f'{name}: private to a worker', [after / MILLION], 'MB'))
+        rows.append(row(f'{name}: growth over {args.images} images', [(after - before) / MILLION], 'MB'))
+    return result('data --memory', rows, {'private memory, large index over small':
+                                          rows[-2]['value'] / rows[-6]['value']})
+
+
+def main(argv):
+    """Run the benchmark that the arguments ask for."""
+    args = parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = build_source(args.source, folder)
+        if args.decoders:
+            report = compare_decoders(dataset, args)
+        elif args.memory:
+            report = measure_memory(dataset, args, folder)
+        else:
+            report = compare_worker(dataset, args)
+    show(report, args.out)

@@ -1,0 +1,127 @@
+"""``calibrate``: cosine thresholds for target false accept rates, written as JSON to be kept beside a model."""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from mlaface.utils.files import atomic_path
+from mlaface.version import __version__
+
+EPILOG = """INPUT is an .npz file with either
+  scores (P,), issame (P,)            cosines of pairs, or
+  embeddings (2P, D), issame (P,)     pair i = rows 2i and 2i + 1; optionally flipped (2P, D)
+and optionally subjects (P,) or (P, 2), the people in each pair, for intervals over people.
+
+examples:
+  python tools/analysis/calibrate.py embeddings.npz --far 1e-2 1e-3 --out work_dirs/mla/thresholds.json
+  python tools/analysis/calibrate.py scores.npz --far 1e-4 --confidence 0.9 --out thresholds.json
+  python tools/analysis/calibrate.py embeddings.npz --flip none --model mla.pth --out mla.thresholds.json"""
+
+
+def parser():
+    """The command line."""
+    cli = argparse.ArgumentParser(prog='calibrate.py', description=__doc__, epilog=EPILOG,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument('input', metavar='INPUT', help='.npz file of scores or embeddings')
+    cli.add_argument('--far', nargs='+', type=float, default=[1e-2, 1e-3], metavar='RATE',
+                     help='target false accept rates, fractions (default: 1e-2 1e-3)')
+    cli.add_argument('--flip', choices=('none', 'sum', 'concat'), default='sum',
+                     help='what is done with mirrored embeddings, if the file has them (default: sum)')
+    cli.add_argument('--confidence', type=float, default=0.95, help='of the intervals (default: 0.95)')
+    cli.add_argument('--resamples', type=int, default=1000, help='draws of the bootstrap (default: 1000)')
+    cli.add_argument('--seed', type=int, default=0, help='of the bootstrap (default: 0)')
+    cli.add_argument('--model', help='name or file of the model, for the record')
+    cli.add_argument('--out', required=True, help='JSON file to write')
+    return cli
+
+
+def read_scores(path, flip='sum'):
+    """Cosines, labels and people of an ``.npz`` file.
+
+    Args:
+        path (str): File with ``scores`` or ``embeddings``, and ``issame``.
+        flip (str): What is done with ``flipped`` embeddings.
+
+    Returns:
+        tuple: scores (P,), issame (P,), subjects or None, and the flip that was done or None for given scores.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no such archive; names the file and the key that is missing.
+    """
+    from mlaface.evaluation.functional.checks import check_pairs
+    from mlaface.evaluation.functional.pairs import PairRules, pair_scores
+    arrays = _read_arrays(path)
+    subjects = arrays.get('subjects')
+    if 'scores' in arrays:
+        return arrays['scores'], arrays['issame'], subjects, None
+    embeddings, issame, flipped = check_pairs(arrays['embeddings'], arrays['issame'], arrays.get('flipped'))
+    flip = 'none' if flipped is None else flip
+    cosine = pair_scores(embeddings, flipped=flipped, rules=PairRules(flip=flip)).cosine
+    return cosine, issame, subjects, flip
+
+
+def _read_arrays(path):
+    """The arrays of an archive that holds what calibration needs."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no file at {path}; write one with tools/test.py, or see --help for its arrays')
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, AttributeError) as error:
+        raise ValueError(f'{path} cannot be read as an .npz archive of plain arrays: {error}') from error
+    if 'issame' not in arrays or not {'scores', 'embeddings'} & arrays.keys():
+        held = ', '.join(list(arrays)[:8]) or 'nothing'
+        raise ValueError(f'{path} holds {held}; issame and either scores or embeddings are '
+                         'needed')
+    return arrays
+
+
+def calibrate(arguments):
+    """Compute the thresholds that the arguments ask for and write them.
+
+    Args:
+        arguments (argparse.Namespace): From ``parser``.
+
+    Returns:
+        dict: What was written: schema 1 with ``metric``, ``flip``, ``thresholds`` and how they were made.
+    """
+    from mlaface.evaluation.functional.calibration import calibrate_thresholds
+    scores, issame, subjects, flip = read_scores(arguments.input, arguments.flip)
+    made = calibrate_thresholds(scores, issame, arguments.far, subjects=subjects, resamples=arguments.resamples,
+                                confidence=arguments.confidence, seed=arguments.seed)
+    report = dict(schema=1, mlaface=__version__, model=arguments.model, input=Path(arguments.input).name, flip=flip,
+                  **made)
+    with atomic_path(arguments.out) as temporary:
+        temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
+    return report
+
+
+def show(report):
+    """Print the thresholds as a table, and what to doubt about them."""
+    print(f'{"FAR":>8}  {"cosine >=":>9}  {"interval":>16}  {"TAR":>6}  {"interval":>16}  false accepts')
+    for name, row in report['thresholds'].items():
+        threshold, tar = row['threshold'], row['tar']
+        print(f'{name:>8}  {threshold["value"]:9.4f}  {threshold["low"]:7.4f}..{threshold["high"]:7.4f}  '
+              f'{tar["value"]:6.4f}  {tar["low"]:7.4f}..{tar["high"]:7.4f}  {row["false_accepts"]}')
+    for name, row in report['thresholds'].items():
+        if not row['resolved']:
+            print(f'warning: {report["counts"]["negatives"]} different pairs cannot resolve a FAR of {name}: the '
+                  'threshold lies where no false accept was seen')
+    if report['bootstrap']['unit'] == 'pairs':
+        print('note: no subjects in the file: pairs were resampled, which makes intervals too narrow where a person '
+              'is in several pairs')
+
+
+def main(argv=None):
+    """Run the command; returns the exit status."""
+    arguments = parser().parse_args(argv)
+    try:
+        show(calibrate(arguments))
+    except (ValueError, OSError) as error:
+        print(f'calibrate.py: {error}', file=sys.stderr)
+        return 1
+    print(f'written: {arguments.out}')
+    return 0

@@ -1,0 +1,112 @@
+"""``tools/analysis/compare.py``: training runs side by side; the first named is the baseline."""
+import argparse
+import sys
+
+EXAMPLES = """examples:
+  python tools/analysis/compare.py work_dirs/arcface_mbf_synthetic work_dirs/mla_mbf_synthetic --report compare
+  python tools/analysis/compare.py ArcFace=runs/a0,runs/a1 MLA=runs/m0,runs/m1 --targets 0.9 0.95 --out compare.json
+"""
+
+
+def make_parser():
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(prog='compare.py', epilog=EXAMPLES,
+                                     description='Compare training runs: convergence and final numbers.',
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('runs', nargs='+', metavar='RUN', help='work folder, or NAME=FOLDER,FOLDER for several seeds')
+    parser.add_argument('--metric', default='mean_accuracy', help='validated number (default mean_accuracy)')
+    parser.add_argument('--targets', type=float, nargs='+', metavar='X', help='accuracies to reach (default: 80, 90, '
+                        '95 and 100%% of the way to what all runs reached)')
+    parser.add_argument('--out', metavar='FILE', help='JSON')
+    parser.add_argument('--report', metavar='DIR', help='compare.html and its charts as PNG')
+    return parser
+
+
+def main(argv=None):
+    """Compare as the arguments say.
+
+    Args:
+        argv (list[str] or None): Arguments; None takes the process's.
+    """
+    args = make_parser().parse_args(argv)
+    try:
+        run(args)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'error: {error}')
+
+
+def run(args):
+    """Read, compare, show, write.
+
+    Args:
+        args (Namespace): From ``make_parser``.
+
+    Returns:
+        dict: ``schema``, ``metric``, ``convergence``, ``final``.
+    """
+    from rich.console import Console
+
+    from mlaface.evaluation import runs
+    from mlaface.evaluation.result import write_result
+    methods = runs.read_methods(args.runs)
+    runs.check_metric(methods, args.metric)
+    targets = args.targets or runs.default_targets(methods, args.metric)
+    found = dict(schema=1, metric=args.metric, convergence=runs.convergence(methods, args.metric, targets),
+                 final=runs.final_numbers(methods))
+    console = Console()
+    console.print(_convergence_table(methods, found))
+    console.print(_final_table(found))
+    if args.out:
+        write_result(found, args.out)
+        console.print(f'result: {args.out}')
+    if args.report:
+        from mlaface.evaluation.report.compare import write_comparison
+        console.print(f'report: {write_comparison(methods, found, args.report)}')
+    return found
+
+
+def _convergence_table(methods, found):
+    from rich.table import Table
+    table = Table(title=f'iterations to reach {found["metric"]}', title_justify='left')
+    table.add_column('target', justify='right')
+    for method in methods:
+        table.add_column(method.name, justify='right')
+    for method in methods[1:]:
+        table.add_column(f'{method.name} / {methods[0].name}', justify='right')
+    for row in found['convergence']:
+        cells = [row['methods'][method.name] for method in methods]
+        table.add_row(f'{row["target"]:.4f}', *(_steps(cell) for cell in cells),
+                      *(_spread(cell['ratio']) for cell in cells[1:]))
+    return table
+
+
+def _steps(cell):
+    if cell['mean'] is None:
+        reached = sum(step is not None for step in cell['iterations'])
+        return f'reached by {reached} of {len(cell["iterations"])}'
+    spread = f' ({min(cell["iterations"])} to {max(cell["iterations"])})' if len(cell['iterations']) > 1 else ''
+    return f'{cell["mean"]:.0f}{spread}'
+
+
+def _spread(ratio):
+    if ratio is None:
+        return ''
+    spread = f' ({ratio["low"]:.2f} to {ratio["high"]:.2f})' if ratio['low'] != ratio['high'] else ''
+    return f'{ratio["value"]:.2f}{spread}'
+
+
+def _final_table(found):
+    from rich.table import Table
+
+    from mlaface.evaluation.tables import number
+    table = Table(title='last validation', title_justify='left')
+    for column in ('method', 'metric', 'value', 'best', 'seeds'):
+        table.add_column(column, justify='left' if column in ('method', 'metric') else 'right')
+    for name, rows in found['final'].items():
+        for metric, row in rows.items():
+            table.add_row(name, metric, number(row), f'{row["best"]:.4f}', ' '.join(f'{v:.4f}' for v in row['values']))
+    return table
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,205 @@
+"""The work of ``tools/test.py``: find the data, open the model, evaluate, show, write."""
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mlaface.cli.models import choose_device, config_of, open_network
+from mlaface.evaluation import suites
+from mlaface.evaluation.input_check import check_colors
+from mlaface.evaluation.result import write_result
+from mlaface.evaluation.run import evaluate
+from mlaface.evaluation.tables import benchmark_table, comparison_table
+
+RULES = ('flip', 'norm', 'distance', 'quality', 'far_rule', 'compat', 'bootstrap', 'seed')
+INPUT = ('color', 'mean', 'std', 'size', 'layout')
+
+
+def run(args):
+    """Evaluate as ``cli.test``'s arguments say.
+
+    Args:
+        args (Namespace): From ``cli.test.make_parser``.
+
+    Returns:
+        dict: Result JSON.
+
+    Raises:
+        FileNotFoundError, ValueError: If input is missing or does not fit; nothing has been computed then.
+    """
+    console, device = Console(stderr=True), choose_device(args.device)
+    _start_ranks(args.launcher)
+    config, model = split_paths(args)
+    suite = find_suite(args, config, model)
+    options = {key: getattr(args, key) for key in RULES if getattr(args, key) is not None}
+    network = None if model is None else open_network(model, config, device, given_input(args))
+    against = open_network(args.against, None, device) if args.against else None
+    first = _evaluate(network, suite, options, args, device, console)
+    second = _evaluate(against, suite, options, args, device, console) if against else None
+    if network is not None and args.check_input != 'off':
+        warn_about_colors(network, first, args, console)
+    if second is not None:
+        first.result['comparison'] = compare(first, second, args)
+    if _is_first_rank():
+        finish(first, second, args)
+    _leave_ranks(args.launcher)
+    return first.result
+
+
+def _start_ranks(launcher):
+    """Join the other ranks; without a GPU by gloo, since MMEngine's own way sets a CUDA device first."""
+    if launcher == 'none':
+        return
+    import torch
+    if torch.cuda.is_available():
+        from mmengine.dist import init_dist
+        init_dist(launcher, backend='nccl')
+    elif launcher == 'pytorch':
+        torch.distributed.init_process_group('gloo')
+    else:
+        raise ValueError(f'--launcher {launcher} needs a GPU on each rank; without one use tools/dist_test.sh')
+
+
+def _leave_ranks(launcher):
+    if launcher != 'none':
+        import torch
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
+def _is_first_rank():
+    from mmengine import dist
+    return dist.get_rank() == 0
+
+
+def split_paths(args):
+    """The config and the model among the positional arguments; either may be None.
+
+    Raises:
+        ValueError: If there are too many, or too few.
+    """
+    paths = list(args.paths)
+    config = paths.pop(0) if paths and paths[0].endswith('.py') else None
+    if len(paths) > 1:
+        raise ValueError(f'one model at a time, got {", ".join(paths)}; give the second as --against {paths[1]}')
+    if args.embeddings and (paths or config or args.against):
+        raise ValueError('--embeddings is evaluated without a model: leave the model out')
+    if not paths and not args.embeddings:
+        raise ValueError('no model: give a checkpoint, an ONNX file, a TorchScript file, module:function, or '
+                         '--embeddings FILE; --help shows examples')
+    return config, paths[0] if paths else None
+
+
+def given_input(args):
+    """The fields of ``InputFormat`` that the user gave."""
+    given = {key: getattr(args, key) for key in INPUT if getattr(args, key) is not None}
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+
+
+def find_suite(args, config, model):
+    """What is to be evaluated, looked for before a model is opened.
+
+    Raises:
+        ValueError: If no data are named anywhere.
+    """
+    if args.embeddings:
+        return suites.embeddings_suite(args.embeddings)
+    if args.protocol:
+        from mlaface.evaluation.protocols.registry import open_protocol
+        if not args.data_root:
+            raise ValueError(f'--protocol {args.protocol} needs --data-root DIR, the folder with its images and lists')
+        return open_protocol(args.protocol, args.data_root)
+    if args.sets:
+        return suites.bin_suite([Path(args.data_root or '', name) for name in args.sets])
+    if args.data_root:
+        return suites.folder_suite(args.data_root)
+    return suites.dataset_suite(_configured_dataset(config, model))
+
+
+def _configured_dataset(config, model):
+    """The data set of the config's test or validation loader."""
+    from mmengine.config import Config
+    if config is not None:
+        cfg, where = Config.fromfile(config), config
+    else:
+        cfg, where = config_of(model), f'the config in {model}'
+    for key in ('test_dataloader', 'val_dataloader'):
+        if cfg is not None and cfg.get(key):
+            return cfg[key]['dataset']
+    raise ValueError(f'no data to evaluate on: give --sets, --data-root or a config ({where} has no val_dataloader)')
+
+
+def _evaluate(network, suite, options, args, device, console):
+    columns = TextColumn('{task.description}'), BarColumn(), TextColumn('{task.completed}/{task.total} images'), \
+        TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not _is_first_rank()) as bar:
+        task = bar.add_task('embedding', total=suite.count)
+        return evaluate(network, suite, options, args.batch_size, args.workers, device,
+                        lambda images: bar.advance(task, images))
+
+
+def warn_about_colors(network, evaluation, args, console):
+    """Try swapped channels on the first pairs benchmark, note it in the result, and warn if they do better."""
+    suite = evaluation.suite
+    name = next((name for name, entry in suite.benchmarks.items() if entry['protocol'] == 'pairs'), None)
+    if name is None:
+        return
+    pairs = 400 if args.check_input == 'sample' else len(suite.benchmarks[name]['issame'])
+    found = check_colors(network, suite, name, evaluation.part(name)[0], pairs, args.batch_size)
+    evaluation.result['input_check'] = dict(benchmark=name, pairs=found.pairs, auc=found.auc,
+                                            auc_swapped=found.swapped, better_swapped=found.better_swapped)
+    if found.better_swapped and _is_first_rank():
+        color = network.describe()['input']['color']
+        console.print(f'[bold yellow]warning:[/] with red and blue swapped the AUC on {found.pairs} pairs of {name} '
+                      f'rises from {found.auc:.4f} to {found.swapped:.4f}: the model probably wants '
+                      f'{"BGR" if color == "RGB" else "RGB"}. Try --color {"BGR" if color == "RGB" else "RGB"}')
+
+
+def compare(first, second, args):
+    """The paired comparison of two evaluations, by pairs benchmark."""
+    from mlaface.evaluation.certainty import compare_pairs
+    found = dict(file=second.result['model']['file'], sha256=second.result['model']['sha256'], benchmarks={})
+    for name, benchmark in first.suite.benchmarks.items():
+        if benchmark['protocol'] == 'pairs':
+            metric = first.metrics['pairs']
+            scores = [metric.scores(*evaluation.part(name), benchmark) for evaluation in (first, second)]
+            found['benchmarks'][name] = dict(
+                accuracy=second.result['benchmarks'][name]['metrics']['accuracy']['value'],
+                **compare_pairs(*scores, benchmark, metric.rules_of(benchmark), args.bootstrap or 1000, args.seed or 0))
+    return found
+
+
+def finish(first, second, args):
+    """Show the numbers and write what was asked for."""
+    console = Console()
+    console.print(benchmark_table(first.result))
+    if second is not None:
+        console.print(benchmark_table(second.result))
+        console.print(comparison_table(first.result))
+    if args.out:
+        write_result(first.result, args.out)
+        console.print(f'result: {args.out}')
+    if args.save_embeddings:
+        save_embeddings(first, args.save_embeddings)
+    if args.report:
+        from mlaface.evaluation.report.page import write_report
+        page = write_report([first] if second is None else [first, second], args.report, args.show_hardest)
+        console.print(f'report: {page}')
+
+
+def save_embeddings(evaluation, path):
+    """Write the embeddings of the only pairs benchmark for ``--embeddings``.
+
+    Raises:
+        ValueError: If there are several benchmarks, or it is no pairs benchmark.
+    """
+    names = list(evaluation.suite.benchmarks)
+    if len(names) != 1 or evaluation.suite.benchmarks[names[0]]['protocol'] != 'pairs':
+        raise ValueError(f'--save-embeddings writes one pairs benchmark, and {", ".join(names)} were evaluated')
+    embeddings, flipped = evaluation.part(names[0])
+    arrays = dict(embeddings=embeddings, issame=np.asarray(evaluation.suite.benchmarks[names[0]]['issame'], bool))
+    if flipped is not None:
+        arrays['flipped'] = flipped
+    with open(path, 'wb') as file:
+        np.savez(file, **arrays)

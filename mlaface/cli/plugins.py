@@ -1,0 +1,63 @@
+"""What is registered, as a table."""
+import inspect
+import sys
+
+from mlaface.registry import REGISTRIES, nearest
+
+
+def describe_plugin(plugin):
+    """Signature and first docstring line of a registered class or function.
+
+    Args:
+        plugin (callable): What was registered.
+
+    Returns:
+        tuple[str, str]: ``(depth=18, width=1.0)``, ``IResNet (Duta et al., 2021).``
+    """
+    try:
+        parameters = [p.replace(annotation=p.empty) for name, p in inspect.signature(plugin).parameters.items()]
+        signature = str(inspect.Signature(parameters))
+    except (TypeError, ValueError):
+        signature = '(...)'
+    return signature, (inspect.getdoc(plugin) or '').partition('\n')[0]
+
+
+def plugins(registry=None):
+    """All plugins of one registry, or of all.
+
+    Args:
+        registry (str, optional): Name as in ``mlaface.registry``, in any case.
+
+    Returns:
+        dict[str, list[tuple[str, str, str]]]: Registry name -> (name, signature, first line).
+
+    Raises:
+        SystemExit: If there is no such registry; names the nearest.
+    """
+    chosen = REGISTRIES
+    if registry is not None:
+        if registry.upper() not in REGISTRIES:
+            close = nearest(registry, REGISTRIES)
+            sys.exit(f'error: no registry {registry!r}' + (f'; did you mean {close.lower()!r}?' if close else '')
+                     + f' There are: {", ".join(name.lower() for name in REGISTRIES)}')
+        chosen = {registry.upper(): REGISTRIES[registry.upper()]}
+    return {name: [(key, *describe_plugin(found.get(key))) for key in found.names()] for name, found in chosen.items()}
+
+
+def show_plugins(registry=None, plain=False):
+    """Print ``plugins`` as tables, or as tab-separated lines."""
+    found = plugins(registry)
+    if plain:
+        for name, rows in found.items():
+            for row in rows:
+                print(name, *row, sep='\t')
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+    console = Console()
+    for name, rows in found.items():
+        table = Table('name', 'arguments', 'what it is', title=f'{name} ({len(rows)})', show_lines=True)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        console.print(table)

@@ -1,0 +1,90 @@
+"""``tools/test.py``: any model on any benchmark, by stated rules; numbers on screen, as JSON and as a report."""
+import argparse
+import sys
+
+EXAMPLES = """examples:
+  python tools/test.py configs/mla_mbf_synthetic.py work_dirs/mla_mbf_synthetic/best.pth
+  python tools/test.py best.pth --sets data/lfw.bin data/agedb_30.bin --out result.json --report report
+  python tools/test.py w600k_r50.onnx --data-root data --color RGB --mean 127.5 --std 127.5
+  python tools/test.py my_package.faces:embed --sets data/lfw.bin --color BGR
+  python tools/test.py best.pth --sets data/lfw.bin --against other.onnx --bootstrap 1000
+  python tools/test.py best.pth --protocol ijbc --data-root data/IJBC --compat insightface
+  python tools/test.py --embeddings lfw.npz --flip sum
+"""
+PROTOCOLS = ('lfw', 'cfp', 'agedb', 'calfw', 'cplfw', 'xqlfw', 'rfw', 'ijbb', 'ijbc', 'tinyface', 'megaface')
+
+
+def make_parser():
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(prog='test.py', description='Evaluate a face model by stated rules.',
+                                     epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('paths', nargs='*', metavar='[CONFIG] MODEL', help='checkpoint .pth, .onnx, TorchScript, or '
+                        'module:function; a config before it names the data and the network')
+    _add_data(parser.add_argument_group('what is evaluated (default: the validation sets of the config)'))
+    _add_rules(parser.add_argument_group('rules (default: those of the protocol, strict)'))
+    _add_input(parser.add_argument_group('images of a foreign model (default: what the file says, else RGB, 127.5)'))
+    _add_output(parser.add_argument_group('output'))
+    _add_run(parser.add_argument_group('run'))
+    return parser
+
+
+def _add_data(group):
+    group.add_argument('--sets', nargs='+', metavar='BIN', help='verification sets (.bin)')
+    group.add_argument('--data-root', metavar='DIR', help='folder of .bin files, or of the protocol')
+    group.add_argument('--protocol', choices=PROTOCOLS, help='official lists with image folders in --data-root')
+    group.add_argument('--embeddings', metavar='NPZ', help='precomputed: embeddings (2P, D), issame (P,), [flipped]')
+
+
+def _add_rules(group):
+    group.add_argument('--flip', choices=('none', 'sum', 'concat'), help='image and mirror image')
+    group.add_argument('--norm', choices=('l2', 'none'), help='of an embedding, after flip')
+    group.add_argument('--distance', choices=('squared_l2', 'cosine'), help='of pairs')
+    group.add_argument('--quality', choices=('none', 'detector'), help='weight of a template\'s images')
+    group.add_argument('--far-rule', choices=('strict', 'nearest'), help='how TAR at FAR is read off')
+    group.add_argument('--compat', choices=('insightface',), help='reproduce the public code\'s numbers')
+    group.add_argument('--bootstrap', type=int, metavar='N', help='resamples for 95%% intervals (default: none)')
+    group.add_argument('--seed', type=int, help='of the resampling (default 0)')
+
+
+def _add_input(group):
+    group.add_argument('--color', choices=('RGB', 'BGR'))
+    group.add_argument('--mean', type=float, nargs='+', metavar='X', help='one number or three')
+    group.add_argument('--std', type=float, nargs='+', metavar='X', help='one number or three')
+    group.add_argument('--size', type=int, nargs=2, metavar=('H', 'W'))
+    group.add_argument('--layout', choices=('NCHW', 'NHWC'))
+    group.add_argument('--check-input', choices=('sample', 'all', 'off'), default='sample',
+                       help='try swapped colour channels and warn if they do better (default: on 400 pairs)')
+
+
+def _add_output(group):
+    group.add_argument('--out', metavar='FILE', help='result JSON')
+    group.add_argument('--report', metavar='DIR', help='one HTML file, its figures as PNG and CSV')
+    group.add_argument('--show-hardest', type=int, default=8, metavar='N', help='pairs of each kind (default 8)')
+    group.add_argument('--save-embeddings', metavar='NPZ', help='for --embeddings later; one pairs benchmark')
+
+
+def _add_run(group):
+    group.add_argument('--against', metavar='MODEL', help='a second model: paired comparison on the same pairs')
+    group.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
+    group.add_argument('--batch-size', type=int, default=64, metavar='N')
+    group.add_argument('--workers', type=int, default=1, metavar='N', help='threads that read images')
+    group.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+
+
+def main(argv=None):
+    """Evaluate as the arguments say.
+
+    Args:
+        argv (list[str] or None): Arguments; None takes the process's.
+    """
+    args = make_parser().parse_args(argv)
+    from mlaface.cli.evaluate import run
+    try:
+        run(args)
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        sys.exit(f'error: {message}')
+
+
+if __name__ == '__main__':
+    main()

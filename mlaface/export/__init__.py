@@ -1,0 +1,1 @@
+"""ONNX and friends, and converters of foreign weights."""

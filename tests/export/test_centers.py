@@ -1,0 +1,144 @@
+"""One file of centres, and centres onto other identities."""
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mlaface.cli.centers import main
+from mlaface.engine.checkpoint.rows import save_rows
+from mlaface.engine.hooks.init_centers import InitCentersHook
+from mlaface.engine.optimizers.sgd import RowSGD
+from mlaface.export.centers import Centers, ImportedRows, class_means, export_centers
+from mlaface.utils.sharding import split_rows
+
+NAMES = ['ada', 'bob', 'cid', 'dörte', 'eve']
+
+
+def rows_of(count, width=3):
+    return torch.randn(count, width, generator=torch.Generator().manual_seed(4))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize('block', [1, 2, 100])
+def test_the_file_is_plain_safetensors(dtype, block, tmp_path):
+    rows = rows_of(5).to(dtype)
+    export_centers(tmp_path / 'a.safetensors', rows, NAMES, block=block)
+    plain = load_file(tmp_path / 'a.safetensors')
+    assert torch.equal(plain['weight'], rows) and plain['weight'].dtype == dtype
+    centers = Centers(tmp_path / 'a.safetensors')
+    assert centers.names == NAMES and centers.shape == (5, 3) and torch.equal(centers[1:4], rows[1:4])
+
+
+@pytest.mark.parametrize('per_class', [1, 2])
+def test_identities_are_matched_by_name(per_class, tmp_path):
+    rows = rows_of(5 * per_class)
+    export_centers(tmp_path / 'a.safetensors', rows, NAMES, per_class)
+    mean = torch.tensor([0., 2., 0.])
+    new = ImportedRows(Centers(tmp_path / 'a.safetensors'), ['eve', 'zoe', 'bob', 'yan'], dict(zoe=mean))
+    got = new[:].view(4, per_class, 3)
+    old = rows.view(5, per_class, 3)
+    assert torch.equal(got[0], old[4]) and torch.equal(got[2], old[1])
+    cosine = torch.nn.functional.cosine_similarity(got[1], mean[None])
+    assert (cosine > 0.98).all()
+    assert got[1:2].norm(dim=-1).mean() == pytest.approx(float(rows.norm(dim=1).mean()), rel=1e-5)
+    assert len(got[3].unique(dim=0)) == per_class and len(got[1].unique(dim=0)) == per_class
+    report = new.report()
+    assert (report.kept, report.from_means, report.random) == (['eve', 'bob'], ['zoe'], ['yan'])
+    assert report.removed == ['ada', 'cid', 'dörte'] and 'removed: 3 (ada, cid, dörte)' in str(report)
+
+
+def test_random_centres_depend_on_seed_and_name_only(tmp_path):
+    export_centers(tmp_path / 'a.safetensors', rows_of(10), NAMES, 2)
+    old = Centers(tmp_path / 'a.safetensors')
+    a, b = ImportedRows(old, ['new', *NAMES, 'other']), ImportedRows(old, ['other', 'new'])
+    assert torch.equal(a[0:2], b[2:4]) and torch.equal(a[12:14], b[0:2])
+    assert torch.equal(torch.cat([a[:5], a[5:]]), a[:]), 'a slice may cut through an identity'
+    assert not torch.equal(a[0:2], ImportedRows(old, ['new'], seed=1)[:])
+
+
+@pytest.mark.parametrize('names, message', [
+    (NAMES[:4], '4 names'), ([*NAMES[:4], 'ada'], 'ada.*twice'), ([*NAMES[:4], ''], 'empty'),
+    ([*NAMES[:4], 'a\nb'], 'line break')])
+def test_bad_names_are_refused_and_leave_no_file(names, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        export_centers(tmp_path / 'a.safetensors', rows_of(5), names)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_torn_file_is_named(tmp_path):
+    path = tmp_path / 'a.safetensors'
+    export_centers(path, rows_of(5), NAMES)
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(ValueError, match='a.safetensors.*torn'):
+        Centers(path)
+    with pytest.raises(FileNotFoundError, match='none.safetensors'):
+        Centers(tmp_path / 'none.safetensors')
+
+
+def test_class_means_are_mean_directions():
+    embeddings = torch.tensor([[10., 0.], [0., 1.], [0., 3.]])
+    means = class_means(embeddings, torch.tensor([0, 0, 2]), ['a', 'b', 'c'])
+    assert set(means) == {'a', 'c'}
+    torch.testing.assert_close(means['a'], torch.full((2,), 0.5 ** 0.5))
+    with pytest.raises(ValueError, match='label 3.*3 classes'):
+        class_means(embeddings, torch.tensor([0, 3, 1]), ['a', 'b', 'c'])
+    with pytest.raises(ValueError, match='embedding 1'):
+        class_means(torch.tensor([[1.], [float('nan')]]), torch.tensor([0, 0]), ['a'])
+
+
+class Model(torch.nn.Module):
+    def __init__(self, rank=0, world=1, classes=5):
+        super().__init__()
+        shard = split_rows(classes, rank, world)
+        self.head = torch.nn.Linear(1, 1, bias=False)
+        self.head.weight = torch.nn.Parameter(rows_of(classes)[shard.start:shard.stop])
+        self.head.weight.row_shard = shard
+
+
+def test_command_line_from_checkpoint_to_a_run_on_other_identities(tmp_path, capsys):
+    model = Model()
+    optimizer = RowSGD(model.parameters(), lr=0.5, momentum=0.9, weight_decay=0.1)
+    for row in (0, 2):  # the others are left behind: the export must catch them up
+        model.head.weight.grad = torch.sparse_coo_tensor([[row]], [[1., 2., 3.]], (5, 3))
+        optimizer.step()
+    save_rows(tmp_path / 'a.rows', model, optimizer, NAMES)
+    optimizer.flush()
+    assert main(['export', str(tmp_path / 'a.rows'), '--out', str(tmp_path / 'old.safetensors')]) == 0
+    assert torch.equal(Centers(tmp_path / 'old.safetensors')[:], model.head.weight)
+    (tmp_path / 'new.txt').write_text('zoe\neve\nada\n')
+    torch.save(dict(embeddings=torch.tensor([[0., 0., 5.]]), labels=torch.tensor([0])), tmp_path / 'means.pth')
+    assert main(['import', str(tmp_path / 'old.safetensors'), '--classes', str(tmp_path / 'new.txt'), '--means',
+                 str(tmp_path / 'means.pth'), '--out', str(tmp_path / 'new.safetensors')]) == 0
+    assert 'new, from class means: 1 (zoe)' in capsys.readouterr().out
+    parts = []
+    for rank in range(2):
+        other = Model(rank, 2, 3)
+        InitCentersHook(str(tmp_path / 'new.safetensors')).before_train(runner(other, ['zoe', 'eve', 'ada']))
+        parts.append(other.head.weight.detach())
+    whole = torch.cat(parts)
+    assert torch.equal(whole[1:], model.head.weight[[4, 0]]) and whole[0, 2] > 0 and whole[0, :2].eq(0).all()
+
+
+def runner(model, classes, iteration=0):
+    dataset = SimpleNamespace(metainfo=dict(classes=classes))
+    return SimpleNamespace(bare_model=model, train_loop=SimpleNamespace(iter=iteration),
+                           train_dataloader=SimpleNamespace(dataset=dataset))
+
+
+def test_hook_refuses_other_identities_and_leaves_a_resumed_run_alone(tmp_path):
+    export_centers(tmp_path / 'a.safetensors', rows_of(5) + 1, NAMES)
+    hook = InitCentersHook(str(tmp_path / 'a.safetensors'))
+    with pytest.raises(ValueError, match="centre 0 is of 'ada'.*'eve'"):
+        hook.before_train(runner(Model(), NAMES[::-1]))
+    with pytest.raises(ValueError, match='centers.py import'):
+        hook.before_train(runner(Model(classes=4), NAMES[:4]))
+    model = Model()
+    hook.before_train(runner(model, NAMES, iteration=3))
+    assert torch.equal(model.head.weight, rows_of(5))
+
+
+def test_missing_folder_is_an_error_in_words(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(['export', str(tmp_path / 'none.rows'), '--out', str(tmp_path / 'x')])
+    assert stop.value.code == 1 and 'none.rows' in capsys.readouterr().err

@@ -1,0 +1,71 @@
+"""ONNX files of every backbone with every attention, and the converter of published names."""
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mlaface.registry import EXPORTERS
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tests' / 'models'))
+import tiny  # noqa: E402
+
+onnx = pytest.importorskip('onnx')
+runtime = pytest.importorskip('onnxruntime')
+
+
+def run(path, images):
+    return runtime.InferenceSession(str(path), providers=['CPUExecutionProvider']).run(None, {'images': images})[0]
+
+
+@pytest.mark.parametrize('attention', [None, *tiny.attentions()])
+@pytest.mark.parametrize('backbone', tiny.backbones())
+def test_every_backbone_with_every_attention_exports(backbone, attention, tmp_path):
+    model = tiny.recognizer(backbone, attention, mla=True)
+    EXPORTERS.get('export_onnx')(model, tmp_path / 'm.onnx')
+    x = tiny.images(5, seed=9)
+    np.testing.assert_allclose(run(tmp_path / 'm.onnx', x.numpy()), model.extract(x), rtol=1e-3, atol=1e-4)
+    assert model.training and model.head is not None
+
+
+@pytest.mark.parametrize('flip, normalize', [('sum', True), ('concat', False)])
+def test_raw_input_and_flip_are_stated(flip, normalize, tmp_path):
+    model = tiny.recognizer(neck='GDCNeck')
+    EXPORTERS.get('export_onnx')(model, tmp_path / 'm.onnx', preprocess=False, flip=flip, normalize=normalize)
+    told = {p.key: p.value for p in onnx.load(str(tmp_path / 'm.onnx')).metadata_props}
+    spec = json.loads(told['input'])
+    assert (told['flip'], spec['mean'], spec['dtype'], spec['size']) == (flip, [127.5] * 3, 'float32', [32, 32])
+    x = tiny.images(2)
+    floats = ((x.numpy() - np.array(spec['mean'], np.float32)[:, None, None])
+              / np.array(spec['std'], np.float32)[:, None, None])
+    expected = model.extract(x, flip)
+    expected = torch.nn.functional.normalize(expected) if normalize else expected
+    np.testing.assert_allclose(run(tmp_path / 'm.onnx', floats), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_file_that_disagrees_is_not_written(tmp_path):
+    (tmp_path / 'm.onnx').write_text('old')
+    with pytest.raises(ValueError, match='not written'):
+        EXPORTERS.get('export_onnx')(tiny.recognizer(), tmp_path / 'm.onnx', tolerance=-1.0)
+    assert [p.name for p in tmp_path.iterdir()] == ['m.onnx'] and (tmp_path / 'm.onnx').read_text() == 'old'
+
+
+def convert(*arguments):
+    return subprocess.run([sys.executable, str(ROOT / 'tools/converters/published.py'), *map(str, arguments)],
+                          capture_output=True, text=True, cwd=ROOT)
+
+
+def test_published_converter_makes_a_round_trip(tmp_path):
+    state = {'conv1.weight': torch.randn(2, 3, 3, 3), 'lf.gamma': torch.tensor(0.4), 'bn2.weight': torch.randn(4)}
+    torch.save({'state_dict': {f'module.{n}': t for n, t in state.items()}}, tmp_path / 'a.pth')
+    assert convert(tmp_path / 'a.pth', tmp_path / 'b.pth').returncode == 0
+    ours = torch.load(tmp_path / 'b.pth', weights_only=True)
+    assert set(ours) == {'backbone.conv1.weight', 'fusion.gate', 'neck.bn2.weight'}
+    assert ours['fusion.gate'].shape == (1,)
+    assert convert(tmp_path / 'b.pth', tmp_path / 'c.pth', '--back').returncode == 0
+    back = torch.load(tmp_path / 'c.pth', weights_only=True)
+    assert back.keys() == state.keys() and all(torch.equal(back[n].reshape(state[n].shape), state[n]) for n in state)

@@ -1,0 +1,105 @@
+"""tools/analysis/compare.py: iterations to targets, seeds, torn logs, faults, page."""
+import json
+
+import pytest
+
+from mlaface.cli.compare import main
+from mlaface.evaluation.runs import convergence, default_targets, final_numbers, read_methods, read_run
+
+
+def write_run(folder, accuracies, every=10, pairs=None):
+    folder.mkdir(parents=True)
+    lines = []
+    for number, accuracy in enumerate(accuracies, 1):
+        lines += [dict(kind='train', iter=every * number - 5, loss=3.0 / number, lr=0.1, gate=0.5),
+                  dict(kind='val', iter=every * number, **{'lfw/accuracy': accuracy, 'mean_accuracy': accuracy})]
+    (folder / 'scalars.jsonl').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    if pairs:
+        (folder / 'metrics.json').write_text(json.dumps(dict(schema=1, benchmarks=dict(
+            lfw=dict(protocol='pairs', counts=dict(pairs=pairs), metrics={})))))
+    return str(folder)
+
+
+@pytest.fixture
+def four(tmp_path):
+    """Two methods of two seeds; the second takes half of the iterations."""
+    slow = [write_run(tmp_path / f's{k}', [0.5, 0.6, 0.7, 0.8 + k / 10], pairs=1000) for k in (0, 1)]
+    fast = [write_run(tmp_path / f'f{k}', [0.6, 0.8, 0.9, 0.9]) for k in (0, 1)]
+    return [f'slow={",".join(slow)}', f'fast={",".join(fast)}']
+
+
+def test_iterations_to_a_target_and_ratio_over_seeds(four):
+    methods = read_methods(four)
+    row, = convergence(methods, 'mean_accuracy', [0.8])
+    assert row['methods']['slow'] == dict(iterations=[40, 40], mean=40, ratio=dict(value=1, low=1, high=1))
+    assert row['methods']['fast']['iterations'] == [20, 20]
+    assert row['methods']['fast']['ratio'] == dict(value=0.5, low=0.5, high=0.5)
+
+
+def test_a_target_that_a_seed_misses_gives_no_ratio(four):
+    row, = convergence(read_methods(four), 'mean_accuracy', [0.85])
+    assert row['methods']['slow'] == dict(iterations=[None, 40], mean=None, ratio=None)
+    assert row['methods']['fast']['mean'] == 30 and row['methods']['fast']['ratio'] is None
+
+
+def test_spread_of_the_ratio_is_over_all_pairs_of_seeds(tmp_path):
+    names = {'a': [0.1, 0.9], 'b': [0.9, 0.9], 'c': [0.1, 0.1, 0.1, 0.9]}
+    paths = {name: write_run(tmp_path / name, values) for name, values in names.items()}
+    methods = read_methods([f'base={paths["a"]}', f'new={paths["b"]},{paths["c"]}'])
+    ratio = convergence(methods, 'mean_accuracy', [0.9])[0]['methods']['new']['ratio']
+    assert ratio == dict(value=1.25, low=0.5, high=2.0)
+
+
+def test_default_targets_are_reached_by_all(four):
+    methods = read_methods(four)
+    targets = default_targets(methods, 'mean_accuracy')
+    assert targets == sorted(targets) and len(targets) == 4
+    for row in convergence(methods, 'mean_accuracy', targets):
+        assert all(cell['mean'] is not None for cell in row['methods'].values())
+
+
+def test_final_numbers_have_an_interval_where_pairs_are_known(four):
+    numbers = final_numbers(read_methods(four))
+    slow = numbers['slow']['lfw/accuracy']
+    assert slow['values'] == [0.8, 0.9] and slow['value'] == pytest.approx(0.85)
+    assert slow['low'] < 0.85 < slow['high'] and slow['high'] - slow['low'] < 0.05
+    assert 'low' not in numbers['fast']['lfw/accuracy']
+
+
+def test_a_torn_last_line_is_passed_over_and_a_torn_middle_is_named(tmp_path):
+    folder = tmp_path / 'r'
+    write_run(folder, [0.5, 0.6])
+    path = folder / 'scalars.jsonl'
+    whole = path.read_text()
+    path.write_text(whole + '{"iter": 30, "mean_acc')
+    assert read_run(folder).scalars['mean_accuracy'] == ([10, 20], [0.5, 0.6])
+    path.write_text('{"iter"\n' + whole)
+    with pytest.raises(ValueError, match='line 1'):
+        read_run(folder)
+
+
+def test_numbers_that_are_null_are_left_out(tmp_path):
+    (tmp_path / 'scalars.jsonl').write_text('{"iter": 1, "loss": null}\n{"iter": 2, "loss": 3}\n')
+    assert read_run(tmp_path).scalars == dict(loss=([2], [3.0]))
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['nowhere'], 'no scalars.jsonl in'),
+    (['{a}', 'x={a}', 'x={a}'], 'two methods have one name'),
+    (['{a}', '--metric', 'cfp/accuracy'], "no 'cfp/accuracy'; it has gate, lfw/accuracy"),
+])
+def test_bad_arguments_are_explained(tmp_path, arguments, message):
+    run = write_run(tmp_path / 'a', [0.5])
+    with pytest.raises(SystemExit) as stopped:
+        main([argument.format(a=run) for argument in arguments])
+    assert message in str(stopped.value.code)
+
+
+def test_command_writes_json_page_and_charts(four, tmp_path, capsys):
+    main([*four, '--targets', '0.7', '0.8', '--out', str(tmp_path / 'c.json'), '--report', str(tmp_path / 'page')])
+    found = json.loads((tmp_path / 'c.json').read_text())
+    assert [row['target'] for row in found['convergence']] == [0.7, 0.8]
+    text = (tmp_path / 'page/compare.html').read_text()
+    assert text.count('class="curve"') == 4 * len(list((tmp_path / 'page').glob('*.png')))
+    assert '0.50' in text and 'fast / slow' in text
+    assert 'fast / slow' in capsys.readouterr().out

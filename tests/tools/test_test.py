@@ -1,0 +1,185 @@
+"""tools/test.py end to end: models, data, rules, comparison, warning, report, and errors before work."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlaface.cli.test import main
+from mlaface.datasets.formats.bin_set import write_bin
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'tests/evaluation'))
+GRID = 'toy_networks:grid'
+
+
+@pytest.fixture(scope='module')
+def bins(tmp_path_factory):
+    """Two small verification sets of drawn faces."""
+    from mlaface.datasets.synthetic.official import draw
+    folder = tmp_path_factory.mktemp('bins')
+    faces = draw(40, 2)
+    for name, shift in (('one', 1), ('two', 7)):
+        images, issame = [], []
+        for k in range(40):
+            images += [faces[k][0], faces[k][1], faces[k][0], faces[(k + shift) % 40][1]]
+            issame += [True, False]
+        write_bin(folder / f'{name}.bin', images, issame)
+    return folder
+
+
+def run(tmp_path, *arguments):
+    out = tmp_path / 'result.json'
+    main([*map(str, arguments), '--out', str(out)])
+    return json.loads(out.read_text())
+
+
+def test_result_has_the_schema(bins, tmp_path):
+    result = run(tmp_path, GRID, '--sets', bins / 'one.bin', bins / 'two.bin', '--bootstrap', 50)
+    assert result['schema'] == 1 and list(result['benchmarks']) == ['one', 'two']
+    entry = result['benchmarks']['one']
+    assert entry['counts'] == dict(images=160, pairs=80, positives=40)
+    assert entry['rules']['flip'] == 'sum' and entry['seconds'] > 0
+    accuracy = entry['metrics']['accuracy']
+    assert accuracy['low'] <= accuracy['value'] <= accuracy['high'] and accuracy['confidence'] == 0.95
+    assert result['mean_accuracy'] == pytest.approx(np.mean([e['metrics']['accuracy']['value']
+                                                             for e in result['benchmarks'].values()]))
+    assert result['input_check']['pairs'] == 80
+
+
+def test_folder_and_list_give_the_same_numbers(bins, tmp_path):
+    whole = run(tmp_path, GRID, '--data-root', bins, '--batch-size', 9, '--workers', 2)
+    one = run(tmp_path, GRID, '--sets', 'two.bin', '--data-root', bins)
+    assert whole['benchmarks']['two']['metrics'] == one['benchmarks']['two']['metrics']
+
+
+def test_saved_embeddings_give_the_same_numbers(bins, tmp_path):
+    first = run(tmp_path, GRID, '--sets', bins / 'one.bin', '--save-embeddings', tmp_path / 'one.npz')
+    again = run(tmp_path, '--embeddings', tmp_path / 'one.npz')
+    assert again['benchmarks']['one']['metrics'] == first['benchmarks']['one']['metrics']
+    none = run(tmp_path, '--embeddings', tmp_path / 'one.npz', '--flip', 'none')
+    assert none['benchmarks']['one']['rules']['flip'] == 'none'
+
+
+def test_golden_embeddings_through_the_command(golden_file, tmp_path):
+    golden = np.load(golden_file('verification_golden.npz'))
+    np.savez(tmp_path / 'g.npz', embeddings=golden['pairs_embeddings'], flipped=golden['pairs_flipped'],
+             issame=golden['pairs_issame'])
+    metrics = run(tmp_path, '--embeddings', tmp_path / 'g.npz')['benchmarks']['g']['metrics']
+    assert metrics['accuracy']['value'] == pytest.approx(float(golden['pairs_public_accuracy']), abs=1e-12)
+    assert metrics['auc']['value'] == pytest.approx(float(golden['pairs_auc']), abs=1e-12)
+
+
+def test_two_models_are_compared_on_the_same_pairs(bins, tmp_path):
+    result = run(tmp_path, GRID, '--sets', bins / 'one.bin', '--against', 'toy_networks:coarse')
+    found = result['comparison']['benchmarks']['one']
+    mine = result['benchmarks']['one']['metrics']['accuracy']['value']
+    assert found['difference']['value'] == pytest.approx(mine - found['accuracy'])
+    gap = found['mcnemar']['only_first'] - found['mcnemar']['only_second']
+    assert found['difference']['value'] == pytest.approx(gap / 80)
+
+
+def test_swapped_channels_are_warned_about(tmp_path, capsys):
+    """People differ in red only, and the network reads the third channel: swapping must help."""
+    images, issame = colored_pairs()
+    write_bin(tmp_path / 'c.bin', images, issame)
+    result = run(tmp_path, 'toy_networks:third_only', '--sets', tmp_path / 'c.bin')
+    assert result['input_check']['better_swapped']
+    assert 'Try --color BGR' in capsys.readouterr().err.replace('\n', ' ')
+    right = run(tmp_path, 'toy_networks:third_only', '--sets', tmp_path / 'c.bin', '--color', 'BGR')
+    assert not right['input_check']['better_swapped']
+
+
+def colored_pairs():
+    import cv2
+    draw = np.random.default_rng(0)
+    people = draw.integers(0, 256, (40, 7, 7))
+    images, issame = [], []
+
+    def picture(person):
+        red = np.clip(person + draw.normal(0, 30, (7, 7)), 0, 255)
+        other = draw.integers(0, 256, (2, 7, 7))
+        pixels = np.stack([other[0], other[1], red], axis=2).astype(np.uint8)  # BGR, as the encoder takes it
+        return cv2.imencode('.png', cv2.resize(pixels, (112, 112), interpolation=cv2.INTER_NEAREST))[1].tobytes()
+    for k in range(40):
+        images += [picture(people[k]), picture(people[k]), picture(people[k]), picture(people[(k + 1) % 40])]
+        issame += [True, False]
+    return images, issame
+
+
+def fails(capsys, *arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(list(map(str, arguments)))
+    return str(stopped.value.code) + capsys.readouterr().err
+
+
+@pytest.mark.parametrize('arguments, message', [
+    ((), 'no model'),
+    ((GRID,), 'no data to evaluate on'),
+    ((GRID, '--sets', 'a.bin', 'b.bin'), 'no verification set at a.bin, b.bin'),
+    (('none.onnx', '--sets', '{one}'), 'no model at none.onnx'),
+    ((GRID, GRID, '--sets', '{one}'), '--against'),
+    ((GRID, '--sets', '{one}', '--quality', 'detector'), 'quality: not an option'),
+    ((GRID, '--protocol', 'lfw'), 'needs --data-root'),
+    (('--embeddings', 'none.npz'), 'no embeddings at none.npz'),
+    ((GRID, '--embeddings', 'x.npz'), 'without a model'),
+])
+def test_bad_arguments_are_explained(bins, capsys, arguments, message):
+    assert message in fails(capsys, *(str(a).format(one=bins / 'one.bin') for a in arguments))
+
+
+def test_bad_embeddings_files_are_explained(tmp_path, capsys):
+    path = tmp_path / 'e.npz'
+    np.savez(path, embeddings=np.ones((4, 2), np.float32))
+    assert 'lacks issame; it holds embeddings' in fails(capsys, '--embeddings', path)
+    np.savez(path, embeddings=np.ones((5, 2), np.float32), issame=[True, False])
+    assert 'odd number of images' in fails(capsys, '--embeddings', path)
+    np.savez(path, embeddings=np.ones((4, 2), np.float32), issame=np.array([True, False]))
+    assert 'needs the embeddings of the mirrored' in fails(capsys, '--embeddings', path, '--flip', 'sum')
+    path.write_bytes(b'no archive')
+    assert 'cannot be read' in fails(capsys, '--embeddings', path)
+
+
+def test_help_loads_no_torch():
+    code = ("import sys; from mlaface.cli.test import make_parser; text = make_parser().format_help(); "
+            "assert 'torch' not in sys.modules and 'examples:' in text")
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_config_and_checkpoint(bins, tmp_path, monkeypatch):
+    """The OpenMMLab habit: tools/test.py CONFIG CHECKPOINT, and the checkpoint alone with sets."""
+    import torch
+    from mmengine.config import Config
+
+    from mlaface.registry import MODELS
+    monkeypatch.setenv('MLAFACE_DATA', str(bins))
+    model = dict(type='FaceRecognizer', backbone=dict(type='IResNet', depth=18, width=0.125),
+                 neck=dict(type='EmbeddingNeck', in_channels=64, in_size=7, embedding_size=16))
+    data = dict(dataset=dict(type='VerificationSets', sets=['one']))
+    config = Config(dict(default_scope='mlaface', model=model, val_dataloader=data))
+    config.dump(tmp_path / 'c.py')
+    torch.manual_seed(0)
+    built = MODELS.build(model)
+    torch.save(dict(schema=1, config=config.pretty_text, model=dict(
+        state_dict=built.state_dict(), embedding_size=16,
+        input=dict(color='RGB', mean=[127.5] * 3, std=[127.5] * 3, size=[112, 112]))), tmp_path / 'm.pth')
+    first = run(tmp_path, tmp_path / 'c.py', tmp_path / 'm.pth')
+    second = run(tmp_path, tmp_path / 'm.pth', '--sets', bins / 'one.bin')
+    third = run(tmp_path, tmp_path / 'm.pth')
+    assert first['model']['embedding_size'] == 16 and len(first['model']['sha256']) == 64
+    assert first['benchmarks']['one']['metrics'] == second['benchmarks']['one']['metrics']
+    assert first['benchmarks']['one']['metrics'] == third['benchmarks']['one']['metrics']
+
+
+@pytest.mark.slow
+def test_two_ranks_give_the_numbers_of_one(bins, tmp_path):
+    expected = run(tmp_path, GRID, '--sets', bins / 'one.bin', '--check-input', 'off')
+    out = tmp_path / 'two.json'
+    subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2',
+                    ROOT / 'tools/test.py', GRID, '--sets', bins / 'one.bin', '--check-input', 'off', '--launcher',
+                    'pytorch', '--out', out], check=True,
+                   env={**os.environ, 'PYTHONPATH': str(ROOT / 'tests/evaluation')})
+    assert json.loads(out.read_text())['benchmarks']['one']['metrics'] == expected['benchmarks']['one']['metrics']

@@ -1,0 +1,101 @@
+"""The OpenMMLab user's entrance, through the command line."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.engine.toy import config_file
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT), 'PYTHON': sys.executable}
+
+
+def call(*command, cwd=ROOT):
+    first = [sys.executable] if str(command[0]).endswith('.py') else ['bash']
+    return subprocess.run([*first, str(ROOT / command[0]), *map(str, command[1:])], capture_output=True, text=True,
+                          env=ENVIRONMENT, cwd=cwd, timeout=200)
+
+
+@pytest.mark.parametrize('script', ['tools/train.py', 'tools/print_config.py', 'tools/list_plugins.py',
+                                    'tools/dist_train.sh', 'tools/dist_test.sh', 'tools/slurm_train.sh',
+                                    'tools/slurm_test.sh'])
+def test_help_shows_examples(script):
+    done = call(script, '--help')
+    assert done.returncode == 0 and f'{script} ' in done.stdout and not done.stderr
+
+
+def test_train_writes_the_work_directory_and_resumes(tmp_path):
+    config = config_file(tmp_path)
+    done = call('tools/train.py', config, '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=3',
+                cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / 'work_dirs' / 'toy'
+    names = {path.name for path in folder.iterdir()}
+    assert {'config.py', 'log.txt', 'scalars.jsonl', 'curves.png', 'metrics.json', 'best.pth',
+            'iter_00000005.pth'} <= names
+    assert (folder / 'curves.png').read_bytes().startswith(b'\x89PNG')
+    result = json.loads((folder / 'metrics.json').read_text())
+    assert result['schema'] == 1 and 'toy' in result['benchmarks'] and result['model']['input']['color'] == 'RGB'
+    log = (folder / 'log.txt').read_text()
+    assert 'seed: ' in log and 'images/s' in log and 'gate' in log and 'eta' in log
+    seed = result['environment']['seed']
+    again = call('tools/train.py', folder / 'config.py', '--work-dir', folder, '--resume', '--cfg-options',
+                 'train_cfg.max_epochs=2')
+    assert again.returncode == 0, again.stderr
+    assert json.loads((folder / 'metrics.json').read_text())['environment']['seed'] == seed
+    assert 'resumed from' in again.stdout and (folder / 'iter_00000010.pth').exists()
+
+
+def test_mistakes_are_one_line_without_a_traceback(tmp_path):
+    config = config_file(tmp_path)
+    for arguments, message in (
+            ((tmp_path / 'tyo.py',), 'did you mean'),
+            ((config, '--cfg-options', 'train_cfg.max_epoch=1'), "FaceTrainLoop has no argument 'max_epoch'"),
+            ((config, '--work-dir', tmp_path / 'w', '--cfg-options', 'train_dataloader.dataset.missing=/nowhere'),
+             'no training set at /nowhere'),
+            ((config, '--work-dir', tmp_path / 'w', '--auto-scale-lr'), 'base_batch_size')):
+        done = call('tools/train.py', *arguments)
+        assert done.returncode == 1 and message in done.stderr and 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('gpus, message', [('0', 'at least 1, got 0'), ('two', "whole number, got 'two'"),
+                                           ('-1', "whole number, got '-1'")])
+def test_dist_train_refuses_a_number_of_gpus_that_is_none(tmp_path, gpus, message):
+    done = call('tools/dist_train.sh', config_file(tmp_path), gpus)
+    assert done.returncode == 2 and message in done.stderr
+
+
+def test_dist_train_starts_processes_without_gpus(tmp_path):
+    done = call('tools/dist_train.sh', config_file(tmp_path), 2, '--work-dir', tmp_path / 'run', '--cfg-options',
+                'train_cfg.max_epochs=1', 'val_dataloader.dataset.images=8')
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert 'ranks: 2' in (tmp_path / 'run' / 'log.txt').read_text()
+    assert (tmp_path / 'run' / 'iter_00000002.pth').exists()
+
+
+def test_print_config_resolves_and_refuses(tmp_path):
+    config = config_file(tmp_path)
+    done = call('tools/print_config.py', config, '--cfg-options', 'optim_wrapper.optimizer.lr=0.5', '--key',
+                'optim_wrapper.optimizer')
+    assert done.returncode == 0 and 'lr=0.5' in done.stdout
+    assert "there is no 'optimiser'" in call('tools/print_config.py', config, '--key', 'optimiser').stderr
+
+
+def test_list_plugins_lists_names_arguments_and_first_lines():
+    done = call('tools/list_plugins.py', 'param_schedulers', '--plain')
+    assert 'PARAM_SCHEDULERS\tWarmupPolyLR\t(optimizer, warmup=0, power=2.0' in done.stdout
+    assert 'Linear warm-up' in done.stdout
+    wrong = call('tools/list_plugins.py', 'margin')
+    assert wrong.returncode == 1 and "did you mean 'margins'" in wrong.stderr
+
+
+def test_help_imports_nothing_heavy():
+    code = ("import runpy, sys; sys.argv = ['train.py', '--help']\n"
+            f"try: runpy.run_path({str(ROOT / 'tools' / 'train.py')!r}, run_name='__main__')\n"
+            "except SystemExit: pass\n"
+            "assert 'torch' not in sys.modules and 'cv2' not in sys.modules")
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
