@@ -1,0 +1,3 @@
+"""ArcFace, a quarter-width IResNet-18, generated faces."""
+_base_ = ['_base_/models/r18w025.py', '_base_/datasets/synthetic.py', '_base_/schedules/quick.py',
+         '_base_/default_runtime.py']

@@ -1,0 +1,3 @@
+"""ArcFace, IResNet-50, MS1MV3."""
+_base_ = ['_base_/models/r50.py', '_base_/datasets/ms1mv3.py', '_base_/schedules/poly_20e.py',
+         '_base_/default_runtime.py']

@@ -1,0 +1,76 @@
+"""Every shipped config: its names, its parts on the meta device, a real step of every small one."""
+from pathlib import Path
+
+import pytest
+import torch
+
+from mlaface.registry import DATA_SAMPLERS, DATASETS, LOOPS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = sorted((ROOT / 'configs').glob('*.py'))
+SMALL = [path for path in CONFIGS if path.stem.endswith(('synthetic', 'faces_small'))]
+CLASSES = dict(ms1mv2=85742, ms1mv3=93431, glint360k=360232)
+
+
+def load(path):
+    from mlaface.engine.config import load_config
+    return load_config(str(path))
+
+
+def build_model(config, num_classes=10):
+    config.model.head.num_classes = config.train_dataloader.dataset.get('num_classes') or num_classes
+    return MODELS.build(config.model)
+
+
+def test_the_promised_configs_are_there():
+    names = {path.stem for path in CONFIGS}
+    promised = {f'{method}_{net}_{data}' for method in ('mla', 'arcface') for data in CLASSES
+                for net in ('r18', 'r34', 'r50', 'r100', 'r200', 'mbf')}
+    promised |= {'cosface_r50_glint360k', 'cosface_r100_glint360k'}
+    promised |= {f'{method}_{net}_{data}' for method in ('mla', 'arcface') for net in ('mbf', 'r18w025')
+                 for data in ('synthetic', 'faces_small')}
+    assert promised <= names
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
+def test_builds_on_the_meta_device(path):
+    config = load(path)
+    with torch.device('meta'):
+        model = build_model(config)
+    method, _, data = path.stem.split('_', 2)
+    assert (model.branch is not None) == (method == 'mla')
+    assert type(model.head.margin).__name__ == ('CosFace' if method == 'cosface' else 'ArcFace')
+    assert model.head.num_classes == CLASSES.get(data, 10)
+    for registry, cfg in [(DATASETS, config.train_dataloader.dataset), (DATASETS, config.val_dataloader.dataset),
+                          (DATA_SAMPLERS, config.train_dataloader.sampler), (LOOPS, config.train_cfg),
+                          (METRICS, config.val_evaluator), (OPTIM_WRAPPERS, config.optim_wrapper)]:
+        assert registry.get(cfg['type'])
+    assert all(TRANSFORMS.get(cfg['type']) for cfg in config.train_dataloader.dataset.transforms)
+
+
+@pytest.mark.parametrize('path', SMALL, ids=lambda p: p.stem)
+def test_one_step_of_the_small_ones(path):
+    torch.manual_seed(0)
+    model = build_model(load(path))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    images, labels = torch.randint(0, 256, (4, 3, 112, 112), dtype=torch.uint8), torch.arange(4)
+    before = [p.detach().clone() for p in model.parameters()]
+    loss = model(images, labels, mode='loss')['loss']
+    loss.backward()
+    optimizer.step()
+    assert loss.isfinite()
+    learning = [p for p in model.parameters() if p.requires_grad]
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in learning)
+    assert sum(not torch.equal(a, b) for a, b in zip(before, model.parameters())) > 0.9 * len(learning)
+
+
+def test_published_recipes():
+    config = load(ROOT / 'configs' / 'mla_r100_ms1mv2.py')
+    assert (config.train_cfg.max_epochs, config.optim_wrapper.optimizer.weight_decay) == (30, 5e-4)
+    config = load(ROOT / 'configs' / 'arcface_mbf_ms1mv3.py')
+    assert (config.train_cfg.max_epochs, config.optim_wrapper.optimizer.weight_decay) == (40, 1e-4)
+    config = load(ROOT / 'configs' / 'cosface_r100_glint360k.py')
+    assert (config.train_cfg.max_epochs, config.optim_wrapper.optimizer.weight_decay) == (20, 1e-4)
+    assert (config.model.head.margin.type, config.model.head.margin.m) == ('CosFace', 0.4)
+    assert config.optim_wrapper.clip_grad.max_norm == 5
+    assert config.train_dataloader.batch_size * 8 == config.auto_scale_lr.base_batch_size == 1024

@@ -1,0 +1,36 @@
+"""The examples run as their pages say."""
+from pathlib import Path
+
+import torch
+
+from mlaface.registry import MODELS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_an_attention_plugin_of_ones_own(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from mlaface.engine.config import load_config
+    config = load_config(ROOT / 'examples' / 'own_attention' / 'config.py')
+    config.model.head.num_classes = 5
+    model = MODELS.build(config.model)
+    kinds = {type(module).__name__ for module in model.modules()}
+    assert 'GatedChannels' in kinds
+    loss = model(torch.zeros(2, 3, 112, 112, dtype=torch.uint8), torch.tensor([0, 4]), mode='loss')['loss']
+    assert loss.isfinite()
+
+
+def test_the_margin_of_the_guide():
+    """docs/extending.md shows a margin: it registers, and its loss falls when the embeddings near their centres."""
+    page = (ROOT / 'docs' / 'extending.md').read_text()
+    code = page.split('```python')[1].split('```')[0]
+    names = {}
+    exec('import math\nfrom mlaface.models.margins.base import Margin, angle\nfrom mlaface.registry import MARGINS\n'
+         + code, names)
+    try:
+        head = MODELS.build(dict(type='MarginHead', num_classes=4, embedding_size=8, margin=dict(type='LinearMargin')))
+        labels = torch.arange(4)
+        near, far = head.weight.detach(), -head.weight.detach()
+        assert head.loss(near, labels)['loss'] < head.loss(far, labels)['loss']
+    finally:
+        names['MARGINS'].module_dict.pop('LinearMargin')
