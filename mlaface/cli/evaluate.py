@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlaface.cli.models import choose_device, config_of, open_network
+from mlaface.engine.distributed import join_ranks, leave_ranks
 from mlaface.evaluation import suites
 from mlaface.evaluation.input_check import check_colors
 from mlaface.evaluation.result import write_result
@@ -43,7 +44,7 @@ def run(args):
         first.result['comparison'] = compare(first, second, args)
     if _is_first_rank():
         finish(first, second, args)
-    _leave_ranks(args.launcher)
+    leave_ranks()
     return first.result
 
 
@@ -56,16 +57,9 @@ def _start_ranks(launcher):
         from mmengine.dist import init_dist
         init_dist(launcher, backend='nccl')
     elif launcher == 'pytorch':
-        torch.distributed.init_process_group('gloo')
+        join_ranks('gloo')
     else:
         raise ValueError(f'--launcher {launcher} needs a GPU on each rank; without one use tools/dist_test.sh')
-
-
-def _leave_ranks(launcher):
-    if launcher != 'none':
-        import torch
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
 
 
 def _is_first_rank():

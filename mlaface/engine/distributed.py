@@ -1,4 +1,6 @@
-"""What all ranks must agree on: the gradient norm, and whether a step is taken."""
+"""What all ranks must agree on: when they begin and end, the gradient norm, and whether a step is taken."""
+import gc
+
 import torch
 import torch.distributed as dist
 
@@ -14,6 +16,30 @@ def world_size():
 def rank():
     """This process's rank; 0 where there is no process group."""
     return dist.get_rank() if world_size() > 1 else 0
+
+
+def join_ranks(backend, **where):
+    """Start the process group of this process.
+
+    Args:
+        backend (str): ``'gloo'`` or ``'nccl'``.
+        where: Further arguments of ``torch.distributed.init_process_group``.
+    """
+    # Functions of this module have the default group as a default argument. Imported later, they would keep the group
+    # beyond its end, and gloo's threads would meet an interpreter that shuts down: it aborts.
+    import torch.distributed.nn.functional  # noqa: F401
+    dist.init_process_group(backend, **where)
+
+
+def leave_ranks():
+    """End the process group, where there is one, when all ranks have come this far.
+
+    What holds the group (a ``DistributedDataParallel`` model) should be let go of first: see ``join_ranks``.
+    """
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+        gc.collect()
+        dist.destroy_process_group()
 
 
 def barrier():

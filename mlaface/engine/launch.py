@@ -22,12 +22,13 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
         auto_scale_lr (bool): Scale the learning rate by the images of one update. Default False.
 
     Returns:
-        nn.Module: The trained model.
+        FaceRecognizer: The trained model.
 
     Raises:
         UserError: If config, data or checkpoint are not as they must be.
     """
     from mlaface.engine.config import load_config
+    from mlaface.engine.distributed import leave_ranks
     cfg = load_config(config, cfg_options)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(config).stem)
     cfg.launcher = launcher
@@ -40,7 +41,12 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
     if resume:
         cfg.resume, cfg.load_from = True, None if resume is True else str(resume)
     set_seed(cfg, seed)
-    return build_runner(cfg).train()
+    runner = build_runner(cfg)
+    runner.train()
+    model = runner.bare_model
+    del runner
+    leave_ranks()
+    return model
 
 
 def set_seed(cfg, seed=None):

@@ -12,6 +12,7 @@ from torch import distributed
 
 from mlaface.engine.checkpoint import random_state, store, training
 from mlaface.engine.data import build_dataloader
+from mlaface.engine.distributed import join_ranks
 from mlaface.engine.environment import commit, describe_environment
 from mlaface.engine.errors import CheckpointError, ConfigError
 from mlaface.engine.history import History
@@ -71,7 +72,7 @@ class FaceRunner(Runner):
         if not torch.cuda.is_available():
             env_cfg['dist_cfg'] = dict(env_cfg.get('dist_cfg', {}), backend='gloo')
             if self._launcher == 'pytorch' and not distributed.is_initialized():
-                distributed.init_process_group('gloo')  # MMEngine's own way sets a CUDA device first
+                join_ranks('gloo')  # MMEngine's own way sets a CUDA device first
         super().setup_env(env_cfg)
 
     def build_logger(self, log_level='INFO', log_file=None):

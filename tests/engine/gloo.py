@@ -3,19 +3,20 @@ import os
 import traceback
 
 import torch
-import torch.distributed as dist
 import torch.multiprocessing as mp
+
+from mlaface.engine.distributed import join_ranks, leave_ranks
 
 
 def _child(rank, world, function, folder, arguments):
     torch.set_num_threads(1)
-    dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=world)
+    join_ranks('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=world)
     try:
         torch.save(function(rank, world, *arguments), folder / f'result{rank}')
     except BaseException:
         (folder / f'error{rank}').write_text(traceback.format_exc())
         os._exit(1)
-    dist.destroy_process_group()
+    leave_ranks()
 
 
 def run_ranks(function, world, folder, *arguments):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 
+from mlaface.engine.distributed import join_ranks, leave_ranks
 from mlaface.evaluation.functional.pairs import evaluate_pairs
 from mlaface.registry import METRICS
 
@@ -100,13 +101,12 @@ def _rank(rank, world_size, port, embeddings, queue):
     import os
     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(world_size))
     torch.set_num_threads(1)
-    torch.distributed.init_process_group('gloo')
+    join_ranks('gloo')
     metric, _ = make_metric()
     if rank < world_size - 1:  # the last rank has no image at all
         feed(metric, embeddings, np.arange(200)[rank::world_size - 1])
     queue.put((rank, metric.evaluate(200)))
-    torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
+    leave_ranks()
 
 
 @pytest.mark.slow

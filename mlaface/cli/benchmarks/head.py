@@ -64,11 +64,11 @@ def _resident():
 def _child(job):
     """Measure one case on one rank and print seconds and bytes."""
     import torch
-    import torch.distributed as dist
+
+    from mlaface.engine.distributed import barrier, join_ranks, leave_ranks
     torch.set_num_threads(job['threads'])
     if job['ranks'] > 1:
-        dist.init_process_group('gloo', init_method=f'file://{job["meeting"]}', rank=job['rank'],
-                                world_size=job['ranks'])
+        join_ranks('gloo', init_method=f'file://{job["meeting"]}', rank=job['rank'], world_size=job['ranks'])
     generator = torch.Generator().manual_seed(job['rank'])
     size = job['batch_size'] // job['ranks']
     warm, _ = _head({**job, 'classes': 4 * job['ranks']})  # imports, thread pools: not the head's memory
@@ -79,12 +79,10 @@ def _child(job):
     for _ in range(2 + job['repeats']):
         embeddings = torch.randn(size, job['width'], generator=generator, requires_grad=True)
         labels = torch.randint(0, job['classes'], (size,), generator=generator)
-        if job['ranks'] > 1:
-            dist.barrier()
+        barrier()
         seconds.append(_step(head, optimizer, embeddings, labels))
     print(json.dumps(dict(seconds=seconds[2:], bytes=_resident() - before)))
-    if job['ranks'] > 1:
-        dist.destroy_process_group()
+    leave_ranks()
 
 
 def _run(job):

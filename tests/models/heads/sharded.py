@@ -7,6 +7,7 @@ import warnings
 import torch
 import torch.distributed as dist
 
+from mlaface.engine.distributed import join_ranks, leave_ranks
 from mlaface.models.heads.margin_head import MarginHead
 from mlaface.registry import MARGINS
 from mlaface.utils.sharding import split_rows
@@ -107,7 +108,7 @@ def sampled(rank, world):
 
 def main(rank, world, folder):
     torch.set_num_threads(1)
-    dist.init_process_group('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=world)
+    join_ranks('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=world)
     groups = [dist.new_group([member]) for member in range(world)]
     for margin in MARGINS.names():
         try:
@@ -117,8 +118,7 @@ def main(rank, world, folder):
             raise AssertionError(f'{margin} on rank {rank} of {world}') from error
     faults(rank, world)
     sampled(rank, world)
-    dist.barrier()
-    dist.destroy_process_group()
+    leave_ranks()
 
 
 if __name__ == '__main__':
