@@ -10,6 +10,7 @@ from mmengine.registry import FUNCTIONS
 from torch.utils.data import DataLoader
 
 from mlaface.engine.errors import ConfigError, MissingDataError
+from mlaface.engine.loader import FaceLoader
 from mlaface.registry import DATA_SAMPLERS, DATASETS
 
 COLLATE = 'collate_images'
@@ -95,7 +96,7 @@ def build_dataloader(cfg, seed, dataset=None):
     generator = torch.Generator().manual_seed(seed)
     if cfg.get('num_workers', 0) and hasattr(os, 'setpgrp'):
         cfg.setdefault('worker_init_fn', leave_process_group)
-    return DataLoader(dataset, sampler=sampler, collate_fn=collate, generator=generator, **cfg)
+    return FaceLoader(dataset, sampler=sampler, collate_fn=collate, generator=generator, **cfg)
 
 
 def fill_num_classes(cfg):

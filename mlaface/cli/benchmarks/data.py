@@ -61,12 +61,10 @@ def compare_worker(dataset, args):
     Returns:
         dict: Benchmark JSON with the ratio ``worker over bare``.
     """
-    from torch.utils.data import DataLoader
-
-    from mlaface.datasets.collate import collate_images
+    from mlaface.engine.data import build_dataloader
     order = [int(i) for i in np.random.default_rng(0).integers(0, len(dataset), args.images)]
-    loader = DataLoader(dataset, batch_size=args.batch_size, sampler=order, num_workers=1, persistent_workers=True,
-                        collate_fn=collate_images, prefetch_factor=4)
+    loader = build_dataloader(dict(dataset=dataset, batch_size=args.batch_size, sampler=order, num_workers=1,
+                                   persistent_workers=True, prefetch_factor=4), seed=0)
     places = dataset.places[order]
     seconds = measure(dict(bare=lambda: bare_loop(dataset, places), worker=lambda: sum(1 for _ in loader) and None),
                       args.repeats)

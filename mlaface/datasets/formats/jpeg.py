@@ -18,10 +18,10 @@ def decode(data, out=None):
 
     Args:
         data (bytes): JPEG, or any format that OpenCV reads.
-        out (ndarray, optional): uint8 buffer to decode a JPEG into, at least as large as the image.
+        out (ndarray, optional): uint8 (H, W, 3) to decode a JPEG into, at least as many numbers as the image has.
 
     Returns:
-        ndarray: RGB, uint8 (H, W, 3).
+        ndarray: RGB, uint8 (H, W, 3); over the memory of ``out`` where that was used.
 
     Raises:
         DecodeError: If the bytes are no image, or a torn one.
@@ -68,7 +68,7 @@ def decode_face(data, size=(112, 112), out=None):
     Args:
         data (bytes): The encoded image.
         size (tuple[int, int]): Expected height and width.
-        out (ndarray, optional): Buffer, uint8 (H, W, 3).
+        out (ndarray, optional): Gets the image, uint8 (H, W, 3).
 
     Returns:
         ndarray: RGB, uint8 (H, W, 3).
@@ -85,4 +85,6 @@ def decode_face(data, size=(112, 112), out=None):
     if image.shape[:2] != tuple(size):
         raise DecodeError(f'image of {image.shape[0]}x{image.shape[1]} pixels where {size[0]}x{size[1]} are expected: '
                           'align and crop the faces first, or state image_size')
+    if out is not None and not np.may_share_memory(image, out):
+        out[:] = image
     return image

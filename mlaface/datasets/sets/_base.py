@@ -1,8 +1,9 @@
 """What the data sets share: draws, their random numbers, batched fetch, and what happens to a bad image."""
 import logging
+from functools import partial
 
-import cv2
 import numpy as np
+import torch
 from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
@@ -33,6 +34,7 @@ class FaceDataset(Dataset):
         self.on_bad_image = on_bad_image
         self.seed = seed
         self.bad_images = 0  # in this process
+        self.allocate = partial(torch.empty, dtype=torch.uint8)  # memory of a batch; a loader's worker has its own
 
     def encoded(self, index):
         """Integers and encoded image of a sample; ``FormatError`` if its bytes are damaged."""
@@ -53,32 +55,31 @@ class FaceDataset(Dataset):
             draws (Sequence[int]): N draws.
 
         Returns:
-            dict: ``images`` uint8 ndarray (N, 3, H, W) and int64 arrays (N,).
+            dict: ``images`` uint8 tensor (N, 3, H, W), in memory as they were decoded: (N, H, W, 3); and int64 arrays
+            (N,).
 
         Raises:
             FormatError: At a damaged image, if ``on_bad_image`` is ``'stop'``; names file and key.
         """
-        images = np.empty((len(draws), 3, *self.image_size), np.uint8)
-        integers = []
-        buffer = np.empty((*self.image_size, 3), np.uint8)
-        for place, draw in enumerate(draws):
-            numbers, image = self._sample(int(draw), buffer)
-            cv2.split(image, list(images[place]))  # a strided numpy copy takes as long as the decoding
-            integers.append(numbers)
-        return dict(images=images, **{key: np.array([numbers[key] for numbers in integers], np.int64)
-                                      for key in integers[0]} if integers else {})
+        images = self.allocate((len(draws), *self.image_size, 3))
+        integers = [self._sample(int(draw), image) for draw, image in zip(draws, images.numpy())]
+        return dict(images=images.permute(0, 3, 1, 2),
+                    **{key: np.array([numbers[key] for numbers in integers], np.int64)
+                       for key in integers[0]} if integers else {})
 
-    def _sample(self, draw, buffer):
+    def _sample(self, draw, out):
+        """Write the image of a draw to ``out``; its integers."""
         epoch, index = divmod(draw, len(self))
         try:
-            numbers, image = self._decoded(index, buffer)
+            numbers = self._decoded(index, out)
         except FormatError as error:
-            index, numbers, image = self._replacement(index, buffer, error)
+            index, numbers = self._replacement(index, out, error)
         if self.transforms:
-            rng = image_generator(self.seed, epoch, index)
+            image, rng = out, image_generator(self.seed, epoch, index)
             for transform in self.transforms:
                 image = transform(image, rng)
-        return numbers, self._checked(image)
+            out[:] = self._checked(image)
+        return numbers
 
     def _checked(self, image):
         if image.shape != (*self.image_size, 3) or image.dtype != np.uint8:
@@ -86,15 +87,16 @@ class FaceDataset(Dataset):
                              f'{(*self.image_size, 3)}')
         return image
 
-    def _decoded(self, index, buffer):
+    def _decoded(self, index, out):
         numbers, data = self.encoded(index)
         try:
-            return numbers, decode_face(data, self.image_size, buffer)
+            decode_face(data, self.image_size, out)
+            return numbers
         except DecodeError as error:
             raise DecodeError(f'{self.where(index)}: {error}. on_bad_image=\'skip\' passes over such images and counts '
                               'them') from error
 
-    def _replacement(self, index, buffer, error):
+    def _replacement(self, index, out, error):
         """The next good image in place of a bad one."""
         if self.on_bad_image == 'stop':
             raise error
@@ -103,7 +105,7 @@ class FaceDataset(Dataset):
             print_log(f'skipped image {self.bad_images} of this process: {error}', 'current', logging.WARNING)
             index = (index + 1) % len(self)
             try:
-                return index, *self._decoded(index, buffer)
+                return index, self._decoded(index, out)
             except FormatError as other:
                 error = other
         raise error
