@@ -98,6 +98,24 @@ def test_prelu_is_torchs(shape, layout):
     torch.testing.assert_close(results[0][2], results[1][2], rtol=1e-5, atol=1e-5 * float(results[1][2].abs().max()))
 
 
+@pytest.mark.parametrize('layout', (torch.contiguous_format, torch.channels_last))
+@pytest.mark.parametrize('dtype, channels', ((torch.bfloat16, 5), (torch.bfloat16, 32), (torch.float16, 16)))
+def test_prelu_is_torchs_under_autocast(dtype, channels, layout):
+    ours, theirs = PReLU(channels), torch.nn.PReLU(channels)
+    x = torch.randn(9, channels, 7, 8).to(dtype).to(memory_format=layout)
+    probe, results = torch.randn(9, channels, 7, 8).to(dtype), []
+    for layer in (ours, theirs):
+        layer.weight.data.copy_(torch.linspace(-0.5, 1.5, channels))
+        leaf = x.clone().requires_grad_()
+        with torch.autocast('cpu', dtype):
+            out = layer(leaf)
+        out.backward(probe)
+        results.append((out, leaf.grad, layer.weight.grad))
+    assert type(results[0][0].grad_fn).__name__ != type(results[1][0].grad_fn).__name__
+    assert torch.equal(results[0][0], results[1][0]) and torch.equal(results[0][1], results[1][1])
+    torch.testing.assert_close(results[0][2], results[1][2], rtol=1e-2, atol=1e-2 * float(results[1][2].abs().max()))
+
+
 def test_prelu_takes_an_empty_batch_and_gradcheck():
     layer = PReLU(3).double()
     x = torch.randn(2, 3, 2, 2, dtype=torch.double, requires_grad=True)

@@ -3,6 +3,7 @@
 Examples:
   python tools/analysis/benchmark.py train configs/mla_r18w025_synthetic.py
   python tools/analysis/benchmark.py train configs/mla_r18w025_synthetic.py --bare --batch-size 32 --out train.json
+  python tools/analysis/benchmark.py train CONFIG --obvious --cfg-options optim_wrapper.amp=bfloat16
 """
 import argparse
 import copy
@@ -21,6 +22,8 @@ def parse(arguments):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file; its data is not read')
     parser.add_argument('--bare', action='store_true', help='measure a bare torch loop in turn, and the ratio')
+    parser.add_argument('--obvious', action='store_true', help="measure a bare loop with torch's own PReLU and "
+                        'contiguous memory in turn, and what the tuned step gains')
     parser.add_argument('--batch-size', type=int, help='images of a step (default: that of the config)')
     parser.add_argument('--num-classes', type=int, default=1000, help='classes of the head (default: 1000)')
     parser.add_argument('--steps', type=int, default=1, help='steps of one block (default: 1)')
@@ -44,8 +47,8 @@ class MemoryLoader:
         import torch
         generator = torch.Generator().manual_seed(0)
         self.batch_size, self.dataset = batch_size, self
-        self.batches = [dict(images=torch.randint(0, 256, (batch_size, 3, size, size), dtype=torch.uint8,
-                                                  generator=generator),
+        self.batches = [dict(images=torch.randint(0, 256, (batch_size, size, size, 3), dtype=torch.uint8,
+                                                  generator=generator).permute(0, 3, 1, 2),
                              labels=torch.randint(0, classes, (batch_size,), generator=generator)) for _ in range(4)]
 
     def __len__(self):
@@ -94,11 +97,13 @@ def runner_block(runner, batches, steps):
     return block
 
 
-def bare_block(runner, steps):
-    """A callable that makes ``steps`` steps with plain torch and returns the seconds."""
+def bare_block(runner, steps, obvious=False):
+    """A callable that makes ``steps`` steps with plain torch and returns the seconds; see ``_make_obvious``."""
     import torch
     wrapper = runner.optim_wrapper
     model, batches = _twin(runner.bare_model), iter(runner.train_dataloader)
+    if obvious:
+        _make_obvious(model)
     optimizer = _same_optimizer(wrapper.optimizer, runner.bare_model, model)
     device = next(model.parameters()).device
 
@@ -125,6 +130,18 @@ def _twin(model):
             if row_shard(tensor) is not None:
                 other.row_shard = tensor.row_shard
     return twin
+
+
+def _make_obvious(model):
+    """Undo what makes a step fast and changes no result: channels-last memory, and our own PReLU."""
+    import torch
+
+    from mlaface.models.prelu import PReLU
+    model.to(memory_format=torch.contiguous_format)
+    model.preprocessor.channels_last = False
+    for module in model.modules():
+        if isinstance(module, PReLU):
+            module.blockwise = False
 
 
 def _same_optimizer(optimizer, model, twin):
@@ -163,10 +180,13 @@ def main(arguments):
         cases = dict(runner=runner_block(runner, iter(runner.train_dataloader), options.steps))
         if options.bare:
             cases['bare torch loop'] = bare_block(runner, options.steps)
+        if options.obvious:
+            cases['obvious bare loop'] = bare_block(runner, options.steps, obvious=True)
         seconds = measure(cases, options.repeats)
         images = options.steps * runner.train_dataloader.batch_size
     rows = [row(name, [images / spent for spent in times], 'images/s') for name, times in seconds.items()]
-    ratios = {'runner over bare loop (time)': paired_ratio(*seconds.values())} if options.bare else {}
+    ratios = {f'runner over {name} (time)': paired_ratio(seconds['runner'], times)
+              for name, times in seconds.items() if name != 'runner'}
     report = result('train', rows, ratios)
     show(report, options.out)
     return report
