@@ -2,6 +2,8 @@
 import multiprocessing
 import os
 import pickle
+from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -173,19 +175,60 @@ def test_bin_sets_of_arrays_in_either_spelling(tmp_path, old):
     assert read_bin(tmp_path / 'a.bin').images == [b'abc', b'\0\1\2\3']
 
 
-class Evil:
+@pytest.mark.parametrize('name', ['python2_arrays', 'python2_strings'])
+def test_bin_sets_that_python_2_wrote(name):
+    """Of Python 2.7.18 and numpy 1.16.6: ``cPickle.dump((arrays, [True, False]), file, 2)``; ``pickle``, 0."""
+    found = read_bin(Path(__file__).parents[1] / 'data' / 'bin' / f'{name}.bin')
+    assert found.images == [b'\xff\xd8\0\n', b'\1', b'\xff\xd8\0\n', b''] and found.issame.tolist() == [True, False]
+
+
+class Call:
+    def __init__(self, *call):
+        self.call = call
+
     def __reduce__(self):
-        return os.system, ('touch evil',)
+        return self.call[0], self.call[1:]
 
 
-@pytest.mark.parametrize('content', [([b'a', Evil()], [True]), ([b'a'], [True]), ([b'a', 5], [True]), ([], []), 7,
-                                     ([b'a', b'b'], [3]), (5, 6), ([b'a', np.zeros((2, 2), np.uint8)], [True])])
-def test_bad_bin_sets_are_refused_and_run_nothing(tmp_path, monkeypatch, content):
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize('content', [
+    ([b'a'], [True]), ([b'a', 5], [True]), ([], []), 7, ([b'a', b'b'], [3]), ([b'a', b'b'], [np.arange(2)]), (5, 6),
+    ([b'a', b'b'], [float('nan')]), ([b'a', 'b'], [True]), ([b'a', np.zeros((2, 2), np.uint8)], [True]),
+    ([b'a', np.zeros(2, np.float32)], [True]), (np.array([b'a', b'b']), [True]), {b'a': b'b'}])
+def test_bad_bin_sets_are_refused(tmp_path, content):
     (tmp_path / 'a.bin').write_bytes(pickle.dumps(content))
     with pytest.raises(FormatError, match='a.bin'):
         read_bin(tmp_path / 'a.bin')
+
+
+@pytest.mark.parametrize('protocol', range(6))
+@pytest.mark.parametrize('call', [(os.system, 'touch evil'), (eval, '1'), (getattr, 'a', 'upper'), (open, 'evil', 'w'),
+                                  (partial, print), (np.fromfile, 'a.bin')],
+                         ids=lambda call: call[0].__name__)
+def test_a_bin_set_that_calls_anything_is_refused_by_name(tmp_path, monkeypatch, call, protocol):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'a.bin').write_bytes(pickle.dumps(([b'a', Call(*call)], [True]), protocol))
+    with pytest.raises(FormatError, match=f'a.bin.*{call[0].__name__}.*refused'):
+        read_bin(tmp_path / 'a.bin')
     assert not (tmp_path / 'evil').exists()
+
+
+NDARRAY = b'cnumpy\nndarray\n'
+HUGE = b'\x8a\x08' + (10**15).to_bytes(8, 'little')
+
+
+@pytest.mark.parametrize('data', [
+    b'\x80\x02}N' + b'\x85' * 500000 + b'Ns.',  # a tuple in a tuple in ...: hashing it overflows the stack
+    b'\x80\x02Nr\xff\xff\xff\x7f.',  # memo of two thousand million places
+    b'\x80\x05\x96' + (1 << 40).to_bytes(8, 'little') + b'.',  # room for a terabyte
+    b'\x80\x02](' + NDARRAY + b'(' + HUGE + b'tU\x02u1\x86R' + NDARRAY + b'(' + HUGE + b'tU\x02u1\x86Re]\x88a\x86.',
+    b'\x80\x02cnumpy.core.multiarray\n_reconstruct\n(' + NDARRAY + b'K\0U\x01btR(K\x01(' + HUGE
+    + b'tcnumpy\ndtype\n(U\x02V0K\0K\x01tR\x89U\0tb2\x86.',  # as many items of no bytes
+    b'\x80\x02c_codecs\nencode\n}X\x01\0\0\0aNs\x86b.',  # sets an attribute of a function
+    b"\x80\x02c_codecs\nencode\n(X\x01\0\0\0aX\x05\0\0\0rot13tR."])
+def test_bin_sets_made_to_harm_are_refused(tmp_path, data):
+    (tmp_path / 'a.bin').write_bytes(data)
+    with pytest.raises(FormatError, match='a.bin'):
+        read_bin(tmp_path / 'a.bin')
 
 
 @pytest.mark.parametrize('data', [b'', b'no pickle', b'\x80\x04'])
