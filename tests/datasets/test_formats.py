@@ -2,6 +2,7 @@
 import multiprocessing
 import os
 import pickle
+import struct
 from functools import partial
 from pathlib import Path
 
@@ -11,10 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlaface.datasets.formats import insightface
 from mlaface.datasets.formats.bin_set import read_bin, write_bin
 from mlaface.datasets.formats.errors import DecodeError, FormatError
 from mlaface.datasets.formats.image_record import pack, unpack
-from mlaface.datasets.formats.insightface import open_training_set, read_labels, read_table, write_training_set
+from mlaface.datasets.formats.insightface import (
+    open_training_set,
+    read_labels,
+    read_property,
+    read_table,
+    write_training_set,
+)
 from mlaface.datasets.formats.jpeg import decode, decode_face, encode
 from mlaface.datasets.formats.record_index import IndexedRecords, read_index, rebuild_index
 from mlaface.datasets.formats.recordio import MAGIC_BYTES, RecordReader, RecordWriter
@@ -56,8 +64,26 @@ def test_an_index_may_be_shuffled_have_gaps_and_blank_lines(tmp_path, text):
 @pytest.mark.parametrize('text', ['0\t0\nx\t12\n', '0\t0\n1\n', '0\t0\n0\t12\n', '0\t-4\n', '<html>'])
 def test_a_bad_index_is_named(tmp_path, text):
     (tmp_path / 'a.idx').write_text(text)
-    with pytest.raises(FormatError, match='a.idx'):
+    with pytest.raises(FormatError, match='a.idx.*[Rr]emove'):
         read_index(tmp_path / 'a.idx')
+
+
+@pytest.mark.parametrize('offset', [12, 28, 2**63 - 4, 10**30])
+def test_an_index_that_points_past_the_end_is_named(tmp_path, offset):
+    write(tmp_path, [b'abcd'])
+    (tmp_path / 'a.idx').write_text(f'0\t0\n8\t{offset}\n')
+    with pytest.raises(FormatError, match='a.idx: key 8 points to byte'):
+        IndexedRecords(tmp_path / 'a.rec')
+
+
+def test_an_index_that_points_elsewhere_gives_no_label(tmp_path):
+    write(tmp_path, [pack(0, bytes(64)), pack(1, b'image')])
+    (tmp_path / 'a.idx').write_text('0\t0\n1\t16\n')
+    with pytest.raises(FormatError, match='key 1'):
+        read_table(IndexedRecords(tmp_path / 'a.rec'))
+    (tmp_path / 'a.idx').write_text('')
+    with pytest.raises(FormatError, match='a.idx names none'):
+        read_table(IndexedRecords(tmp_path / 'a.rec'))
 
 
 def test_a_missing_index_is_rebuilt(tmp_path):
@@ -136,12 +162,67 @@ def test_training_sets_with_and_without_a_header(tmp_path):
     assert read_table(open_training_set(tmp_path / 'plain.rec')).labels.tolist() == [2, 1]
 
 
-def test_labels_are_believed_over_identity_records(tmp_path):
-    with RecordWriter(tmp_path / 'train.rec', tmp_path / 'train.idx') as writer:
-        for payload in (pack([5, 7]), *(pack(label, b'i') for label in (0, 1, 1, 1)), pack([1, 3]), pack([3, 5])):
-            writer.write(payload)
+def with_header(labels, ranges, end=None):
+    """Payloads of a set: header record, an image a label, identity records."""
+    end = end or len(labels) + 1
+    header = struct.pack('<IfQQ2f', 2, 0, 0, 0, end, end + len(ranges))
+    return [header, *(pack(label, b'image') for label in labels), *(pack(pair) for pair in ranges)]
+
+
+def table_of(folder, payloads, keys=None):
+    with RecordWriter(folder / 'train.rec', folder / 'train.idx') as writer:
+        for key, payload in zip(keys or range(len(payloads)), payloads):
+            writer.write(payload, key)
+    records = open_training_set(folder)
+    table = read_table(records)
+    return records.keys[table.places].tolist(), table.labels.tolist()
+
+
+@pytest.mark.parametrize('labels, ranges, end', [
+    ([0, 1, 1, 1], [(1, 3), (3, 5)], 5),  # a boundary
+    ([0, 1, 0, 1], [(1, 4), (4, 5)], 5),  # an image in the middle of an identity
+    ([0, 0, 1, 1], [(1, 3), (3, 5)], 4),  # the header counts an image too few,
+    ([0, 0, 1, 1], [(1, 3), (3, 5)], 6),  # and one too many
+    ([0, 0, 1, 1], [], 5), ([0, 0, 1, 1], [(1, 3)], 5), ([0, 0, 1, 1], [(1, 3), (3, float('nan'))], 5),
+    ([0, 0, 1, 1], [(1, 3), (3, 5)], float('nan')), ([0, 0, 1, 1], [(1, 3), (3, 5)], float('inf'))])
+def test_labels_are_believed_over_identity_records(tmp_path, labels, ranges, end):
     with pytest.warns(UserWarning, match='believed'):
-        assert read_table(open_training_set(tmp_path)).labels.tolist() == [0, 1, 1, 1]
+        assert table_of(tmp_path, with_header(labels, ranges, end)) == ([1, 2, 3, 4], labels)
+
+
+@pytest.mark.parametrize('labels, ranges', [
+    ([1, 1, 2, 2], [(1, 3), (3, 5)]), ([0, 0, 2, 2], [(1, 3), (3, 3), (3, 5)]), ([5, 5, 0, 0], [(1, 3), (3, 5)]),
+    ([[0, 9], [0, 8], [1, 7], [1, 6]], [(1, 3), (3, 5)])])
+def test_odd_labels_that_agree_are_read_without_a_warning(tmp_path, recwarn, labels, ranges):
+    expected = [label[0] if isinstance(label, list) else label for label in labels]
+    assert table_of(tmp_path, with_header(labels, ranges)) == ([1, 2, 3, 4], expected)
+    assert not [warning for warning in recwarn if warning.category is UserWarning]
+
+
+def test_an_index_without_header_record_or_without_some_images(tmp_path):
+    header, *rest = with_header([0, 0, 1, 1], [(1, 3), (3, 5)])
+    with pytest.warns(UserWarning, match='key 5.*left out'):
+        assert table_of(tmp_path, rest, range(1, 7)) == ([1, 2, 3, 4], [0, 0, 1, 1])
+    assert table_of(tmp_path, [header, rest[0], *rest[2:]], [0, 1, 3, 4, 5, 6]) == ([1, 3, 4], [0, 1, 1])
+    with pytest.warns(UserWarning, match='believed'):
+        assert table_of(tmp_path, [header, *rest[1:]]) == ([1, 2, 3], [0, 1, 1])
+    with pytest.raises(FormatError, match='train.rec.*no image'), pytest.warns(UserWarning):
+        table_of(tmp_path, [header, rest[-1]], [0, 6])
+
+
+def test_more_images_than_identity_records_can_count_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(insightface, 'EXACT', 10)
+    training_set(tmp_path, [0, 0, 0, 0, 0, 1])
+    with pytest.raises(FormatError, match='7 images'):
+        training_set(tmp_path, [0, 0, 0, 0, 0, 1, 1])
+
+
+@pytest.mark.parametrize('text', [b'', b'3,112', b'a,b,c', b'-3,112,112', b'9' * 20 + b',112,112', b'3,1,1\n4,1,1',
+                                  b'\xff\xfe3\0'])
+def test_a_bad_property_is_named(tmp_path, text):
+    (tmp_path / 'property').write_bytes(text)
+    with pytest.raises(FormatError, match='property.*remove'):
+        read_property(tmp_path / 'property')
 
 
 def test_a_magic_word_inside_the_header_is_read(tmp_path):
@@ -151,10 +232,9 @@ def test_a_magic_word_inside_the_header_is_read(tmp_path):
     assert read_labels(IndexedRecords(tmp_path / 'a.rec'), np.array([0])).tolist() == [4]
 
 
-@pytest.mark.parametrize('label', [-1, 0.5, float('nan')])
+@pytest.mark.parametrize('label', [-1, 0.5, float('nan'), float('inf'), 1 << 24])
 def test_labels_that_are_no_class_are_named(tmp_path, label):
-    with RecordWriter(tmp_path / 'a.rec', tmp_path / 'a.idx') as writer:
-        writer.write(pack(label, b'image'))
+    write(tmp_path, [struct.pack('<IfQQ', 0, label, 0, 0) + b'image'])
     with pytest.raises(FormatError, match='key 0'):
         read_table(IndexedRecords(tmp_path / 'a.rec'))
 
@@ -256,6 +336,15 @@ def test_images_are_rgb_and_as_opencv_decodes_them():
 def test_undecodable_images_are_named(data):
     with pytest.raises(DecodeError):
         decode_face(data, out=np.empty((112, 112, 3), np.uint8))
+
+
+def test_stray_bytes_between_segments_are_passed_over_and_a_torn_image_is_not():
+    data = encode(picture())
+    place = data.index(b'\xff\xdb')
+    stray = data[:place] + bytes(3) + data[place:]
+    np.testing.assert_array_equal(decode(stray), decode(data))
+    with pytest.raises(DecodeError):
+        decode(stray[:1500])
 
 
 def test_an_image_of_another_size_is_named():

@@ -32,15 +32,14 @@ def pack(labels, image=b'', id=0, id2=0):
         bytes: The payload.
 
     Raises:
-        FormatError: If a label is an integer that float32 would change.
+        FormatError: If a label is not below 2**24, where float32 begins to leave out integers.
     """
     values = np.asarray(labels)
     rounded = values.astype('<f4')
-    off = (np.abs(values) >= EXACT) & ((rounded != values) | (values.ndim == 0))
-    if off.any():
-        raise FormatError(f'label {values[off].flat[0]} is not safe in float32, which tells '
-                          f'integers apart below {EXACT} only: store it as two labels (high, low), or use another '
-                          'format')
+    unsafe = np.abs(values) >= EXACT
+    if unsafe.any():
+        raise FormatError(f'label {values[unsafe].flat[0]} is not safe in float32, which tells integers apart below '
+                          f'{EXACT} only: number the classes from 0')
     if values.ndim == 0:
         return HEADER.pack(0, float(rounded), id, id2) + image
     return HEADER.pack(rounded.size, 0.0, id, id2) + rounded.tobytes() + image

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
-from mlaface.datasets.formats.image_record import label_and_image, pack, unpack
+from mlaface.datasets.formats.image_record import EXACT, HEADER, pack, unpack
 from mlaface.datasets.formats.record_index import IndexedRecords
 from mlaface.datasets.formats.recordio import RecordWriter
 
@@ -17,6 +17,39 @@ class TrainingTable(NamedTuple):
     """Which records are images, as places of the index, int64 (M,), and their classes, int32 (M,)."""
     places: np.ndarray
     labels: np.ndarray
+
+
+def _record(records, place):
+    payload = records.read_position(place)
+    try:
+        return unpack(payload)
+    except FormatError as error:
+        raise FormatError(f'{records.path}, key {records.keys[place]}: {error}') from error
+
+
+def _read_headers(records, places):
+    """First labels, float32 (M,), and whether a record has several labels and no image, bool (M,)."""
+    labels, bare = np.empty(len(places), np.float32), np.empty(len(places), bool)
+    for start in range(0, len(places), CHUNK):
+        some = slice(start, start + CHUNK)
+        words, length = records.words(places[some], 7)
+        flag = words[:, 0].astype(np.int64)
+        labels[some] = np.where(flag == 0, *words.view('<f4')[:, [1, 6]].T)
+        end = HEADER.size + 4 * flag
+        bare[some] = (flag >= 2) & (length == end)
+        for odd in start + np.flatnonzero(length < end):  # damaged, or a magic word within the header
+            record = _record(records, places[odd])
+            labels[odd], bare[odd] = record.labels[0], record.flag >= 2 and not record.image
+    return labels, bare
+
+
+def _classes(records, places, labels):
+    """Labels as class numbers, int32; ``FormatError`` names the key of one that is none."""
+    wrong = ~((labels >= 0) & (labels < EXACT) & (labels == np.floor(labels)))
+    if wrong.any():
+        bad = int(np.argmax(wrong))
+        raise FormatError(f'{records.path}, key {records.keys[places[bad]]}: label {labels[bad]} is not a class number')
+    return labels.astype(np.int32)
 
 
 def read_labels(records, places):
@@ -32,56 +65,41 @@ def read_labels(records, places):
     Raises:
         FormatError: If a label is no class number; names file and key.
     """
-    labels = np.empty(len(places), np.float32)
-    for start in range(0, len(places), CHUNK):
-        some = places[start:start + CHUNK]
-        words, enough = records.words(some, 0, 7)
-        values = words.view('<f4')
-        labels[start:start + CHUNK] = np.where(words[:, 0] == 0, values[:, 1], values[:, 6])
-        for short in np.flatnonzero(~enough):
-            labels[start + short] = label_and_image(records.read_position(some[short]))[0]
-    wrong = ~(labels >= 0) | (labels != np.floor(labels)) | (labels > 1 << 24)
-    if wrong.any():
-        bad = int(np.argmax(wrong))
-        raise FormatError(f'{records.path}, key {records.keys[places[bad]]}: label {labels[bad]} is not a class number')
-    return labels.astype(np.int32)
+    return _classes(records, places, _read_headers(records, places)[0])
 
 
 def _header(records):
-    """``[E, L]`` of the header record, or None: without one, every record is an image."""
+    """Labels ``[E, L]`` of the header record, or None: without one, every record is an image."""
     if not len(records):
-        raise FormatError(f'{records.path} holds no record')
-    record = unpack(records.read_position(0))
-    if record.flag < 2 or record.image:
-        return None
-    return [int(value) for value in record.labels[:2]]
+        raise FormatError(f'{records.path} holds no record, or {records.index_path} names none: remove the .idx to '
+                          'have it rebuilt')
+    record = _record(records, 0)
+    return None if records.keys[0] or record.flag < 2 or record.image else record.labels[:2]
 
 
-def _labels_by_ranges(records, header):
-    """Classes by the identity records, or None if these do not agree with the images' own labels."""
-    keys, (end, stop) = records.keys, header
-    first, last, beyond = np.searchsorted(keys, [1, end, stop])
-    if beyond == last:
+def _labels_by_ranges(records, first, last, beyond):
+    """Classes of the images at ``first .. last - 1`` by the identity records at ``last .. beyond - 1``.
+
+    None if these do not tile the images, or disagree with the own labels of the last image of an identity or of any of
+    65536 images spread over the set.
+    """
+    words, length = records.words(np.arange(last, beyond), 8)
+    if not len(words) or (length < 32).any() or (words[:, 0] != 2).any():
         return None
-    words, enough = records.words(np.arange(last, beyond), 0, 8)
-    ranges = words[:, 6:].view('<f4').astype(np.int64)
-    starts, stops = np.searchsorted(keys, ranges[:, 0]), np.searchsorted(keys, ranges[:, 1])
-    filled = stops > starts
-    starts, stops = starts[filled], stops[filled]
-    tiled = len(starts) and starts[0] == first and stops[-1] == last and (starts[1:] == stops[:-1]).all()
-    if not enough.all() or not (words[:, 0] == 2).all() or not tiled:
+    starts, stops = np.searchsorted(records.keys, words[:, 6:].view('<f4').astype(np.float64)).T
+    starts, stops = starts[stops > starts], stops[stops > starts]
+    if not len(starts) or starts[0] != first or stops[-1] != last or (starts[1:] != stops[:-1]).any():
         return None
-    labels = read_labels(records, starts)
-    if (labels != read_labels(records, stops - 1)).any():
-        return None
-    return np.repeat(labels, stops - starts)
+    labels = np.repeat(read_labels(records, starts), stops - starts)
+    looked = np.union1d(stops - 1, np.arange(first, last, -(-(last - first) // CHUNK)))
+    return labels if (labels[looked - first] == read_labels(records, looked)).all() else None
 
 
 def read_table(records):
     """Find the images of a training set and their classes.
 
     The labels in the images' records are believed. Identity records save reading each of them: they are used if they
-    tile the images and agree with the label of every identity's first and last image.
+    tile the images and agree with the labels of some of every identity's.
 
     Args:
         records (IndexedRecords): ``train.rec``.
@@ -93,20 +111,22 @@ def read_table(records):
         FormatError: If there is no image, or a label is no class number.
     """
     header = _header(records)
-    if header is None:
-        places = np.arange(len(records))
-        return TrainingTable(places, read_labels(records, places))
-    first, last = np.searchsorted(records.keys, [1, header[0]])
-    places = np.arange(first, last)
-    if not len(places):
-        raise FormatError(f'{records.path}: the header record says that images are keys 1 to {header[0] - 1}, and the '
-                          'index has none of them')
-    labels = _labels_by_ranges(records, header)
-    if labels is None:
+    if header is not None:
+        first, last, beyond = np.searchsorted(records.keys, [1, *header.astype(np.float64)])
+        labels = _labels_by_ranges(records, first, last, beyond)
+        if labels is not None:
+            return TrainingTable(np.arange(first, last), labels)
         warnings.warn(f'{records.path}: the identity records disagree with the labels of the images, or are not '
                       'there: every image\'s own label is read and believed', stacklevel=2)
-        labels = read_labels(records, places)
-    return TrainingTable(places, labels)
+    places = np.arange(header is not None, len(records))
+    labels, bare = _read_headers(records, places)
+    if bare.any() and header is None:
+        warnings.warn(f'{records.path}: {bare.sum()} records have several labels and no image (the first has key '
+                      f'{records.keys[places[bare][0]]}): they are left out, as identity records', stacklevel=2)
+    places, labels = places[~bare], labels[~bare]
+    if not len(places):
+        raise FormatError(f'{records.path}, as far as {records.index_path} goes, holds no image')
+    return TrainingTable(places, _classes(records, places, labels))
 
 
 def read_property(path):
@@ -124,9 +144,11 @@ def read_property(path):
     path = Path(path)
     if not path.exists():
         return None
-    words = path.read_text().replace(',', ' ').split()
-    if len(words) != 3 or not all(word.isdecimal() for word in words):
-        raise FormatError(f'{path}: expected one line "classes,height,width", found {path.read_text()[:60]!r}')
+    text = path.read_text(errors='replace')
+    words = text.replace(',', ' ').split()
+    if len(words) != 3 or not all(word.isascii() and word.isdecimal() and int(word) < EXACT for word in words):
+        raise FormatError(f'{path}: expected one line "classes,height,width", found {text[:60]!r}. Correct or '
+                          'remove it: the labels tell the number of classes')
     return tuple(map(int, words))
 
 
@@ -143,6 +165,7 @@ def write_training_set(folder, images, size=(112, 112), names=None):
         tuple[int, int]: Images and classes.
 
     Raises:
+        FormatError: If there are more images than the identity records can count in float32, exact below 2**24.
         ValueError: If the labels are not 0, 1, 2, ... in groups.
     """
     folder = Path(folder)
@@ -155,6 +178,9 @@ def write_training_set(folder, images, size=(112, 112), names=None):
             elif label != len(starts) - 1:
                 raise ValueError(f'image {key} has label {label} after label {len(starts) - 1}: the images must come '
                                  'grouped by label, and labels count up from 0')
+            if key + len(starts) + 1 >= EXACT:
+                raise FormatError(f'{folder}: {key} images are more than identity records can count in float32: divide '
+                                  'the set, or write it without a header, by RecordWriter and pack')
             writer.write(pack(label, image, id=key))
         end = key + 1
         for start, stop in zip(starts, [*starts[1:], end]):

@@ -11,6 +11,7 @@ import simplejpeg
 from mlaface.datasets.formats.errors import DecodeError
 
 HARMLESS = 'extraneous bytes'  # stray bytes between segments: many cameras write them, no pixel is lost
+SCAN, EOI = b'\xff\xda', b'\xff\xd9'  # the markers before and behind the pixels
 
 
 def decode(data, out=None):
@@ -31,8 +32,8 @@ def decode(data, out=None):
     try:
         return simplejpeg.decode_jpeg(data, 'RGB', buffer=out)
     except ValueError as error:
-        if HARMLESS in str(error):
-            return simplejpeg.decode_jpeg(data, 'RGB', strict=False)
+        if HARMLESS in str(error) and data.rfind(EOI) > data.rfind(SCAN):
+            return _decode_other(data)
         raise DecodeError(f'JPEG of {len(data)} bytes cannot be decoded ({error})') from error
 
 
@@ -40,7 +41,7 @@ def _decode_other(data):
     image = None
     if len(data):
         try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         except cv2.error as error:
             raise DecodeError(f'{len(data)} bytes cannot be decoded ({error.err})') from error
     if image is None:

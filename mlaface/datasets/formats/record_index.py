@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
-from mlaface.datasets.formats.recordio import FIRST, MAX_LENGTH, WHOLE, RecordReader
+from mlaface.datasets.formats.recordio import FIRST, MAGIC, MAX_LENGTH, WHOLE, RecordReader
 
 
 def rebuild_index(reader, on_fault='stop'):
@@ -40,7 +40,7 @@ def _first_bad_line(path):
     with open(path, errors='replace') as file:
         for number, line in enumerate(file, 1):
             words = line.split()
-            if words and (len(words) != 2 or not all(word.isdecimal() for word in words)):
+            if words and (len(words) != 2 or not all(word.isascii() and word.isdecimal() for word in words)):
                 return f'line {number}: {line.strip()[:60]!r}'
     return 'its last line'
 
@@ -72,7 +72,8 @@ def read_index(path):
         keys, offsets = keys[order], offsets[order]
         twice = keys[1:] == keys[:-1]
         if twice.any():
-            raise FormatError(f'{path}: key {keys[1:][twice][0]} stands there twice')
+            raise FormatError(f'{path}: key {keys[1:][twice][0]} stands there twice. Remove the file to have it '
+                              'rebuilt from the .rec')
     return keys, offsets
 
 
@@ -100,7 +101,7 @@ class IndexedRecords(RecordReader):
         self._check_offsets()
 
     def _check_offsets(self):
-        past = (self.offsets + 8 > self.size) | (self.offsets % 4 != 0)
+        past = (self.offsets > self.size - 8) | (self.offsets % 4 != 0)
         if past.any():
             bad = int(np.argmax(past))
             raise FormatError(f'{self.index_path}: key {self.keys[bad]} points to byte {self.offsets[bad]} of '
@@ -138,21 +139,20 @@ class IndexedRecords(RecordReader):
         except FormatError as error:
             raise FormatError(f'key {self.keys[place]}: {error}') from error
 
-    def words(self, places, first, count):
-        """Words of payloads without reading the rest: what a scan of millions of headers needs.
+    def words(self, places, count):
+        """First words of payloads without reading the rest: what a scan of millions of headers needs.
 
         Args:
             places (ndarray): Places of ``keys``, (M,).
-            first (int): First word (4 bytes).
-            count (int): Words.
+            count (int): Words of 4 bytes.
 
         Returns:
-            tuple[ndarray, ndarray]: uint32 (M, count), and bool (M,): False where the first part is too short.
+            tuple[ndarray, ndarray]: uint32 (M, count), and the bytes of the record's first part, int64 (M,): words
+            behind them are none of the record, and -1 says that no record starts there.
         """
         file = np.memmap(self.path, np.dtype('<u4'), 'r', shape=(self.size // 4,))
         start = self.offsets[places] // 4
         lrec = file[start + 1]
-        flag, length = lrec >> 29, lrec & MAX_LENGTH
-        enough = (length >= 4 * (first + count)) & ((flag == WHOLE) | (flag == FIRST))
-        reach = np.minimum(start[:, None] + 2 + first + np.arange(count), len(file) - 1)
-        return np.asarray(file[reach]), np.asarray(enough)
+        starts = (file[start] == MAGIC) & np.isin(lrec >> 29, (WHOLE, FIRST))
+        reach = np.minimum(start[:, None] + 2 + np.arange(count), len(file) - 1)
+        return np.asarray(file[reach]), np.where(starts, lrec & MAX_LENGTH, np.int64(-1))

@@ -163,7 +163,7 @@ class RecordReader:
                               f'with {MAGIC:#010x}): the .idx belongs to another .rec, or the file is damaged. Remove '
                               'the .idx to have it rebuilt')
         length = lrec & MAX_LENGTH
-        data = self._read(offset + 8, length)
+        data = self._read(offset + 8, min(length, max(self.size - offset - 8, 0)))  # a damaged length reserves nothing
         if len(data) < length:
             raise FormatError(f'{self.path}: the record at byte {offset} is cut off: it needs {length} bytes, the file '
                               f'ends after {len(data)} of them. Fetch the file again')
