@@ -16,7 +16,7 @@ DATASET = Labelled(range(23))
 def build(monkeypatch, rank=0, world=1, kind='EpochSampler', **arguments):
     for module in (_position, sequential_sampler):
         monkeypatch.setattr(module, 'get_dist_info', lambda: (rank, world))
-    return DATA_SAMPLERS.build(dict(type=kind, dataset=DATASET, **arguments))
+    return DATA_SAMPLERS.build(dict(dict(type=kind, dataset=DATASET), **arguments))
 
 
 @pytest.mark.parametrize('world', [1, 2, 3, 5])
@@ -78,6 +78,26 @@ def test_identity_batches_are_groups_of_one_person(monkeypatch):
     assert all(len(set(group)) == min(4, (Labelled.labels == Labelled.labels[group[0]]).sum()) for group in draws)
     with pytest.raises(ValueError, match='multiple'):
         build(monkeypatch, kind='IdentitySampler', batch_size=6)
+
+
+@pytest.mark.parametrize('seed', range(20))
+@pytest.mark.parametrize('people', [3, 5, 7])
+def test_a_batch_has_as_many_identities_as_there_is_room_for(monkeypatch, people, seed):
+    rng = np.random.default_rng(seed)
+    dataset = Labelled(range(40))
+    dataset.labels = rng.permutation(np.concatenate([np.arange(people), rng.integers(people, size=40 - people)])) * 7
+    sampler = build(monkeypatch, kind='IdentitySampler', dataset=dataset, batch_size=6, images_per_identity=2,
+                    seed=seed)
+    batches = dataset.labels[np.array(list(sampler)).reshape(-1, 3, 2)]
+    assert (batches[..., 0] == batches[..., 1]).all()
+    assert all(len(set(batch.ravel())) == 3 for batch in batches)
+
+
+def test_the_images_of_an_identity_take_turns(monkeypatch):
+    dataset = Labelled(range(40))
+    dataset.labels = np.arange(40) % 5
+    draws = list(build(monkeypatch, kind='IdentitySampler', dataset=dataset, batch_size=8, images_per_identity=4))
+    assert sorted(draws) == list(range(40))
 
 
 def test_a_batch_has_an_image(monkeypatch):

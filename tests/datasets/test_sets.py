@@ -1,4 +1,7 @@
 """Data sets, collation and transforms."""
+import os
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -127,6 +130,36 @@ def test_folders_of_identities(root):
         dataset[2]
 
 
+def put(path, data=b'no image'):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def test_folders_hold_more_than_images(root):
+    people = root / 'people'
+    for name in ('Ärger 名/ß 1.JPG', 'ann/2.png', 'ann/1.jpg', 'ann/notes.txt', 'ann/._1.jpg', 'ann/more.jpg/3.jpg',
+                 '.git/4.jpg', 'empty/readme', '5.jpg'):
+        put(people / name)
+    (people / 'ann' / '0.jpg').symlink_to(people / 'nowhere.jpg')
+    (people / 'twin').symlink_to(people / 'ann')
+    with pytest.warns(UserWarning, match=r'1 of 4 folders hold no image \(empty\)'):
+        dataset = build('FolderFaces', data_root='people')
+    assert dataset.metainfo['classes'] == ('ann', 'empty', 'twin', 'Ärger 名')
+    assert [dataset.where(i)[len(str(people)) + 1:] for i in range(len(dataset))] == [
+        'ann/0.jpg', 'ann/1.jpg', 'ann/2.png', 'twin/0.jpg', 'twin/1.jpg', 'twin/2.png', 'Ärger 名/ß 1.JPG']
+    with pytest.raises(FormatError, match='ann/0.jpg cannot be read'):
+        dataset[0]
+    with pytest.warns(UserWarning, match='2 of 4'):
+        assert len(build('FolderFaces', data_root='people', suffixes=['.PNG'])) == 2
+
+
+@pytest.mark.skipif(os.name == 'nt' or sys.platform == 'darwin', reason='names of files are Unicode there')
+def test_folder_names_that_are_no_text_are_named(root):
+    put(root / 'people' / os.fsdecode(b'caf\xe9') / '1.jpg')
+    with pytest.raises(FormatError, match='people.*not UTF-8.*rename'):
+        build('FolderFaces', data_root='people')
+
+
 def test_verification_sets_stand_one_behind_the_other(root):
     write_bin(root / 'a.bin', [jpeg(i) for i in range(4)], [True, False])
     write_bin(root / 'b.bin', [jpeg(i) for i in range(2)], [True])
@@ -136,6 +169,11 @@ def test_verification_sets_stand_one_behind_the_other(root):
     assert dataset[5]['index'] == 5
     np.testing.assert_array_equal(dataset[5]['images'], dataset[1]['images'])
     assert dataset.images[5] and dataset.where(5).endswith('b.bin, image 1')
+
+
+def test_no_verification_set_is_no_data_set(root):
+    with pytest.raises(ValueError, match='sets'):
+        build('VerificationSets', sets=[])
 
 
 def test_real_faces_open(faces_small):

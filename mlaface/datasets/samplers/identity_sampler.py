@@ -10,8 +10,9 @@ from mlaface.registry import DATA_SAMPLERS
 class IdentitySampler(GlobalBatches, Sampler):
     """Every identity is as frequent as every other; its images take turns.
 
-    An epoch has as many images as the data set, rounded down to whole groups. Identities come in a seeded order, each
-    once before any comes again; a group is K images of one, drawn without repetition while it has enough.
+    An epoch has as many images as the data set, rounded down to whole groups of K. Identities come in seeded orders,
+    each once before any comes again, and none twice in a batch while there are P; each goes through its images in a
+    seeded order, so that a group repeats one only if the identity has fewer than K.
 
     Args:
         dataset (Dataset): Has ``labels``, int (M,).
@@ -29,9 +30,8 @@ class IdentitySampler(GlobalBatches, Sampler):
         if images_per_identity < 1 or batch_size % images_per_identity:
             raise ValueError(f'batch_size {batch_size} is no multiple of images_per_identity {images_per_identity}')
         self.group = images_per_identity
-        labels = np.asarray(dataset.labels)
-        self.by_label = np.argsort(labels, kind='stable')
-        _, self.starts, self.counts = np.unique(labels[self.by_label], return_index=True, return_counts=True)
+        self.labels = np.asarray(dataset.labels)
+        self.counts = np.unique(self.labels, return_counts=True)[1]
 
     @property
     def images(self):
@@ -41,13 +41,22 @@ class IdentitySampler(GlobalBatches, Sampler):
     def order(self):
         """Indices of the current epoch, int64 (images,), a group's images adjacent."""
         rng = np.random.Generator(np.random.PCG64([self.seed, self.epoch]))
-        groups, identities = self.images // self.group, len(self.starts)
-        rounds = -(-groups // identities)
-        chosen = np.concatenate([rng.permutation(identities) for _ in range(rounds)] or [np.empty(0, int)])[:groups]
-        taken = [self._images_of(identity, rng) for identity in chosen]
-        return np.concatenate(taken) if taken else np.empty(0, np.int64)
+        by_identity = rng.permutation(self.length)
+        by_identity = by_identity[np.argsort(self.labels[by_identity], kind='stable')]
+        starts = np.cumsum(self.counts) - self.counts
+        groups = self.images // self.group
+        chosen = self._identities(groups, rng)
+        turn = np.arange(groups)[:, None] // len(starts) * self.group + np.arange(self.group)
+        return by_identity[starts[chosen][:, None] + turn % self.counts[chosen][:, None]].ravel()
 
-    def _images_of(self, identity, rng):
-        count = self.counts[identity]
-        turns = [rng.permutation(count) for _ in range(-(-self.group // count))]
-        return self.by_label[self.starts[identity] + np.concatenate(turns)[:self.group]]
+    def _identities(self, groups, rng):
+        """Identity of each group: seeded orders one behind the other; a batch on a border has nobody twice."""
+        people, batch = len(self.counts), self.batch_size // self.group
+        rounds = [np.empty(0, np.int64)]
+        for number in range(-(-groups // people)):
+            begun = number * people % batch if people >= batch else 0  # groups of the border's batch so far
+            order = rng.permutation(people)
+            again = np.isin(order, rounds[-1][people - begun:])
+            order = np.concatenate([order[~again], order[again]])
+            rounds.append(np.concatenate([order[:batch - begun], rng.permutation(order[batch - begun:])]))
+        return np.concatenate(rounds)[:groups]

@@ -23,6 +23,7 @@ class VerificationSets(FaceDataset):
     Raises:
         FileNotFoundError: If files are not there: names them all, where they were looked for and how to get them.
         FormatError: If a file is no verification set.
+        ValueError: If no set is named, or images are to be skipped.
     """
 
     def __init__(self, sets, data_root='', folds=10, image_size=(112, 112), on_bad_image='stop'):
@@ -31,6 +32,8 @@ class VerificationSets(FaceDataset):
             raise ValueError("VerificationSets takes on_bad_image='stop' only: a pair cannot be left out")
         if isinstance(sets, str):
             sets = [sets]
+        if not sets:
+            raise ValueError('VerificationSets: sets is empty; name the benchmarks, as sets=[\'lfw\']')
         files = dict(sets) if isinstance(sets, dict) else {name: f'{name}.bin' for name in sets}
         self.files = {name: resolve_data(data_root) / file for name, file in files.items()}
         missing = [file for file in self.files.values() if not file.is_file()]
