@@ -2,15 +2,26 @@
 import hashlib
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from mlaface.datasets.formats.bin_set import read_bin
 from mlaface.datasets.synthetic.baselines import best_accuracy, pair_baselines
-from mlaface.datasets.synthetic.generate import FIRST_TEST, Recipe, draw_images, finished, generate, plan_pairs
+from mlaface.datasets.synthetic.generate import (
+    FIRST_TEST,
+    MANIFEST,
+    Recipe,
+    draw_images,
+    finished,
+    generate,
+    plan_pairs,
+)
 from mlaface.datasets.synthetic.nuisance import BENCHMARKS, TRAINING
 from mlaface.registry import DATASETS
 
+DRAWN = 'd4f13d54dce49ee544653cd9b09ac5913e40366265670ce0335170ba5074cbb6'
+TINY = Recipe(identities=3, images_per_identity=2, test_identities=20, pairs=20)
 SMALL = Recipe(identities=6, images_per_identity=4, test_identities=20, pairs=200, seed=3)
 
 
@@ -18,6 +29,13 @@ SMALL = Recipe(identities=6, images_per_identity=4, test_identities=20, pairs=20
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp('synthetic')
     assert generate(folder, SMALL)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def tiny(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('tiny')
+    assert generate(folder, TINY)
     return folder
 
 
@@ -41,13 +59,56 @@ def test_the_seed_decides_every_byte(folder, tmp_path):
     assert draw_images((0, [0]), 1, TRAINING) != draw_images((0, [0]), 2, TRAINING)
 
 
-def test_a_finished_set_is_kept_and_a_torn_one_is_not(folder, tmp_path):
-    assert not generate(folder, SMALL)
+@pytest.mark.skipif(cv2.__version__ < '5', reason='OpenCV 4 fills the edges of polygons differently')
+def test_the_drawn_bytes_are_those_of_every_platform():
+    drawn = [image for conditions in (TRAINING, *BENCHMARKS.values()) for number in (0, FIRST_TEST)
+             for image in draw_images((number, range(8)), 0, conditions)]
+    assert hashlib.sha256(b''.join(drawn)).hexdigest() == DRAWN, 'other images of a seed: raise generate.VERSION'
+
+
+def test_a_finished_set_is_kept_and_a_torn_one_is_not(tiny, tmp_path):
+    assert not generate(tiny, TINY)
     with pytest.raises(ValueError, match='another recipe'):
-        generate(folder, replace(SMALL, seed=4))
-    generate(tmp_path, SMALL)
+        generate(tiny, replace(TINY, seed=4))
+    generate(tmp_path, TINY)
     (tmp_path / 'synth_pose.bin').write_bytes(b'torn')
-    assert not finished(tmp_path, SMALL)
+    assert not finished(tmp_path, TINY)
+    (tmp_path / MANIFEST).write_text('{"recipe"')
+    with pytest.raises(ValueError, match='synthetic.json.*remove'):
+        finished(tmp_path, TINY)
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize('after', [1, 20, 90])
+def test_a_killed_run_is_no_set_and_the_next_one_draws_it(tiny, tmp_path, after):
+    counts = []
+
+    def advance(images):
+        counts.append(images)
+        if sum(counts) > after:
+            (tmp_path / '.train.rec.0123.part').write_bytes(b'left by a kill')
+            raise Killed
+
+    with pytest.raises(Killed):
+        generate(tmp_path, TINY, advance=advance)
+    assert not finished(tmp_path, TINY)
+    with pytest.raises(ValueError, match='another recipe'):
+        generate(tmp_path, replace(TINY, seed=4))
+    assert generate(tmp_path, TINY)
+    assert digest(tmp_path) == digest(tiny)
+
+
+def test_overwrite_replaces_what_was_drawn_and_nothing_else(tiny, tmp_path):
+    generate(tmp_path, replace(TINY, seed=4))
+    assert generate(tmp_path, TINY, overwrite=True)
+    assert digest(tmp_path) == digest(tiny)
+    (tmp_path / MANIFEST).unlink()
+    with pytest.raises(ValueError, match='train.rec.*not drawn'):
+        generate(tmp_path, TINY, overwrite=True)
+    assert digest(tmp_path)['train.rec'] == digest(tiny)['train.rec']
 
 
 def test_identities_of_folds_and_of_training_are_disjoint():

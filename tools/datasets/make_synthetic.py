@@ -1,9 +1,11 @@
 """Draw the built-in faces: training set and three benchmarks, in the layouts of real data."""
 import argparse
 import os
+import signal
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from mlaface.datasets.synthetic.generate import MANIFEST, Recipe, generate
+from mlaface.datasets.synthetic.generate import Recipe, generate
 
 
 def parse_args():
@@ -18,13 +20,13 @@ def parse_args():
     parser.add_argument('--pairs', type=int, default=default.pairs, help='of each benchmark (%(default)s)')
     parser.add_argument('--seed', type=int, default=default.seed, help='(%(default)s)')
     parser.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes (%(default)s)')
-    parser.add_argument('--overwrite', action='store_true', help='replace a set of another recipe')
+    parser.add_argument('--overwrite', action='store_true', help='replace a set drawn before, of any recipe')
     parser.add_argument('--contact-sheet', metavar='PNG', help='write a picture of the first identities, and end')
     parser.add_argument('--baselines', action='store_true', help='then: pair accuracy of raw pixels and mean colour')
     return parser.parse_args()
 
 
-def draw(out, recipe, workers):
+def draw(out, recipe, workers, overwrite):
     """Draw a set under a progress bar; says whether it was there already."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -33,7 +35,7 @@ def draw(out, recipe, workers):
     with Progress('{task.description}', BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
                   transient=True) as progress:
         task = progress.add_task('drawing faces', total=total)
-        drawn = generate(out, recipe, workers, lambda images: progress.advance(task, images))
+        drawn = generate(out, recipe, workers, lambda images: progress.advance(task, images), overwrite)
     print(f'{out}: {recipe.identities} identities, {total} images {"drawn" if drawn else "are there already"}')
 
 
@@ -52,13 +54,14 @@ def main():
         contact_sheet(args.contact_sheet, args.seed)
         print(args.contact_sheet)
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half-written is left
     try:
         recipe = Recipe(args.identities, args.images_per_identity, args.test_identities, args.pairs, args.seed)
-        if args.overwrite:
-            (Path(args.out) / MANIFEST).unlink(missing_ok=True)
-        draw(args.out, recipe, args.workers)
-    except ValueError as error:
+        draw(args.out, recipe, args.workers, args.overwrite)
+    except (ValueError, OSError, BrokenProcessPool) as error:
         raise SystemExit(f'error: {error}') from error
+    except KeyboardInterrupt:
+        raise SystemExit(f'interrupted: {args.out} is not whole; the same command draws it anew') from None
     if args.baselines:
         show_baselines(args.out)
 

@@ -1,8 +1,13 @@
 """Write a data set of drawn faces in the layouts of real ones."""
 import json
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +25,7 @@ VERSION = 1  # of the drawing: raise it when the same seed gives other images
 FIRST_TEST = 1 << 32  # numbers of test identities begin here: training never gets that far
 FOLDS = 10
 MANIFEST = 'synthetic.json'
+FILES = ('train.rec', 'train.idx', 'property', 'classes.txt', *(f'{name}.bin' for name in BENCHMARKS))
 
 
 @dataclass(frozen=True)
@@ -106,21 +112,28 @@ def finished(folder, recipe):
     """Whether a folder holds the whole set of a recipe.
 
     Raises:
-        ValueError: If it holds that of another recipe.
+        ValueError: If it holds that of another recipe, or its manifest is none.
     """
     path = Path(folder) / MANIFEST
     if not path.exists():
         return False
-    manifest = json.loads(path.read_text())
-    wanted = dict(asdict(recipe), version=VERSION)
-    if manifest['recipe'] != wanted:
-        raise ValueError(f'{folder} holds a set of another recipe ({manifest["recipe"]}, wanted is {wanted}): write to '
-                         'another folder, or remove it with --overwrite')
-    return all((Path(folder) / name).is_file() and (Path(folder) / name).stat().st_size == size
-               for name, size in manifest['files'].items())
+    try:
+        manifest = json.loads(path.read_text())
+        found, files = manifest['recipe'], manifest['files']
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f'{path} is not the manifest of a drawn set ({error}): remove it') from error
+    if found != _named(recipe):
+        raise ValueError(f'{folder} holds a set of another recipe ({found}, wanted is {_named(recipe)}): write to '
+                         'another folder, or replace it with --overwrite')
+    return bool(files) and all((Path(folder) / name).is_file() and (Path(folder) / name).stat().st_size == size
+                               for name, size in files.items())
 
 
-def generate(folder, recipe, workers=1, advance=lambda images: None):
+def _named(recipe):
+    return dict(asdict(recipe), version=VERSION)
+
+
+def generate(folder, recipe, workers=1, advance=lambda images: None, overwrite=False):
     """Draw and write a set; a finished one is left as it is.
 
     Args:
@@ -129,23 +142,53 @@ def generate(folder, recipe, workers=1, advance=lambda images: None):
         recipe (Recipe): What is drawn.
         workers (int): Processes.
         advance (callable): Told how many images were drawn, again and again.
+        overwrite (bool): Replace a set drawn before, of whatever recipe.
 
     Returns:
         bool: Whether anything was drawn.
 
     Raises:
-        ValueError: If the folder holds a set of another recipe.
+        ValueError: If the folder holds a set of another recipe, or one that was not drawn.
     """
     folder = Path(folder)
-    if finished(folder, recipe):
+    if not overwrite and finished(folder, recipe):
         return False
-    folder.mkdir(parents=True, exist_ok=True)
-    if workers > 1:
-        with get_context('spawn').Pool(workers) as pool:
-            _write(folder, recipe, partial(pool.imap, chunksize=4), advance)
-    else:
-        _write(folder, recipe, map, advance)
+    _claim(folder, recipe)
+    with ExitStack() as stack:
+        mapper = map
+        if workers > 1:
+            pool = stack.enter_context(ProcessPoolExecutor(workers, get_context('spawn'), _obey_parent))
+            mapper = partial(pool.map, chunksize=4)
+        _write(folder, recipe, mapper, advance)
+    _write_manifest(folder, recipe, {name: (folder / name).stat().st_size for name in FILES})
     return True
+
+
+def _obey_parent():
+    """Leave Ctrl-C to the parent process, and end with it even if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _end_with(process):
+    process.join()
+    os._exit(1)
+
+
+def _claim(folder, recipe):
+    """Mark a folder as ours before anything is written, and remove what a killed run has left there."""
+    there = [name for name in FILES if (folder / name).exists()]
+    if there and not (folder / MANIFEST).exists():
+        raise ValueError(f'{folder} holds {", ".join(there)}, which were not drawn: write to another folder')
+    for name in FILES:
+        for part in folder.glob(f'.{name}.*.part'):
+            part.unlink()
+    _write_manifest(folder, recipe, {})
+
+
+def _write_manifest(folder, recipe, files):
+    with atomic_path(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(dict(recipe=_named(recipe), files=files), indent=2) + '\n')
 
 
 def _write(folder, recipe, mapper, advance):
@@ -159,11 +202,6 @@ def _write(folder, recipe, mapper, advance):
             images += drawn
             advance(len(drawn))
         write_bin(folder / f'{name}.bin', images, issame)
-    files = ['train.rec', 'train.idx', 'property', 'classes.txt', *(f'{name}.bin' for name in BENCHMARKS)]
-    manifest = dict(recipe=dict(asdict(recipe), version=VERSION),
-                    files={name: (folder / name).stat().st_size for name in files})
-    with atomic_path(folder / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=2) + '\n')
 
 
 def _training_images(recipe, mapper, advance):
