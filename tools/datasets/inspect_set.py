@@ -1,34 +1,32 @@
-"""Count images and classes of a training set, decode every image, and show the first faults; status 1 if there are."""
+"""Count what is in a data set, decode every image, and show the first faults; exit status 1 if there are any."""
 import argparse
-from pathlib import Path
-
-import numpy as np
+import sys
 
 
-def faults_of(dataset):
-    """Yield what is wrong with each image that cannot be used (str)."""
-    from mlaface.datasets.formats.errors import FormatError
-    for index in range(len(dataset)):
-        try:
-            dataset[index]
-        except FormatError as error:
-            yield str(error)
+def parse_args():
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('path', help='folder with train.rec, a .rec or .bin file, or a folder of identities')
+    parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
+    parser.add_argument('--image-size', type=int, nargs=2, default=(112, 112), metavar=('HEIGHT', 'WIDTH'),
+                        help='what an image must have (default: 112 112)')
+    return parser.parse_args()
 
 
 def main():
     """Open the set as training does, and read all of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('data_root', help='folder with train.rec, a .rec file, or a folder of identities')
-    parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
-    args = parser.parse_args()
-    from mlaface.registry import DATASETS
-    root = Path(args.data_root).absolute()
-    kind = 'RecordFaces' if root.suffix == '.rec' or (root / 'train.rec').exists() else 'FolderFaces'
-    dataset = DATASETS.build(dict(type=kind, data_root=str(root)))
-    counts = np.bincount(dataset.labels, minlength=dataset.num_classes)
-    print(f'{root}: {len(dataset)} images, {dataset.num_classes} classes, {counts.min()} to {counts.max()} each, '
-          f'{(counts == 0).sum()} empty')
-    faults = list(faults_of(dataset))
+    args = parse_args()
+    from rich.progress import track
+
+    from mlaface.datasets.prepare.inspect import decode_all, describe_set, open_set
+    try:
+        dataset = open_set(args.path)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+    print(f'{args.path}: {describe_set(dataset)}')
+    sizes, faults = decode_all(dataset, args.image_size, lambda rows: track(
+        rows, 'decoding', transient=True, disable=not sys.stdout.isatty()))
+    print('sizes: ' + ', '.join(f'{height}x{width} {count}' for (height, width), count in sizes.most_common(10)))
     print(f'{len(faults)} images cannot be used')
     print('\n'.join(faults[:args.first]), end='\n' if faults else '')
     raise SystemExit(1 if faults else 0)

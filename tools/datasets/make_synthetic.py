@@ -2,6 +2,7 @@
 import argparse
 import os
 import signal
+import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def draw(out, recipe, workers, overwrite):
     from mlaface.datasets.synthetic.nuisance import BENCHMARKS
     total = recipe.identities * recipe.images_per_identity + 2 * recipe.pairs * len(BENCHMARKS)
     with Progress('{task.description}', BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                  transient=True) as progress:
+                  transient=True, disable=not sys.stdout.isatty()) as progress:
         task = progress.add_task('drawing faces', total=total)
         drawn = generate(out, recipe, workers, lambda images: progress.advance(task, images), overwrite)
     print(f'{out}: {recipe.identities} identities, {total} images {"drawn" if drawn else "are there already"}')

@@ -8,12 +8,13 @@ from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.recordio import FIRST, MAGIC, MAX_LENGTH, WHOLE, RecordReader
 
 
-def rebuild_index(reader, on_fault='stop'):
+def rebuild_index(reader, on_fault='stop', advance=lambda offset: None):
     """Find where records start by one scan.
 
     Args:
         reader (RecordReader): The file.
         on_fault (str): ``'stop'``, or ``'skip'`` to go on at the next place where a record may start.
+        advance (callable): Told the byte that the scan has reached.
 
     Returns:
         tuple[ndarray, list[str]]: Offsets, int64 (R,), and what was wrong.
@@ -23,6 +24,7 @@ def rebuild_index(reader, on_fault='stop'):
     """
     offsets, faults, offset = [], [], 0
     while offset is not None and offset < reader.size:
+        advance(offset)
         try:
             _, after = reader.read_next(offset)
             offsets.append(offset)

@@ -1,0 +1,66 @@
+"""What is in a data set, and which of its images cannot be used?"""
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.formats.jpeg import decode
+from mlaface.registry import DATASETS
+
+
+def open_set(path):
+    """Open a data set by what lies at a path.
+
+    Args:
+        path (str | Path): A ``.bin`` file, a ``.rec`` file, a folder with ``train.rec``, or a folder of identities.
+
+    Returns:
+        FaceDataset: ``VerificationSets``, ``RecordFaces`` or ``FolderFaces``.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        FormatError: If it is damaged.
+    """
+    path = Path(path).absolute()
+    if path.suffix == '.bin':
+        return DATASETS.build(dict(type='VerificationSets', sets={path.stem: path.name}, data_root=str(path.parent)))
+    records = path.suffix == '.rec' or (path / 'train.rec').exists()
+    return DATASETS.build(dict(type='RecordFaces' if records else 'FolderFaces', data_root=str(path)))
+
+
+def describe_set(dataset):
+    """One line: images and classes, or pairs."""
+    benchmarks = dataset.metainfo.get('benchmarks', {})
+    if benchmarks:
+        same = np.concatenate([entry['issame'] for entry in benchmarks.values()])
+        return (f'{len(dataset)} images ({len(set(dataset.images))} distinct), {len(same)} pairs, {same.sum()} of one '
+                'person')
+    counts = np.bincount(dataset.labels, minlength=dataset.num_classes)
+    return (f'{len(dataset)} images, {dataset.num_classes} classes, {counts.min()} to {counts.max()} images each, '
+            f'{(counts == 0).sum()} classes empty')
+
+
+def decode_all(dataset, size=(112, 112), walk=iter):
+    """Decode every image.
+
+    Args:
+        dataset (FaceDataset): The set.
+        size (tuple[int, int]): Height and width that an image must have.
+        walk (callable): Wraps the indices, as ``rich.progress.track`` does.
+
+    Returns:
+        tuple[Counter, list[str]]: Images by (height, width), and what is wrong with those that cannot be used.
+    """
+    sizes, faults = Counter(), []
+    for index in walk(range(len(dataset))):
+        try:
+            found = decode(dataset.encoded(index)[1]).shape[:2]
+        except FormatError as error:
+            faults.append(f'{dataset.where(index)}: {error}')
+            continue
+        sizes[found] += 1
+        if found != tuple(size):
+            faults.append(f'{dataset.where(index)}: image of {found[0]}x{found[1]} pixels, expected are '
+                          f'{size[0]}x{size[1]}')
+    return sizes, faults
