@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import pickle
 import struct
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlaface.datasets.formats import insightface
+from mlaface.datasets.formats import insightface, recordio
 from mlaface.datasets.formats.bin_set import read_bin, write_bin
 from mlaface.datasets.formats.errors import DecodeError, FormatError
 from mlaface.datasets.formats.image_record import pack, unpack
@@ -45,6 +46,13 @@ def test_any_bytes_come_back_and_the_file_parses_at_every_record(tmp_path_factor
     assert rebuild_index(reader)[0].tolist() == offsets
     for after, offset in zip([0, *(o + 4 for o in offsets)], offsets):
         assert reader.resync(after) == offset
+
+
+def test_a_record_that_is_too_long_for_the_format_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(recordio, 'MAX_LENGTH', 9)
+    with pytest.raises(FormatError, match='10 bytes'):
+        write(tmp_path, [bytes(9), bytes(10)])
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_writer_that_fails_leaves_no_file(tmp_path):
@@ -309,6 +317,42 @@ def test_bin_sets_made_to_harm_are_refused(tmp_path, data):
     (tmp_path / 'a.bin').write_bytes(data)
     with pytest.raises(FormatError, match='a.bin'):
         read_bin(tmp_path / 'a.bin')
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 5), st.integers(0, 400), st.integers(0, 5), st.binary(max_size=5))
+def test_a_bin_set_with_any_damage_is_read_or_named(tmp_path_factory, protocol, place, removed, added):
+    whole = pickle.dumps(([b'abc', np.arange(4, dtype=np.uint8)], np.array([True])), protocol)
+    path = tmp_path_factory.getbasetemp() / 'damaged.bin'
+    path.write_bytes(whole[:place] + added + whole[place + removed:])
+    try:
+        assert len(read_bin(path).images) == 2 * len(read_bin(path).issame)
+    except FormatError as error:
+        assert 'damaged.bin' in str(error)
+
+
+@pytest.fixture(scope='module')
+def whole_set(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('damaged')
+    training_set(folder)
+    return folder, {name: (folder / name).read_bytes() for name in ('train.rec', 'train.idx')}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(['train.rec', 'train.idx']), st.integers(0, 500), st.integers(0, 8),
+       st.one_of(st.binary(max_size=8), st.just(MAGIC_BYTES)))
+def test_a_training_set_with_any_damage_is_read_or_named(whole_set, name, place, removed, added):
+    folder, whole = whole_set
+    for file, data in whole.items():
+        (folder / file).write_bytes(data[:place] + added + data[place + removed:] if file == name else data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            records = open_training_set(folder)
+            places, labels = read_table(records)
+        assert len(places) == len(labels) and all(records.read_position(place) for place in places)
+    except FormatError as error:
+        assert str(folder) in str(error)
 
 
 @pytest.mark.parametrize('data', [b'', b'no pickle', b'\x80\x04'])

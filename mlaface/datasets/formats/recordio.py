@@ -17,6 +17,7 @@ MAGIC_BYTES = struct.pack('<I', MAGIC)
 MAX_LENGTH = (1 << 29) - 1
 WHOLE, FIRST, MIDDLE, LAST = range(4)
 HEAD = struct.Struct('<II')
+REMEDY = 'Fetch the file again, or keep what is whole by tools/datasets/verify_records.py --write-index'
 
 
 def split_payload(payload):
@@ -156,7 +157,7 @@ class RecordReader:
         head = self._read(offset, 8)
         if len(head) < 8:
             raise FormatError(f'{self.path}: the part at byte {offset} is cut off: the file ends at byte {self.size}. '
-                              'Fetch the file again; tools/datasets/verify_records.py tells what is still whole')
+                              f'{REMEDY}')
         magic, lrec = HEAD.unpack(head)
         if magic != MAGIC:
             raise FormatError(f'{self.path}: no record starts at byte {offset} (found {magic:#010x}, a record starts '
@@ -166,7 +167,7 @@ class RecordReader:
         data = self._read(offset + 8, min(length, max(self.size - offset - 8, 0)))  # a damaged length reserves nothing
         if len(data) < length:
             raise FormatError(f'{self.path}: the record at byte {offset} is cut off: it needs {length} bytes, the file '
-                              f'ends after {len(data)} of them. Fetch the file again')
+                              f'ends after {len(data)} of them. {REMEDY}')
         return lrec >> 29, data, offset + 8 + length + -length % 4
 
     def read_next(self, offset):
@@ -193,7 +194,7 @@ class RecordReader:
             flag, data, after = self.read_part(here)
             if flag not in (MIDDLE, LAST):
                 raise FormatError(f'{self.path}: the record at byte {offset} lacks its last part: another record '
-                                  f'starts at byte {here}')
+                                  f'starts at byte {here}. {REMEDY}')
             parts.append(data)
         return MAGIC_BYTES.join(parts), after
 
