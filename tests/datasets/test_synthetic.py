@@ -8,15 +8,8 @@ import pytest
 
 from mlaface.datasets.formats.bin_set import read_bin
 from mlaface.datasets.synthetic.baselines import best_accuracy, pair_baselines
-from mlaface.datasets.synthetic.generate import (
-    FIRST_TEST,
-    MANIFEST,
-    Recipe,
-    draw_images,
-    finished,
-    generate,
-    plan_pairs,
-)
+from mlaface.datasets.synthetic.generate import FIRST_TEST, Recipe, draw_images, generate, plan_pairs
+from mlaface.datasets.synthetic.manifest import MANIFEST, finished
 from mlaface.datasets.synthetic.nuisance import BENCHMARKS, TRAINING
 from mlaface.registry import DATASETS
 
@@ -63,7 +56,7 @@ def test_the_seed_decides_every_byte(folder, tmp_path):
 def test_the_drawn_bytes_are_those_of_every_platform():
     drawn = [image for conditions in (TRAINING, *BENCHMARKS.values()) for number in (0, FIRST_TEST)
              for image in draw_images((number, range(8)), 0, conditions)]
-    assert hashlib.sha256(b''.join(drawn)).hexdigest() == DRAWN, 'other images of a seed: raise generate.VERSION'
+    assert hashlib.sha256(b''.join(drawn)).hexdigest() == DRAWN, 'other images of a seed: raise manifest.VERSION'
 
 
 def test_a_finished_set_is_kept_and_a_torn_one_is_not(tiny, tmp_path):

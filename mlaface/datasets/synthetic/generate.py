@@ -1,11 +1,10 @@
 """Write a data set of drawn faces in the layouts of real ones."""
-import json
 import os
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -16,16 +15,13 @@ from mlaface.datasets.formats.bin_set import write_bin
 from mlaface.datasets.formats.insightface import write_training_set
 from mlaface.datasets.formats.jpeg import encode
 from mlaface.datasets.synthetic.identity import identity_traits
+from mlaface.datasets.synthetic.manifest import claim, complete, finished
 from mlaface.datasets.synthetic.nuisance import BENCHMARKS, TRAINING, image_rng
 from mlaface.datasets.synthetic.paint import paint
 from mlaface.datasets.synthetic.shape import face_mesh
-from mlaface.utils.files import atomic_path
 
-VERSION = 1  # of the drawing: raise it when the same seed gives other images
 FIRST_TEST = 1 << 32  # numbers of test identities begin here: training never gets that far
 FOLDS = 10
-MANIFEST = 'synthetic.json'
-FILES = ('train.rec', 'train.idx', 'property', 'classes.txt', *(f'{name}.bin' for name in BENCHMARKS))
 
 
 @dataclass(frozen=True)
@@ -108,31 +104,6 @@ def _pair_jobs(people, order, pairs):
     return [(person, [order * 2 * pairs + slot]) for slot, person in enumerate(people)]
 
 
-def finished(folder, recipe):
-    """Whether a folder holds the whole set of a recipe.
-
-    Raises:
-        ValueError: If it holds that of another recipe, or its manifest is none.
-    """
-    path = Path(folder) / MANIFEST
-    if not path.exists():
-        return False
-    try:
-        manifest = json.loads(path.read_text())
-        found, files = manifest['recipe'], manifest['files']
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{path} is not the manifest of a drawn set ({error}): remove it') from error
-    if found != _named(recipe):
-        raise ValueError(f'{folder} holds a set of another recipe ({found}, wanted is {_named(recipe)}): write to '
-                         'another folder, or replace it with --overwrite')
-    return bool(files) and all((Path(folder) / name).is_file() and (Path(folder) / name).stat().st_size == size
-                               for name, size in files.items())
-
-
-def _named(recipe):
-    return dict(asdict(recipe), version=VERSION)
-
-
 def generate(folder, recipe, workers=1, advance=lambda images: None, overwrite=False):
     """Draw and write a set; a finished one is left as it is.
 
@@ -153,14 +124,14 @@ def generate(folder, recipe, workers=1, advance=lambda images: None, overwrite=F
     folder = Path(folder)
     if not overwrite and finished(folder, recipe):
         return False
-    _claim(folder, recipe)
+    claim(folder, recipe)
     with ExitStack() as stack:
         mapper = map
         if workers > 1:
             pool = stack.enter_context(ProcessPoolExecutor(workers, get_context('spawn'), _obey_parent))
             mapper = partial(pool.map, chunksize=4)
         _write(folder, recipe, mapper, advance)
-    _write_manifest(folder, recipe, {name: (folder / name).stat().st_size for name in FILES})
+    complete(folder, recipe)
     return True
 
 
@@ -173,22 +144,6 @@ def _obey_parent():
 def _end_with(process):
     process.join()
     os._exit(1)
-
-
-def _claim(folder, recipe):
-    """Mark a folder as ours before anything is written, and remove what a killed run has left there."""
-    there = [name for name in FILES if (folder / name).exists()]
-    if there and not (folder / MANIFEST).exists():
-        raise ValueError(f'{folder} holds {", ".join(there)}, which were not drawn: write to another folder')
-    for name in FILES:
-        for part in folder.glob(f'.{name}.*.part'):
-            part.unlink()
-    _write_manifest(folder, recipe, {})
-
-
-def _write_manifest(folder, recipe, files):
-    with atomic_path(folder / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(dict(recipe=_named(recipe), files=files), indent=2) + '\n')
 
 
 def _write(folder, recipe, mapper, advance):
