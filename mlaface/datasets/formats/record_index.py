@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
-from mlaface.datasets.formats.recordio import FIRST, MAGIC, MAX_LENGTH, WHOLE, RecordReader
+from mlaface.datasets.formats.recordio import FIRST, MAGIC, MAX_LENGTH, REMEDY, WHOLE, RecordReader
 
 
 def rebuild_index(reader, on_fault='stop', advance=lambda offset: None):
@@ -97,7 +97,8 @@ class IndexedRecords(RecordReader):
         if self.index_path.exists():
             self.keys, self.offsets = read_index(self.index_path)
         else:
-            warnings.warn(f'{self.index_path} is not there: records are numbered by a scan of {path}', stacklevel=2)
+            warnings.warn(f'{self.index_path} is not there: records are numbered by a scan of {path}, now and each '
+                          'time; tools/datasets/verify_records.py --write-index keeps what it finds', stacklevel=2)
             self.offsets, _ = rebuild_index(self)
             self.keys = np.arange(len(self.offsets))
         self._check_offsets()
@@ -108,8 +109,7 @@ class IndexedRecords(RecordReader):
             bad = int(np.argmax(past))
             raise FormatError(f'{self.index_path}: key {self.keys[bad]} points to byte {self.offsets[bad]} of '
                               f'{self.path}, where no record can start (the file has {self.size} bytes): one of the '
-                              'two is truncated or belongs to another set. Fetch both again, or remove the .idx to '
-                              'have it rebuilt')
+                              f'two is truncated or belongs to another set. {REMEDY}')
 
     def __len__(self):
         return len(self.keys)
