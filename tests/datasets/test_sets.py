@@ -48,6 +48,23 @@ def test_samples_classes_and_batches(root):
     assert all(torch.equal(batch[key], single[key]) for key in batch)
 
 
+def test_iteration_ends_after_one_epoch(root):
+    assert [sample['labels'] for sample in build(data_root='set')] == list(LABELS)
+
+
+@pytest.mark.parametrize('text, names', [
+    (b'\xef\xbb\xbfAnn\r\nBea\r\nCy\r\n', ('Ann', 'Bea', 'Cy')),
+    ('Ann\u2028A\nBea\nCy'.encode(), ('Ann\u2028A', 'Bea', 'Cy')),
+    (b'Ann\nBea\n', 'names 2 classes'), (b'Ann\nB\xff\nCy\n', 'not UTF-8')])
+def test_class_names_are_lines_of_utf8(root, text, names):
+    (root / 'set' / 'classes.txt').write_bytes(text)
+    if isinstance(names, tuple):
+        assert build(data_root='set').metainfo['classes'] == names
+        return
+    with pytest.raises(FormatError, match=f'classes.txt.*{names}'):
+        build(data_root='set')
+
+
 def test_augmentation_is_a_function_of_seed_epoch_and_index(root):
     transforms = [dict(type=name, prob=0.7) for name in TRANSFORMS.names()]
     dataset = build(data_root='set', transforms=transforms, seed=5)

@@ -20,7 +20,7 @@ class FaceDataset(Dataset):
     A draw is ``epoch * len(dataset) + index``: the random numbers of an image depend on seed, epoch and index only.
 
     Args:
-        transforms (Sequence[dict | callable]): Applied in order to each image, see ``transforms/base.py``.
+        transforms (Sequence[dict | callable]): Applied in order to each image, see ``transforms/_base.py``.
         image_size (tuple[int, int]): Height and width that every image must have.
         on_bad_image (str): ``'stop'``, or ``'skip'``: the next good image takes its place, and it is counted.
         seed (int): Of the transforms' random numbers.
@@ -43,6 +43,10 @@ class FaceDataset(Dataset):
     def where(self, index):
         """Where a sample lies, for messages (str)."""
         raise NotImplementedError
+
+    def __iter__(self):
+        """The samples of the first epoch in order; any draw is valid, so that indexing alone would never end."""
+        return (self[index] for index in range(len(self)))
 
     def __getitem__(self, draw):
         batch = self.__getitems__([draw])

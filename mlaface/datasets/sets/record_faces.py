@@ -91,7 +91,10 @@ class RecordFaces(FaceDataset):
         labels = range(self.num_classes) if self.class_labels is None else self.class_labels
         if not path.exists():
             return tuple(map(str, labels))
-        names = path.read_text(encoding='utf-8').splitlines()
+        try:
+            names = path.read_text(encoding='utf-8-sig').removesuffix('\n').split('\n')
+        except UnicodeDecodeError as error:
+            raise FormatError(f'{path} is not UTF-8: {error}. Write one name a line in UTF-8') from error
         if len(names) <= max(labels):
             raise FormatError(f'{path} names {len(names)} classes, the labels reach {max(labels)}')
         return tuple(names[label] for label in labels)
@@ -109,7 +112,11 @@ class RecordFaces(FaceDataset):
         Raises:
             FormatError: If the record is damaged, or its label is out of range.
         """
-        label, image = label_and_image(self.records.read_position(self.places[index]))
+        payload = self.records.read_position(self.places[index])
+        try:
+            label, image = label_and_image(payload)
+        except FormatError as error:
+            raise FormatError(f'{self.where(index)}: {error}') from error
         if self.class_labels is not None:
             return dict(labels=self._remapped(label, index)), image
         if not (0 <= label < self.num_classes and label == int(label)):
