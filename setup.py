@@ -1,4 +1,5 @@
 """Install mlaface; ranges are declared here, the tested versions stand in requirements/constraints.txt."""
+import os
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -7,12 +8,23 @@ ROOT = Path(__file__).parent
 VERSION = {}
 exec((ROOT / 'mlaface' / 'version.py').read_text(), VERSION)
 
+# All three are imported as mmengine, so only one may be installed. The full one brings the GUI build of OpenCV.
+ENGINES = {
+    'mmengine-lite': ['mmengine-lite>=0.10.7', 'opencv-python-headless>=4.8'],
+    'mmengine': ['mmengine>=0.10.7', 'opencv-python>=4.8'],
+    'onedl-mmengine': ['onedl-mmengine>=0.10.12', 'opencv-python-headless>=4.8'],
+}
+ENGINE = os.environ.get('MLAFACE_ENGINE', 'mmengine-lite')
+if ENGINE not in ENGINES:
+    raise SystemExit(f'MLAFACE_ENGINE={ENGINE!r} is no engine; choose one of {", ".join(ENGINES)}')
+
 INSTALL = [
-    'torch>=2.4', 'mmengine-lite>=0.10.7', 'numpy>=1.26', 'opencv-python-headless>=4.8', 'simplejpeg>=1.7',
-    'matplotlib>=3.8', 'rich>=13', 'jinja2>=3.1', 'tensorboard>=2.15', 'safetensors>=0.4',
-    'scipy>=1.11',
+    *ENGINES[ENGINE], 'torch>=2.4', 'numpy>=1.26', 'simplejpeg>=1.7', 'matplotlib>=3.8', 'rich>=13', 'jinja2>=3.1',
+    'tensorboard>=2.15', 'safetensors>=0.4', 'scipy>=1.11',
 ]
 ONNX = ['onnx>=1.16', 'onnxruntime>=1.18']
+# mmcv requires the full mmengine by name: beside another engine it would install a second one.
+MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
 TESTS = [*ONNX, 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4',
          'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9']
 
@@ -27,5 +39,5 @@ setup(
     packages=find_packages(include=['mlaface', 'mlaface.*']),
     package_data={'mlaface': ['**/*.html', '**/*.css', '**/*.js']},
     install_requires=INSTALL,
-    extras_require=dict(onnx=ONNX, search=['faiss-cpu>=1.8'], mmcv=['mmcv-lite>=2.1'], tests=TESTS),
+    extras_require=dict(onnx=ONNX, search=['faiss-cpu>=1.8'], tests=TESTS, **MMCV),
 )

@@ -2,10 +2,6 @@
 import argparse
 from pathlib import Path
 
-from mlaface.engine.checkpoint.row_manifest import read_classes
-from mlaface.engine.checkpoint.rows import CurrentRows
-from mlaface.export.centers import Centers, ImportedRows, class_means, export_centers
-
 
 def _parser():
     parser = argparse.ArgumentParser(prog='centers.py', description=__doc__)
@@ -30,6 +26,9 @@ def _read_names(path):
 
 
 def _export(args):
+    from mlaface.engine.checkpoint.row_manifest import read_classes
+    from mlaface.engine.checkpoint.rows import CurrentRows
+    from mlaface.export.centers import export_centers
     rows = CurrentRows(args.rows, args.parameter)
     classes = _read_names(args.classes) if args.classes else read_classes(args.rows)
     if classes is None:
@@ -39,6 +38,7 @@ def _export(args):
 
 
 def _import(args):
+    from mlaface.export.centers import Centers, ImportedRows, class_means, export_centers
     classes, means = _read_names(args.classes), None
     if args.means:
         from mlaface.utils.files import load_tensors
