@@ -6,8 +6,8 @@
 #
 # A second run reuses the environment, the data and the checkpoint. Remove work_dirs/quickstart to train anew.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 case "${1:-}" in -h|--help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+cd "$(dirname "$0")/.."
 . tools/environment.sh
 ensure_environment
 

@@ -5,8 +5,8 @@
 #   bash tools/run_tests.sh --all               the slow tests too
 #   bash tools/run_tests.sh tests/models -x     any arguments of pytest
 set -euo pipefail
-cd "$(dirname "$0")/.."
 case "${1:-}" in -h|--help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+cd "$(dirname "$0")/.."
 . tools/environment.sh
 ensure_environment tests
 python -m pytest -n "${MLAFACE_TEST_PROCESSES:-2}" --dist loadgroup --durations=15 "$@"

@@ -1,11 +1,12 @@
-"""Which environment tools/environment.sh takes, in a checkout whose path has a space."""
+"""The two commands from anywhere, and which environment they take, in a checkout whose path has a space."""
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / 'tools' / 'environment.sh'
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / 'tools' / 'environment.sh'
 
 
 def write_python(path, body='exit 0'):
@@ -37,6 +38,13 @@ def find(checkout, **variables):
     environment = {**os.environ, 'VIRTUAL_ENV': '', 'CONDA_PREFIX': '', 'PYTHON': '', **variables}
     return subprocess.run(['bash', '-euc', '. "$0"; find_environment', str(SCRIPT)], cwd=checkout, text=True,
                           capture_output=True, env={name: str(value) for name, value in environment.items()})
+
+
+@pytest.mark.parametrize('script', ['quickstart.sh', 'run_tests.sh'])
+def test_help_from_another_folder(script):
+    done = subprocess.run(['bash', f'{ROOT.name}/tools/{script}', '--help'], cwd=ROOT.parent, capture_output=True,
+                          text=True)
+    assert done.returncode == 0 and f'bash tools/{script} ' in done.stdout and not done.stderr
 
 
 @pytest.mark.parametrize('variable', ['VIRTUAL_ENV', 'CONDA_PREFIX'])
