@@ -2,7 +2,7 @@
 #
 #   ensure_environment [EXTRA]
 #
-# Uses the active environment (virtualenv or conda) if it has a Python that fits, .venv otherwise, which it makes.
+# Uses the active environment (virtualenv or conda) if mlaface can live in it, .venv otherwise, which it makes.
 # Installs the package with the tested versions, again only if setup.py or the constraints have changed since.
 
 # Whether $1 is a Python that mlaface runs on and that has the module $2.
@@ -27,11 +27,12 @@ find_python() {
 find_environment() {
     local active="${VIRTUAL_ENV:-${CONDA_PREFIX:-}}" python
     if [ -n "$active" ]; then
-        if python_fits "$active/bin/python" pip; then
+        if [ -w "$active" ] && python_fits "$active/bin/python" pip; then
             echo "$active"
             return
         fi
-        echo "The active environment $active has no Python 3.10 to 3.12 with pip; .venv is used instead." >&2
+        echo "The active environment $active has no Python 3.10 to 3.12 with pip, or cannot be written to;" \
+            ".venv is used instead." >&2
     fi
     if ! python_fits .venv/bin/python pip; then
         python=$(find_python) || return 1
