@@ -19,7 +19,7 @@ if ENGINE not in ENGINES:
     raise SystemExit(f'MLAFACE_ENGINE={ENGINE!r} is no engine; choose one of {", ".join(ENGINES)}')
 
 INSTALL = [
-    *ENGINES[ENGINE], 'torch>=2.4', 'numpy>=1.26', 'simplejpeg>=1.7', 'matplotlib>=3.8', 'rich>=13', 'jinja2>=3.1',
+    *ENGINES[ENGINE], 'torch>=2.8', 'numpy>=1.26', 'simplejpeg>=1.7', 'matplotlib>=3.8', 'rich>=13', 'jinja2>=3.1',
     'tensorboard>=2.15', 'safetensors>=0.4', 'scipy>=1.11',
 ]
 ONNX = ['onnx>=1.16', 'onnxruntime>=1.18']

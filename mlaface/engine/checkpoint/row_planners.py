@@ -7,7 +7,7 @@ rank's rows are written in pieces, so that whoever reads holds one piece besides
 """
 import pickle
 from collections import OrderedDict, defaultdict
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import torch
 from torch.distributed.checkpoint import DefaultLoadPlanner, DefaultSavePlanner, FileSystemReader
@@ -108,7 +108,7 @@ class RowReader(FileSystemReader):
         Raises:
             ValueError: If it is torn, or holds anything but records of pieces.
         """
-        path = self._get_metadata_path()
+        path = Path(self.path) / '.metadata'
         try:
             with open(path, 'rb') as stream:
                 metadata = _MetadataUnpickler(stream).load()
