@@ -25,6 +25,28 @@ def scale_channels(channels, width, divisor=8):
     return channels if width == 1 else max(divisor, round(channels * width / divisor) * divisor)
 
 
+class StridedPointwise(nn.Conv2d):
+    """1x1 convolution without bias that reads every ``stride``-th pixel; names and results of ``nn.Conv2d``.
+
+    Below 16 input channels the pixels are picked out before the convolution: there oneDNN's backward pass over
+    channels-last memory writes past its workspace and ends the process (oneDNN 3.12, its issue 6035).
+
+    Args:
+        in_channels (int): Of the input map.
+        channels (int): Of the output map.
+        stride (int): Of both axes.
+    """
+
+    def __init__(self, in_channels, channels, stride):
+        super().__init__(in_channels, channels, 1, stride=stride, bias=False)
+
+    def forward(self, x):
+        """Map (N, C_in, H, W) to map (N, C, ceil(H / stride), ceil(W / stride))."""
+        if self.in_channels >= 16 or x.device.type != 'cpu':
+            return super().forward(x)
+        return nn.functional.conv2d(x[:, :, ::self.stride[0], ::self.stride[1]], self.weight)
+
+
 def init_convolutions(module, std=0.1):
     """Draw every convolution weight of ``module`` from normal(0, ``std``), as InsightFace's IResNet does."""
     for layer in module.modules():

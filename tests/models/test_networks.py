@@ -5,6 +5,7 @@ import pytest
 import tiny
 import torch
 
+from mlaface.models.layers import StridedPointwise
 from mlaface.models.prelu import PReLU
 from mlaface.registry import ATTENTION, MODELS
 
@@ -76,6 +77,21 @@ def test_channels_last_and_blockwise_prelu_change_nothing(backbone, monkeypatch)
     found = run_steps(fast)
     monkeypatch.setattr(PReLU, 'blockwise', False)
     assert_same(found, run_steps(plain), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize('channels', (8, 16))
+@pytest.mark.parametrize('size', (7, 32))
+def test_strided_pointwise_is_a_convolution_in_channels_last_too(channels, size):
+    """With 8 channels plain oneDNN ends the process in this backward pass."""
+    ours = StridedPointwise(channels, 24, 2).to(memory_format=torch.channels_last)
+    plain = torch.nn.Conv2d(channels, 24, 1, stride=2, bias=False).double()
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(8, channels, size, size).to(memory_format=torch.channels_last).requires_grad_()
+    y = x.detach().double().contiguous().requires_grad_()
+    (ours(x) ** 2).sum().backward()
+    (plain(y) ** 2).sum().backward()
+    torch.testing.assert_close(x.grad.double(), y.grad, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours.weight.grad.double(), plain.weight.grad, rtol=1e-4, atol=1e-2)
 
 
 @pytest.mark.parametrize('layout', (torch.contiguous_format, torch.channels_last))

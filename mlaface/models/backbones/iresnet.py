@@ -6,7 +6,14 @@ a ReLU after the addition.
 from torch import nn
 
 from mlaface.models.checkpointing import run_checkpointed
-from mlaface.models.layers import build_activation, build_attention, check_stages, init_convolutions, scale_channels
+from mlaface.models.layers import (
+    StridedPointwise,
+    build_activation,
+    build_attention,
+    check_stages,
+    init_convolutions,
+    scale_channels,
+)
 from mlaface.models.prelu import PReLU
 from mlaface.registry import MODELS
 
@@ -35,7 +42,7 @@ class IBasicBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, stride=stride, padding=1, bias=False)
         self.bn3 = nn.BatchNorm2d(channels)
         self.attn = attention if attention is not None else nn.Identity()
-        self.downsample = nn.Sequential(nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
+        self.downsample = nn.Sequential(StridedPointwise(in_channels, channels, stride),
                                         nn.BatchNorm2d(channels)) if downsample else nn.Identity()
         self.activation = build_activation(activation)
 
