@@ -9,7 +9,16 @@ from mlaface.registry import REGISTRIES, check_arguments, nearest
 __all__ = ['load_config', 'check_config', 'fill_num_classes', 'check_evaluation_sets', 'known_keys']
 
 OWN_KEYS = {'runner_type', 'custom_imports', 'model_wrapper_cfg', 'sync_bn'}
-UNUSED_KEYS = {'self', 'cfg', 'data_preprocessor'}
+UNUSED_KEYS = {'self', 'cfg', 'data_preprocessor', 'log_processor'}
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# dicts without a type, by where they stand: the keys that they may have
+PLAIN = {'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
+         'env_cfg.mp_cfg': {'mp_start_method', 'opencv_num_threads'},
+         'randomness': {'seed', 'diff_rank_seed', 'deterministic'},
+         'auto_scale_lr': {'enable', 'base_batch_size'},
+         'custom_imports': {'imports', 'allow_failed_imports'},
+         'optim_wrapper.clip_grad': {'max_norm'},
+         'optim_wrapper.paramwise_cfg': {'head_lr_mult', 'decay_all'}}
 SPECIAL = {'type', '_scope_', 'priority', 'convert_to_iter_based'}
 # config key -> registry of the dicts below it; others inherit that of the dict around them
 ROOMS = dict(model='MODELS', attention='ATTENTION', margin='MARGINS', dataset='DATASETS', sampler='DATA_SAMPLERS',
@@ -55,8 +64,29 @@ def load_config(path, cfg_options=None):
         config.merge_from_dict(cfg_options or {})
     except (KeyError, TypeError, IndexError) as error:
         raise ConfigError(f'--cfg-options does not fit {path}: {error}') from error
+    name_default_hooks(config, path)
     check_config(config, path)
     return config
+
+
+def name_default_hooks(config, source='config'):
+    """Give each of ``default_hooks`` that states no type the type of the runner's own of that name.
+
+    Args:
+        config (Config): Changed in place.
+        source (str | Path): Its file, for messages.
+
+    Raises:
+        ConfigError: If a hook without a type is none of the runner's; names the nearest.
+    """
+    from mlaface.engine.runner import DEFAULT_HOOKS
+    for name, hook in (config.get('default_hooks') or {}).items():
+        if hook is None or 'type' in hook:
+            continue
+        if name not in DEFAULT_HOOKS:
+            raise ConfigError(f'{source}: default_hooks.{name} states no type'
+                              + _hint(name, DEFAULT_HOOKS, 'The runner has'))
+        hook['type'] = DEFAULT_HOOKS[name]['type']
 
 
 def check_config(config, source='config'):
@@ -69,13 +99,25 @@ def check_config(config, source='config'):
     known = known_keys()
     for key in config:
         if key not in known and not key.startswith('_'):
-            close = nearest(key, known)
-            hint = f'; did you mean {close!r}?' if close else ''
-            raise ConfigError(f'{source}: unknown key {key!r}{hint} A variable of your own begins with an underscore. '
-                              f'Keys: {", ".join(sorted(known))}')
+            raise ConfigError(f'{source}: unknown key {key!r}'
+                              + _hint(key, known, 'A variable of your own begins with an underscore. Keys:'))
     for key, value in config.items():
         if not key.startswith('_'):
             _check(value, key, ROOMS.get(key), source)
+
+
+def _hint(word, known, introduction):
+    """The nearest name, and all there are."""
+    close = nearest(word, known)
+    return (f'; did you mean {close!r}?' if close else '.') + f' {introduction} {", ".join(sorted(known))}'
+
+
+def _plain_keys(where):
+    """The keys that a dict without a type may have at ``where``; None where any goes."""
+    if where in LOADERS:
+        from torch.utils.data import DataLoader
+        return set(inspect.signature(DataLoader).parameters) - {'generator'}
+    return PLAIN.get(where)
 
 
 def _check(value, where, room, source):
@@ -86,7 +128,10 @@ def _check(value, where, room, source):
     elif isinstance(value, dict):
         if isinstance(value.get('type'), str) and room is not None:
             _check_typed(value, where, room, source)
+        known = _plain_keys(where)
         for key, entry in value.items():
+            if known is not None and key not in known:
+                raise ConfigError(f'{source}: {where} has no {key!r}' + _hint(key, known, 'It takes:'))
             _check(entry, f'{where}.{key}', ROOMS.get(key, room), source)
 
 

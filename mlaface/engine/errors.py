@@ -1,4 +1,5 @@
 """Errors of the engine that a user can mend; the command line shows them without a traceback."""
+import contextlib
 
 
 class UserError(Exception):
@@ -23,3 +24,18 @@ class DivergenceError(UserError, FloatingPointError):
 
 class Interrupted(SystemExit):
     """Training stopped by a signal, after a checkpoint was written; the exit status is ``128 + signal``."""
+
+
+@contextlib.contextmanager
+def refusals(source):
+    """Make a ``ValueError`` by which a part refuses its arguments a ``ConfigError`` that names their file.
+
+    Args:
+        source (str | Path): The config file.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f'{source}: {error}') from error

@@ -2,9 +2,12 @@
 import os
 import random
 import sys
+import time
 from pathlib import Path
 
-from mlaface.engine.errors import CheckpointError, ConfigError, UserError
+from mlaface.engine.errors import ConfigError, UserError, refusals
+
+SPOKESMAN_SECONDS = 20
 
 
 def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launcher='none', seed=None,
@@ -13,7 +16,7 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
 
     Args:
         config (str | Path): The config file.
-        work_dir (str, optional): Where the run is written; default ``work_dirs/NAME OF THE CONFIG``.
+        work_dir (str | Path, optional): Where the run is written; default ``work_dirs/NAME OF THE CONFIG``.
         resume (bool | str, optional): True: from the latest good checkpoint of the work directory; a path: from it.
         amp (str, optional): 'bfloat16' or 'float16'; None leaves it to the config.
         cfg_options (dict, optional): Dotted keys to values that replace those of the config.
@@ -30,7 +33,7 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
     from mlaface.engine.config import load_config
     from mlaface.engine.distributed import leave_ranks
     cfg = load_config(config, cfg_options)
-    cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(config).stem)
+    cfg.work_dir = str(work_dir or cfg.get('work_dir') or Path('work_dirs') / Path(config).stem)
     cfg.launcher = launcher
     if amp:
         cfg.optim_wrapper.amp = amp
@@ -92,12 +95,14 @@ def build_runner(cfg):
 
     Raises:
         MissingDataError: If training or validation data is not there; before any model is built.
+        ConfigError: If a part refuses its arguments.
     """
     from mlaface.engine.config import check_evaluation_sets, fill_num_classes
     from mlaface.registry import RUNNERS
     dataset = fill_num_classes(cfg)
     check_evaluation_sets(cfg)
-    runner = RUNNERS.get(cfg.get('runner_type', 'FaceRunner')).from_cfg(cfg)
+    with refusals(cfg.filename or 'config'):
+        runner = RUNNERS.get(cfg.get('runner_type', 'FaceRunner')).from_cfg(cfg)
     runner.train_dataset = dataset
     return runner
 
@@ -110,6 +115,10 @@ def rank_of_environment():
 def run_for_people(function):
     """Call a function; an error that a user can mend is printed, by one rank, without a traceback, and ends with 1.
 
+    The other ranks wait before they print theirs: if the first one met the same error, the launcher ends them.
+
+    With the environment variable ``MLAFACE_TRACEBACK`` set it is raised, for those who develop a plugin.
+
     Args:
         function (callable): Without arguments.
 
@@ -119,8 +128,11 @@ def run_for_people(function):
     try:
         return function()
     except UserError as error:
-        if rank_of_environment() == 0 or isinstance(error, CheckpointError):
-            print(f'error: {error}', file=sys.stderr, flush=True)
+        if os.environ.get('MLAFACE_TRACEBACK'):
+            raise
+        if rank_of_environment() > 0:
+            time.sleep(SPOKESMAN_SECONDS)
+        print(f'error: {error}', file=sys.stderr, flush=True)
         sys.exit(1)
 
 

@@ -14,13 +14,13 @@ from mlaface.engine.checkpoint import random_state, store, training
 from mlaface.engine.data import build_dataloader
 from mlaface.engine.distributed import join_ranks
 from mlaface.engine.environment import commit, describe_environment
-from mlaface.engine.errors import CheckpointError, ConfigError
+from mlaface.engine.errors import CheckpointError, ConfigError, refusals
 from mlaface.engine.history import History
 from mlaface.engine.schedules import build_schedule
 from mlaface.registry import MODEL_WRAPPERS, RUNNERS
 from mlaface.utils.sharding import row_shard
 
-DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), ema=None, param_scheduler=dict(type='ParamSchedulerHook'),
+DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), param_scheduler=dict(type='ParamSchedulerHook'),
                      logger=dict(type='FaceLogHook'), results=dict(type='ResultHook'),
                      checkpoint=dict(type='FaceCheckpointHook'))
 
@@ -167,7 +167,8 @@ class FaceRunner(Runner):
         Returns:
             nn.Module: The trained model.
         """
-        self.prepare_training()
+        with refusals(self.cfg.filename or 'config'):
+            self.prepare_training()
         model = self.train_loop.run()
         self.call_hook('after_run')
         return model
@@ -222,13 +223,21 @@ class FaceRunner(Runner):
             return
         self._has_loaded = True
         path = self._find_checkpoint() if self._resume else self._load_from
-        if path is None:
-            if self._resume:
-                self.logger.warning(f'no checkpoint to resume in {self.work_dir}: training starts anew')
-        elif self._resume and self._train_loop is not None:
+        if self._resume and path is not None and self._train_loop is not None:
             self.resume(path)
-        else:
+            return
+        if self._resume and path is None:
+            self.logger.warning(f'no checkpoint to resume in {self.work_dir}: training starts anew')
+        if path is not None:
             self.load_checkpoint(path)
+        if self._train_loop is not None:
+            self._set_earlier_run_aside()
+
+    def _set_earlier_run_aside(self):
+        """Move what an earlier run left in the work directory: a fresh one keeps its own numbers and checkpoints."""
+        moved = store.set_aside(self.work_dir) if self.rank == 0 else None
+        if moved:
+            self.logger.warning(f'the work directory held an earlier run: moved to {moved}')
 
     def _find_checkpoint(self):
         """The checkpoint to resume, the same on all ranks."""

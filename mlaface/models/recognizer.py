@@ -106,7 +106,10 @@ class FaceRecognizer(nn.Module):
         # part by part and in place: names of parameters stay, and a deep copy (as for EMA) never calls the original
         for part in (self.backbone, self.branch, self.fusion, self.neck):
             if part is not None:
-                part.compile(**options)
+                try:
+                    part.compile(**options)
+                except TypeError as error:
+                    raise ValueError(f'compile={options}: {error}; give options of torch.compile, or True') from error
 
     @property
     def embedding_size(self):

@@ -3,6 +3,7 @@ import pytest
 
 from mlaface.engine.config import load_config
 from mlaface.engine.errors import ConfigError
+from mlaface.engine.launch import train
 from tests.engine.toy import TEXT, config_file
 
 
@@ -21,6 +22,12 @@ def test_a_good_config_loads_and_options_replace_values(tmp_path):
     ('max_keep=50', 'keep=50', "default_hooks.checkpoint: FaceCheckpointHook has no argument 'keep'"),
     ('images=16', 'image=16', "val_dataloader.dataset: ToyPairs has no argument 'image'; did you mean 'images'"),
     ('clip_grad=', 'clip_gard=', "optim_wrapper: FaceOptimWrapper has no argument 'clip_gard'; did you mean"),
+    ('num_workers=0', 'num_worker=0', "train_dataloader has no 'num_worker'; did you mean 'num_workers'"),
+    ('max_norm=5', 'max_nrom=5', "optim_wrapper.clip_grad has no 'max_nrom'; did you mean 'max_norm'"),
+    ('default_scope', "randomness = dict(sed=1)\ndefault_scope", "randomness has no 'sed'; did you mean 'seed'"),
+    ('default_scope', "env_cfg = dict(mp_cfg=dict(mp_start=1))\ndefault_scope", "env_cfg.mp_cfg has no 'mp_start'"),
+    ("logger=dict(type='FaceLogHook', interval=1)", "loger=dict(interval=1)",
+     "default_hooks.loger states no type; did you mean 'logger'"),
     ("'ToyMetric'", "'ToyMatric'", "val_evaluator: 'ToyMatric'.*did you mean 'ToyMetric'"),
 ])
 def test_a_mistyped_name_is_an_error_with_the_nearest(tmp_path, old, new, message):
@@ -29,6 +36,19 @@ def test_a_mistyped_name_is_an_error_with_the_nearest(tmp_path, old, new, messag
     with pytest.raises(ConfigError, match=message) as error:
         load_config(path)
     assert str(path) in str(error.value)
+
+
+def test_the_runners_own_hooks_need_no_type(tmp_path):
+    config = load_config(config_file(tmp_path, TEXT.replace("type='FaceLogHook', interval=1", 'interval=7')))
+    assert config.default_hooks.logger == dict(type='FaceLogHook', interval=7)
+
+
+@pytest.mark.parametrize('option, value, message', [
+    ('optim_wrapper.amp', 'fp16', "toy.py: amp must be None, 'bfloat16' or 'float16', got 'fp16'"),
+    ('default_hooks.logger.interval', 0, 'toy.py: interval must be at least 1')])
+def test_a_value_that_a_part_refuses_names_the_file(tmp_path, option, value, message):
+    with pytest.raises(ConfigError, match=message):
+        train(config_file(tmp_path), tmp_path / 'run', cfg_options={option: value})
 
 
 def test_variables_of_ones_own_begin_with_an_underscore(tmp_path):

@@ -155,6 +155,23 @@ def test_a_new_run_sets_the_old_one_aside(tmp_path):
     assert {line[1] for line in losses(tmp_path)} == {1, 2, 3, 4, 5}
 
 
+def test_resuming_without_a_checkpoint_starts_a_clean_run(tmp_path, whole):
+    (tmp_path / 'scalars.jsonl').write_text('{"kind": "train", "iter": 1, "loss": 9.0}\n')  # killed before the first
+    run(tmp_path, resume=True)
+    assert losses(tmp_path) == losses(whole)
+
+
+def test_fine_tuning_in_the_same_folder_loads_before_it_sets_aside(tmp_path):
+    trained = run(tmp_path, train_cfg__max_epochs=1).bare_model.state_dict()
+    runner = build_runner(toy_config(tmp_path, load_from=str(tmp_path / 'best.pth')))
+    runner.prepare_training()
+    assert (tmp_path / 'previous_1' / 'best.pth').exists() and not (tmp_path / 'best.pth').exists()
+    runner.call_hook('before_train')
+    average = next(hook for hook in runner.hooks if type(hook).__name__ == 'EMAHook').average
+    trunk = {name: tensor for name, tensor in trained.items() if name in average}
+    assert trunk and all(torch.equal(tensor, average[name]) for name, tensor in trunk.items())
+
+
 def test_only_the_last_and_the_best_are_kept(tmp_path):
     runner = run(tmp_path, default_hooks__checkpoint__max_keep=1)
     names = sorted(path.name for path in tmp_path.glob('*.pth'))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlaface.engine import launch
 from tests.engine.toy import config_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,26 @@ def test_dist_train_starts_processes_without_gpus(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'ranks: 2' in (tmp_path / 'run' / 'log.txt').read_text()
     assert (tmp_path / 'run' / 'iter_00000002.pth').exists()
+
+
+def test_ranks_that_meet_the_same_mistake_say_it_once(tmp_path):
+    done = call('tools/dist_train.sh', config_file(tmp_path), 2, '--work-dir', tmp_path / 'run', '--cfg-options',
+                'train_dataloader.dataset.missing=/nowhere')
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 1 and len(lines) == 2, done.stderr
+    assert lines[0].startswith('error: train_dataloader.dataset: no training set at /nowhere')
+    assert lines[1].startswith('rank 0 ended with exit status 1')
+
+
+def test_a_rank_that_meets_a_mistake_alone_says_it(monkeypatch, capsys):
+    def refuse():
+        raise launch.ConfigError('no data on this machine')
+
+    monkeypatch.setenv('RANK', '3')
+    monkeypatch.setattr(launch, 'SPOKESMAN_SECONDS', 0)
+    with pytest.raises(SystemExit):
+        launch.run_for_people(refuse)
+    assert capsys.readouterr().err == 'error: no data on this machine\n'
 
 
 def test_print_config_resolves_and_refuses(tmp_path):

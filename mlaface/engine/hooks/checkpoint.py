@@ -29,13 +29,6 @@ class FaceCheckpointHook(Hook):
         self.interval, self.max_keep, self.save_best = interval, max_keep, save_best
         self.best, self._best_is_new, self._saved_at = None, False, None
 
-    def before_run(self, runner):
-        """Set aside the checkpoints of an earlier run, unless that run is continued."""
-        if runner.rank == 0 and runner._train_loop is not None and not runner._resume:
-            moved = store.set_aside(runner.work_dir)
-            if moved:
-                runner.logger.warning(f'the work directory held an earlier run: moved to {moved}')
-
     def after_val_epoch(self, runner, metrics=None):
         """Take note of a new best score."""
         score = (metrics or {}).get(self.save_best)

@@ -24,12 +24,18 @@ class EMAHook(Hook):
         self.momentum = momentum
 
     def before_run(self, runner):
-        """Start the average at the weights."""
+        """Make room for the average; ``before_train`` or ``after_load_checkpoint`` fills it."""
         model = runner.bare_model
         sources = (model.named_parameters(), model.named_buffers())
         self._live = {name: tensor for source in sources for name, tensor in source
                       if tensor.is_floating_point() and row_shard(tensor) is None}
-        self.average = {name: tensor.detach().clone() for name, tensor in self._live.items()}
+        self.average = {name: torch.empty_like(tensor, requires_grad=False) for name, tensor in self._live.items()}
+
+    def before_train(self, runner):
+        """Start the average of a fresh run at the weights that were loaded, if any."""
+        if runner.train_loop.iter == 0:
+            for name, tensor in self.average.items():
+                tensor.copy_(self._live[name].detach())
 
     @torch.no_grad()
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
