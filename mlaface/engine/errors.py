@@ -1,5 +1,8 @@
 """Errors of the engine that a user can mend; the command line shows them without a traceback."""
 import contextlib
+import errno
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class UserError(Exception):

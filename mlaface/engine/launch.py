@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from mlaface.engine.errors import ConfigError, UserError, refusals
+from mlaface.engine.errors import FULL, ConfigError, UserError, refusals
 
 SPOKESMAN_SECONDS = 20
 
@@ -127,12 +127,14 @@ def run_for_people(function):
     """
     try:
         return function()
-    except UserError as error:
-        if os.environ.get('MLAFACE_TRACEBACK'):
+    except (UserError, OSError) as error:
+        full = getattr(error, 'errno', None) in FULL
+        if os.environ.get('MLAFACE_TRACEBACK') or not (full or isinstance(error, UserError)):
             raise
         if rank_of_environment() > 0:
             time.sleep(SPOKESMAN_SECONDS)
-        print(f'error: {error}', file=sys.stderr, flush=True)
+        advice = '. Checkpoints that were written are whole: make room, then continue with --resume' if full else ''
+        print(f'error: {error}{advice}', file=sys.stderr, flush=True)
         sys.exit(1)
 
 

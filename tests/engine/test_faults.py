@@ -6,7 +6,7 @@ import torch
 
 from mlaface.engine.checkpoint import store
 from mlaface.engine.errors import CheckpointError, ConfigError, DivergenceError, MissingDataError
-from mlaface.engine.launch import build_runner
+from mlaface.engine.launch import build_runner, run_for_people
 from tests.engine.toy import run, toy_config
 
 
@@ -27,6 +27,42 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tmp_path, monke
     assert not list(tmp_path.glob('.*part*')) and not (tmp_path / 'iter_00000010.rows').exists()
     monkeypatch.setattr(store.torch, 'save', real)
     assert run(tmp_path, resume=True).iter == 15
+
+
+def test_a_run_killed_while_it_writes_its_best_writes_it_after_resuming(tmp_path, monkeypatch):
+    real, scores = store.write, iter([1.0, 2.0, 2.0, 0.0])
+
+    def killed(path, content):
+        if path.name == 'best_iter_00000010.pth':
+            raise KeyboardInterrupt
+        real(path, content)
+
+    monkeypatch.setattr('tests.engine.toy.ToyMetric.compute_metrics', lambda *_: dict(mean_accuracy=next(scores)))
+    monkeypatch.setattr(store, 'write', killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    monkeypatch.setattr(store, 'write', real)
+    run(tmp_path, resume=True)
+    assert store.read(tmp_path / 'best.pth')['best']['value'] == 2.0
+
+
+def test_curves_that_cannot_be_drawn_do_not_hide_what_ended_the_run(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr('mlaface.engine.hooks.results.draw_curves', full)
+    with pytest.raises(DivergenceError, match='iteration 4'):
+        run(tmp_path, model__blow_up=4)
+
+
+def test_a_disk_that_fills_up_elsewhere_is_told_in_a_line(capsys):
+    def full():
+        raise OSError(errno.ENOSPC, 'No space left on device', 'scalars.jsonl')
+
+    with pytest.raises(SystemExit):
+        run_for_people(full)
+    message, = capsys.readouterr().err.splitlines()
+    assert "'scalars.jsonl'" in message and '--resume' in message
 
 
 def test_a_write_limited_by_the_system_leaves_nothing_behind(tmp_path):

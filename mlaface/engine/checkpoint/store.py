@@ -1,12 +1,11 @@
 """Checkpoints on disk: whole or absent, the latest good one, the last K."""
-import errno
 import re
 import shutil
 from pathlib import Path
 
 import torch
 
-from mlaface.engine.errors import CheckpointError
+from mlaface.engine.errors import FULL, CheckpointError
 from mlaface.utils.files import atomic_path, load_tensors
 
 SCHEMA = 1
@@ -21,7 +20,7 @@ def rows_folder(path):
 
 def write_error(path, error):
     """The error to raise when a checkpoint could not be written; says what survives."""
-    full = getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    full = getattr(error, 'errno', None) in FULL
     full = full or 'failed writing' in str(error) or 'unexpected pos' in str(error)
     reason = 'the disk is full' if full else str(error).splitlines()[0]
     survivors = checkpoints(Path(path).parent)

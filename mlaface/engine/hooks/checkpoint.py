@@ -47,14 +47,14 @@ class FaceCheckpointHook(Hook):
             due = last or runner.iter % self.interval == 0
         else:
             due = last or runner.train_loop.position == 0
+        if self._best_is_new:  # before the numbered one, which says what the best is: a kill in between loses nothing
+            self._save_best(runner)
         if due and self._saved_at != runner.iter:
             name = store.NAME.format(runner.iter)
             runner.save_checkpoint(runner.work_dir, name)
             self._saved_at = runner.iter
             self._on_first_rank(runner, lambda: store.prune(runner.work_dir, self.max_keep))
             runner.logger.info(f'wrote {name}')
-        if self._best_is_new:
-            self._save_best(runner)
 
     def _save_best(self, runner):
         self._best_is_new = False

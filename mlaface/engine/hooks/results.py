@@ -32,8 +32,8 @@ def result_json(runner, metrics):
         benchmarks.update(full.get('benchmarks', full))
     return dict(
         schema=1,
-        model=dict(file=None, sha256=None, name=runner.experiment_name.strip('_'), iteration=runner.iter,
-                   embedding_size=getattr(model, 'embedding_size', None),
+        model=dict(file=None, sha256=None, name=Path(runner.cfg.filename or runner.work_dir).stem,
+                   iteration=runner.iter, embedding_size=getattr(model, 'embedding_size', None),
                    input=getattr(model, 'input_spec', None)),
         environment=dict(mlaface=__version__, torch=torch.__version__, device=str(next(model.parameters()).device),
                          cpu_threads=torch.get_num_threads(), seed=runner.seed, commit=runner.commit,
@@ -70,5 +70,8 @@ class ResultHook(Hook):
 
     def _draw(self, runner):
         self._drawn_at = time.monotonic()
-        with atomic_path(Path(runner.work_dir) / 'curves.png') as temporary:
-            draw_curves(runner.history.scalars, temporary, title=Path(runner.work_dir).name)
+        try:
+            with atomic_path(Path(runner.work_dir) / 'curves.png') as temporary:
+                draw_curves(runner.history.scalars, temporary, title=Path(runner.work_dir).name)
+        except OSError as error:  # a full disk must not hide what ended the run
+            runner.logger.warning(f'curves.png could not be drawn: {error}')
