@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from mlaface.registry import MODELS
-from mlaface.utils.files import load_tensors
+from mlaface.utils.files import is_state_dict, load_tensors
 
 SHOWN = 5
 
@@ -24,7 +24,8 @@ def init_model(checkpoint, config=None, device='cpu', average=True):
     """Build a recognizer for inference and load its weights; class centres are not needed.
 
     Args:
-        checkpoint (str | Path | None): A ``.pth`` file; None builds from ``config`` with fresh weights.
+        checkpoint (str | Path | None): A ``.pth`` file, of a training or with a bare state dict (as the converters
+            write it, which needs ``config``); None builds from ``config`` with fresh weights.
         config (str | Path | dict, optional): A config file, or a model's config. Default: the config in the file,
             which is read as data and not run.
         device (str): Where the model goes. Default 'cpu'.
@@ -39,6 +40,11 @@ def init_model(checkpoint, config=None, device='cpu', average=True):
         ValueError: If the file is torn, is no checkpoint of mlaface, or holds another architecture than the config's.
     """
     content = load_tensors(checkpoint) if checkpoint is not None else None
+    if is_state_dict(content):
+        if config is None:
+            raise ValueError(f'{checkpoint} holds weights and no config: give the config of their network '
+                             '(other projects\' names are made ours by tools/converters)')
+        content = dict(model=dict(state_dict=content))
     if content is not None and (not isinstance(content, dict) or 'state_dict' not in content.get('model', {})):
         raise ValueError(f'{checkpoint} is not a checkpoint of mlaface. Weights of other projects are brought over by '
                          'the converters in tools/converters')

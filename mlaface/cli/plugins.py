@@ -54,10 +54,11 @@ def show_plugins(registry=None, plain=False):
         return
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
     console = Console()
     for name, rows in found.items():
-        table = Table('name', 'arguments', 'what it is', title=f'{name} ({len(rows)})', show_lines=True)
+        table = Table(Column('name', overflow='fold'), 'arguments', 'what it is', title=f'{name} ({len(rows)})',
+                      show_lines=True)
         for row in rows:
             table.add_row(*map(escape, row))
         console.print(table)

@@ -262,17 +262,13 @@ class FaceRunner(Runner):
                          f'image {self.train_loop.position} of the epoch')
 
     def load_checkpoint(self, filename):
-        """Load the trunk's weights of a checkpoint (fine-tuning, testing).
+        """Load the trunk's weights of a checkpoint or a bare state dict (fine-tuning); the head begins anew.
 
         Args:
             filename (str | Path): The ``.pth`` file.
-
-        Returns:
-            dict: The file's content.
         """
-        content = training.load_weights(self, filename)
+        training.load_weights(self, filename)
         self.logger.info(f'loaded weights from {filename}')
-        return content
 
     def save_checkpoint(self, out_dir, filename):
         """Write a checkpoint; called by all ranks.

@@ -4,7 +4,7 @@ A published network is one flat module; ours is backbone, branch, fusion and nec
 """
 import torch
 
-from mlaface.utils.files import atomic_path, load_tensors
+from mlaface.utils.files import atomic_path, is_state_dict, load_tensors
 
 TO_OURS = {'saatten.': 'branch.', 'lf.gamma': 'fusion.gate', 'bn2.': 'neck.bn2.', 'fc.': 'neck.fc.',
            'features.': 'neck.features.'}
@@ -87,7 +87,9 @@ def convert_file(source, out, back=False, separate_norms=False):
     state = load_tensors(source)
     for key in ('model', 'state_dict'):
         state = state.get(key, state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not state or not all(isinstance(t, torch.Tensor) for t in state.values()):
+    if isinstance(state, dict):
+        state = {name: tensor for name, tensor in state.items() if not name.startswith('head.')}
+    if not is_state_dict(state):
         raise ValueError(f'{source} holds no state dict: names with tensors, bare or under "state_dict"')
     state = to_published(state) if back else from_published(state, separate_norms)
     with atomic_path(out) as temporary:

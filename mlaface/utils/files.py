@@ -65,7 +65,13 @@ def load_tensors(path, map_location='cpu'):
     try:
         return torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].partition('. ')[0] if str(error) else type(error).__name__
         raise ValueError(f'{path} cannot be read as a checkpoint ({reason}): it is torn, or it holds objects other '
                          'than tensors and plain values, which mlaface does not load because they can run code'
                          ) from error
+
+
+def is_state_dict(content):
+    """Whether what ``load_tensors`` gave is a bare state dict: names with tensors, and nothing else."""
+    import torch
+    return isinstance(content, dict) and bool(content) and all(isinstance(v, torch.Tensor) for v in content.values())

@@ -2,7 +2,8 @@
 import pytest
 import torch
 
-from mlaface.apis.model import config_from_text, init_model
+from mlaface.apis import init_model
+from mlaface.apis.model import config_from_text
 from tests.engine.toy import run
 
 
@@ -22,6 +23,16 @@ def test_a_checkpoint_is_enough(trained):
     assert not torch.equal(init_model(path)(images), model(images))  # the moving average is another network
 
 
+def test_weights_alone_need_a_config(trained, tmp_path):
+    runner, path = trained
+    model = init_model(path, average=False)
+    torch.save(model.state_dict(), tmp_path / 'weights.pth')
+    with pytest.raises(ValueError, match='holds weights and no config'):
+        init_model(tmp_path / 'weights.pth')
+    images = torch.randint(0, 255, (4, 3, 8, 8), dtype=torch.uint8)
+    assert torch.equal(init_model(tmp_path / 'weights.pth', runner.cfg.model)(images), model(images))
+
+
 def test_another_architecture_is_refused(trained):
     with pytest.raises(ValueError, match=r'of other shape: backbone.0.weight \(8, 3, 3, 3\) in the file, \(4, 3'):
         init_model(trained[1], dict(type='ToyRecognizer', hidden=4))
@@ -30,7 +41,7 @@ def test_another_architecture_is_refused(trained):
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match='no checkpoint at'):
         init_model(tmp_path / 'none.pth')
-    torch.save({'conv.weight': torch.zeros(1)}, tmp_path / 'other.pth')
+    torch.save({'epoch': 3, 'net': {'conv.weight': torch.zeros(1)}}, tmp_path / 'other.pth')
     with pytest.raises(ValueError, match='not a checkpoint of mlaface'):
         init_model(tmp_path / 'other.pth')
 

@@ -172,6 +172,16 @@ def test_fine_tuning_in_the_same_folder_loads_before_it_sets_aside(tmp_path):
     assert trunk and all(torch.equal(tensor, average[name]) for name, tensor in trunk.items())
 
 
+def test_fine_tuning_takes_a_bare_state_dict_and_leaves_the_head_fresh(tmp_path):
+    trained = run(tmp_path / 'first', train_cfg__max_epochs=1).bare_model
+    torch.save(trained.state_dict(), tmp_path / 'weights.pth')
+    runner = build_runner(toy_config(tmp_path / 'second', load_from=str(tmp_path / 'weights.pth')))
+    fresh = runner.bare_model.head.weight.clone()
+    runner.prepare_training()
+    assert torch.equal(runner.bare_model.neck[2].weight, trained.neck[2].weight)
+    assert torch.equal(runner.bare_model.head.weight, fresh) and not torch.equal(fresh, trained.head.weight)
+
+
 def test_only_the_last_and_the_best_are_kept(tmp_path):
     runner = run(tmp_path, default_hooks__checkpoint__max_keep=1)
     names = sorted(path.name for path in tmp_path.glob('*.pth'))

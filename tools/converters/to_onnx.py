@@ -1,12 +1,20 @@
-"""Write a checkpoint as ONNX, checked against ONNX Runtime before it is written."""
+"""Write a checkpoint as ONNX, checked against ONNX Runtime before it is written.
+
+Examples:
+  python tools/converters/to_onnx.py work_dirs/mla_r50_ms1mv3/best.pth mla_r50.onnx
+  python tools/converters/to_onnx.py best.pth best.onnx --flip sum --normalize
+  python tools/test.py best.onnx --sets data/lfw.bin
+"""
 import argparse
+import sys
 
 
 def parse(arguments=None):
     """Command-line arguments."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoint', help='checkpoint of mlaface (.pth)')
     parser.add_argument('out', help='ONNX file to write')
+    parser.add_argument('--config', help='config of the network, for a file without one')
     parser.add_argument('--raw-input', action='store_true',
                         help='take normalised float32 images instead of uint8; the metadata says mean and std')
     parser.add_argument('--flip', choices=('none', 'sum', 'concat'), default='none', help='with the mirror image')
@@ -20,8 +28,12 @@ def main():
     args = parse()
     from mlaface.apis import init_model
     from mlaface.export.onnx import export_onnx
-    metadata = export_onnx(init_model(args.checkpoint, device='cpu'), args.out, preprocess=not args.raw_input,
-                           flip=args.flip, normalize=args.normalize, opset=args.opset)
+    try:
+        model = init_model(args.checkpoint, args.config)
+        metadata = export_onnx(model, args.out, preprocess=not args.raw_input, flip=args.flip,
+                               normalize=args.normalize, opset=args.opset)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'error: {error}')
     print(f'{args.out}: embeddings of {metadata["embedding_size"]}, input {metadata["input"]}, flip {metadata["flip"]}')
 
 

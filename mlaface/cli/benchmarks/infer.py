@@ -1,4 +1,9 @@
-"""Embedding extraction, images/s: the bare network, ``extract`` with and without the mirror image, and ONNX Runtime."""
+"""Embedding extraction, images/s: the bare network, ``extract`` with and without the mirror image, and ONNX Runtime.
+
+Examples:
+  python tools/analysis/benchmark.py infer configs/mla_r18w025_synthetic.py
+  python tools/analysis/benchmark.py infer configs/arcface_r50_ms1mv3.py --onnx --batch-size 32 --out infer.json
+"""
 import argparse
 import tempfile
 from pathlib import Path
@@ -8,7 +13,8 @@ from mlaface.cli.benchmarks import harness
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='benchmark.py infer', description=__doc__)
+    cli = argparse.ArgumentParser(prog='benchmark.py infer', description=__doc__,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument('config', help='config file of a run or of a model')
     cli.add_argument('--onnx', action='store_true', help='measure the exported file in ONNX Runtime too')
     cli.add_argument('--batch-size', type=int, default=64, help='images in a batch (default: 64)')

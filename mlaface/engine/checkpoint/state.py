@@ -36,18 +36,22 @@ def _listed(title, lines):
     return f'\n  {title}:\n    ' + '\n    '.join(lines[:SHOWN]) + more if lines else ''
 
 
-def load_trunk(model, state, source):
+def load_trunk(model, state, source, head=True):
     """Load a trunk's state dict, or say how the network differs from the checkpoint's.
 
     Args:
         model (nn.Module): Not wrapped.
         state (dict[str, Tensor]): What ``trunk_state`` gave.
         source (str | Path): The file, for the message.
+        head (bool): Whether what the head holds besides its rows is loaded too. Default True.
 
     Raises:
         CheckpointError: If names or shapes differ; lists them.
     """
     own = trunk_state(model)
+    if not head:
+        own, state = ({name: value for name, value in part.items() if not name.startswith('head.')}
+                      for part in (own, state))
     missing = sorted(set(own) - set(state))
     extra = sorted(set(state) - set(own))
     shapes = [f'{name}: {_shape(state[name])} in the file, {_shape(own[name])} in the model'

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from mlaface.engine.errors import FULL, CheckpointError
-from mlaface.utils.files import atomic_path, load_tensors
+from mlaface.utils.files import atomic_path, is_state_dict, load_tensors
 
 SCHEMA = 1
 NAME = 'iter_{:08d}.pth'
@@ -75,6 +75,25 @@ def read(path, map_location='cpu'):
                 state = 'is missing' if found is None else f'has {found} bytes instead of {size}'
                 raise CheckpointError(f'{path} is incomplete: {folder / name} {state}')
     return content
+
+
+def read_weights(path):
+    """The weights in a file: of a checkpoint, or a bare state dict as the converters write it.
+
+    Args:
+        path (str | Path): The ``.pth`` file.
+
+    Returns:
+        dict[str, Tensor]: By our names.
+
+    Raises:
+        CheckpointError: As ``read``.
+    """
+    try:
+        content = load_tensors(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise CheckpointError(str(error)) from error
+    return content if is_state_dict(content) else read(path)['model']['state_dict']
 
 
 def checkpoints(folder):

@@ -91,18 +91,13 @@ def save(runner, path):
 
 
 def load_weights(runner, path):
-    """Load the trunk's weights.
+    """Load the trunk's weights to train on from them with a fresh head, whatever its margin.
 
     Args:
         runner (FaceRunner): Before training.
-        path (str | Path): The ``.pth`` file.
-
-    Returns:
-        dict: The content of the file.
+        path (str | Path): The ``.pth`` file: a checkpoint, or a bare state dict.
     """
-    content = store.read(path)
-    load_trunk(runner.bare_model, content['model']['state_dict'], path)
-    return content
+    load_trunk(runner.bare_model, store.read_weights(path), path, head=False)
 
 
 def resume(runner, path):
@@ -115,7 +110,8 @@ def resume(runner, path):
     Raises:
         CheckpointError: If the file is not whole, or is not of this model, optimizer or data.
     """
-    content = load_weights(runner, path)
+    content = store.read(path)
+    load_trunk(runner.bare_model, content['model']['state_dict'], path)
     _check_classes(runner, content, path)
     load_optimizer(runner.optim_wrapper, content['optimizer'], path)
     _load_rows(runner, content, path)
