@@ -128,8 +128,9 @@ def clip_grad_norm(parameters, max_norm):
     norm = gradient_norm(parameters)
     factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
     replicated, sharded = _gradient_values(parameters)
-    for gradient in [*replicated, *sharded]:
-        gradient.mul_(factor.to(gradient.device))
+    for gradients in (replicated, sharded):
+        if gradients:
+            torch._foreach_mul_(gradients, factor.to(gradients[0].device))
     return norm
 
 

@@ -79,6 +79,7 @@ class FaceRecognizer(nn.Module):
         self.head = MODELS.build(head) if head else None
         self.preprocessor = MODELS.build({'type': 'FacePreprocessor', 'size': self.backbone.in_size,
                                           'channels_last': channels_last, **(preprocessor or {})})
+        self._inner_gates = [module for module in self.backbone.modules() if isinstance(module, LearnableGate)]
         self._check_parts()
         if channels_last:
             self.to(memory_format=torch.channels_last)
@@ -166,9 +167,8 @@ class FaceRecognizer(nn.Module):
         values = {}
         if hasattr(self.fusion, 'gate'):
             values['gate'] = self.fusion.gate.detach().mean()
-        inner = [module.gamma.detach() for module in self.backbone.modules() if isinstance(module, LearnableGate)]
-        if inner:
-            values['attention_gate'] = torch.cat(inner).mean()
+        if self._inner_gates:
+            values['attention_gate'] = torch.cat([module.gamma.detach() for module in self._inner_gates]).mean()
         return values
 
     @torch.no_grad()
