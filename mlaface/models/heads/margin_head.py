@@ -59,10 +59,10 @@ class MarginHead(nn.Module):
         _check_arguments(num_classes, embedding_size, sample_rate, chunk_size, reduction, compute_dtype, self.ranks)
         self.num_classes, self.embedding_size, self.seed = num_classes, embedding_size, seed
         self.sample_rate, self.chunk_size, self.reduction = sample_rate, chunk_size, reduction
-        self.filter_threshold = filter_threshold
         self.compute_dtype = getattr(torch, compute_dtype) if compute_dtype else None
         margin = margin or dict(type='ArcFace', s=64.0, m=0.5)
         self.margin = margin if isinstance(margin, nn.Module) else MARGINS.build(margin)
+        self.filter_threshold = _checked_threshold(filter_threshold, self.margin)
         self.shard = split_rows(num_classes, self.ranks.rank, self.ranks.size)  # in classes
         self.row_hook = None
         self.step = 0
@@ -266,6 +266,14 @@ def _check_arguments(num_classes, embedding_size, sample_rate, chunk_size, reduc
     require(reduction in ('mean', 'sum', 'none'), f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     require(compute_dtype in (None, 'bfloat16', 'float16'),
             f"compute_dtype must be None, 'bfloat16' or 'float16', got {compute_dtype!r}")
+
+
+def _checked_threshold(threshold, margin):
+    """The filter's threshold, refused where it is no cosine or the margin takes none."""
+    if threshold is not None and not (margin.normalized and -1 <= threshold <= 1):
+        raise ValueError(f'MarginHead: filter_threshold is a bound on cosines, in [-1, 1]; got {threshold} with '
+                         f'{type(margin).__name__}, which takes {"cosines" if margin.normalized else "raw products"}')
+    return threshold
 
 
 def _check_batch(embeddings, labels, size):

@@ -72,6 +72,7 @@ class AdaMSoftmax(Margin):
 
     def __init__(self, s=30.0, m=0.4, lam=1.0):
         super().__init__(s)
+        self.require_numbers(m=m, lam=lam)
         self.require(0 <= m <= 1, f'm must lie in [0, 1], got {m}')
         self.require(lam >= 0, f'lam must not be negative, got {lam}')
         self.m, self.lam = m, lam

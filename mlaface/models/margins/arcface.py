@@ -23,6 +23,7 @@ class ArcFace(Margin):
 
     def __init__(self, s=64.0, m=0.5, gradient='analytic', easy_margin=False):
         super().__init__(s)
+        self.require_numbers(m=m)
         self.require(0 <= m < math.pi, f'm must lie in [0, pi) radians, got {m}')
         self.require(gradient in ('analytic', 'straight_through'),
                      f"gradient must be 'analytic' or 'straight_through', got {gradient!r}")
@@ -70,6 +71,7 @@ class CombinedMargin(Margin):
 
     def __init__(self, s=64.0, m1=1.0, m2=0.3, m3=0.2):
         super().__init__(s)
+        self.require_numbers(m1=m1, m2=m2, m3=m3)
         self.require(m1 >= 1e-3, f'm1 must be positive, got {m1}')
         self.require(m2 >= 0 and m3 >= 0, f'm2 and m3 must not be negative, got {m2} and {m3}')
         self.require(m1 * math.pi + m2 <= 2 * math.pi,

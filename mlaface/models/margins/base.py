@@ -1,5 +1,6 @@
 """What every margin is: target cosine in, logits out, a block of columns at a time."""
 import math
+from numbers import Real
 
 import torch
 from torch import nn
@@ -52,7 +53,8 @@ class Margin(nn.Module):
 
     def __init__(self, s=64.0):
         super().__init__()
-        self.require(s > 0 and math.isfinite(s), f'the scale s must be a positive number, got {s}')
+        self.require_numbers(s=s)
+        self.require(s > 0, f'the scale s must be positive, got {s}')
         self.s = float(s)
         self.num_classes = None
 
@@ -63,6 +65,15 @@ class Margin(nn.Module):
             ValueError: Names the margin and what is wrong.
         """
         check(condition, type(self).__name__, message)
+
+    def require_numbers(self, **numbers):
+        """Refuse hyper-parameters that are no finite numbers, each by its name.
+
+        Raises:
+            ValueError: Names the margin, the hyper-parameter and its value.
+        """
+        for name, value in numbers.items():
+            self.require(isinstance(value, Real) and math.isfinite(value), f'{name} must be a number, got {value!r}')
 
     def set_num_classes(self, num_classes, local_classes=None):
         """Tell the number of classes, before the first batch; start values may depend on it.

@@ -61,6 +61,7 @@ class SphereFace2(_Biased):
 
     def __init__(self, s=40.0, m=0.4, t=3.0, lam=0.7, bias=None):
         super().__init__(s)
+        self.require_numbers(m=m, t=t, lam=lam, bias=0.0 if bias is None else bias)
         self.require(0 <= m < 2, f'm must lie in [0, 2), got {m}')
         self.require(t > 0, f't must be positive, got {t}')
         self.require(0 < lam < 1, f'lam must lie in (0, 1), got {lam}')
@@ -106,6 +107,7 @@ class UniFaceUCE(_Biased):
 
     def __init__(self, s=64.0, m=0.4, l=1.0):  # noqa: E741 (the paper's name)
         super().__init__(s)
+        self.require_numbers(m=m, l=l)
         self.require(0 <= m < 2, f'm must lie in [0, 2), got {m}')
         self.require(l > 0, f'l must be positive, got {l}')
         self.m, self.l, self.negative_weight = m, l, l

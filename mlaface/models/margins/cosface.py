@@ -14,6 +14,7 @@ class CosFace(Margin):
 
     def __init__(self, s=64.0, m=0.35):
         super().__init__(s)
+        self.require_numbers(m=m)
         self.require(0 <= m < 2, f'm must lie in [0, 2), got {m}')
         self.m = m
 

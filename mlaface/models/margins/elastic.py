@@ -15,8 +15,10 @@ class _Elastic(Margin):
 
     def __init__(self, s, m, sigma, plus, seed, drawn, largest):
         super().__init__(s)
+        self.require_numbers(m=m, sigma=sigma)
         self.require(0 <= m < largest, f'm must lie in [0, {largest:.4g}), got {m}')
         self.require(sigma >= 0, f'sigma must not be negative, got {sigma}')
+        self.require(isinstance(seed, int), f'seed must be a whole number, got {seed!r}')
         self.m, self.sigma, self.plus, self.seed = m, sigma, plus, seed
         self.drawn = None if drawn is None else torch.as_tensor(drawn)
         self.step = 0

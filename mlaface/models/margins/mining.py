@@ -22,6 +22,7 @@ class MVSoftmax(Margin):
 
     def __init__(self, kind='am', t=1.2, s=32.0, m=0.35):
         super().__init__(s)
+        self.require_numbers(t=t, m=m)
         self.require(kind in ('am', 'arc'), f"kind must be 'am' or 'arc', got {kind!r}")
         self.require(t >= 0, f't must not be negative, got {t}')
         self.require(0 <= m < (2 if kind == 'am' else math.pi), f'm is out of range, got {m}')
@@ -56,6 +57,7 @@ class ArcNegFace(Margin):
 
     def __init__(self, s=64.0, m=0.5, alpha=1.2, sigma=2.0):
         super().__init__(s)
+        self.require_numbers(m=m, alpha=alpha, sigma=sigma)
         self.require(0 <= m < math.pi, f'm must lie in [0, pi) radians, got {m}')
         self.require(alpha > 0 and sigma > 0, f'alpha and sigma must be positive, got {alpha} and {sigma}')
         self.m, self.alpha, self.sigma = m, alpha, sigma
@@ -90,6 +92,7 @@ class CurricularFace(Margin):
 
     def __init__(self, s=64.0, m=0.5, momentum=0.01):
         super().__init__(s)
+        self.require_numbers(m=m, momentum=momentum)
         self.require(0 <= m < math.pi, f'm must lie in [0, pi) radians, got {m}')
         self.require(0 < momentum <= 1, f'momentum must lie in (0, 1], got {momentum}')
         self.m, self.momentum = m, momentum
@@ -129,6 +132,7 @@ class NPCFace(Margin):
 
     def __init__(self, s=64.0, m0=0.4, m1=0.2, t=1.1, a=0.2):
         super().__init__(s)
+        self.require_numbers(m0=m0, m1=m1, t=t, a=a)
         self.require(0 <= m0 < math.pi, f'm0 must lie in [0, pi) radians, got {m0}')
         self.require(0 <= m1 <= math.pi - m0, f'm1 must lie in [0, pi - m0] radians, got {m1}')
         self.require(t >= 0, f't must not be negative, got {t}')
@@ -171,6 +175,7 @@ class CircleLoss(Margin):
 
     def __init__(self, s=256.0, m=0.25):
         super().__init__(s)
+        self.require_numbers(m=m)
         self.require(0 <= m <= 1, f'm must lie in [0, 1], got {m}')
         self.m = m
 

@@ -26,6 +26,7 @@ class MagFace(Margin):
 
     def __init__(self, s=64.0, l_a=10.0, u_a=110.0, l_m=0.45, u_m=0.8, lambda_g=35.0):
         super().__init__(s)
+        self.require_numbers(l_a=l_a, u_a=u_a, l_m=l_m, u_m=u_m, lambda_g=lambda_g)
         self.require(0 < l_a < u_a, f'norms need 0 < l_a < u_a, got {l_a} and {u_a}')
         self.require(0 <= l_m <= u_m < math.pi, f'margins need 0 <= l_m <= u_m < pi, got {l_m} and {u_m}')
         bound = s * (u_m - l_m) / (u_a - l_a) * u_a ** 2 * l_a ** 2 / (u_a ** 2 - l_a ** 2)
@@ -66,6 +67,7 @@ class AdaFace(Margin):
 
     def __init__(self, s=64.0, m=0.4, h=0.333, t_alpha=0.01, clamp_cosine=0.0):
         super().__init__(s)
+        self.require_numbers(m=m, h=h, t_alpha=t_alpha, clamp_cosine=clamp_cosine)
         self.require(0 <= m < math.pi / 2, f'm must lie in [0, pi / 2), got {m}')
         self.require(h > 0, f'h must be positive, got {h}')
         self.require(0 < t_alpha <= 1, f't_alpha must lie in (0, 1], got {t_alpha}')

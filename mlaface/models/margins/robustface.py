@@ -12,7 +12,7 @@ class RobustFace(Margin):
     """ArcFace whose other classes are clean, hard (``c_j > p``) or suspected of being the true one (``c_j > q``).
 
     ``p = arc(c_y, m)``, ``q = cos(max(theta_y - m1, 0))``, both constant. A hard cosine is multiplied by ``1 + t``, a
-    suspected one becomes ``max(0, c_j (1 - phi / clear)^2)``. In training first ``m1 *= 1 - phi / clear``, then
+    suspected one becomes ``max(0, c_j (1 - phi / clear)^2)``. In training first ``m1 *= max(0, 1 - phi / clear)``, then
     ``phi = 0.01 (share of all N x C cosines not above p) + 0.99 phi``; buffers ``phi`` (0) and ``m1``.
     ``clear = 1 - noise_rate``.
 
@@ -28,6 +28,7 @@ class RobustFace(Margin):
 
     def __init__(self, s=64.0, m=0.5, m1=0.15, t=0.2, noise_rate=0.2, m1_schedule='shrink'):
         super().__init__(s)
+        self.require_numbers(m=m, m1=m1, t=t, noise_rate=noise_rate)
         self.require(0 <= m < math.pi, f'm must lie in [0, pi) radians, got {m}')
         self.require(0 <= m1 < math.pi, f'm1 must lie in [0, pi) radians, got {m1}')
         self.require(t >= 0, f't must not be negative, got {t}')

@@ -26,6 +26,7 @@ class SphereFace(Margin):
 
     def __init__(self, m=4, base=1000.0, gamma=0.12, power=1.0, lambda_min=5.0):
         super().__init__(s=1.0)
+        self.require_numbers(m=m, base=base, gamma=gamma, power=power, lambda_min=lambda_min)
         self.require(m == int(m) and m >= 1, f'm must be a whole number of at least 1, got {m}')
         self.require(min(base, gamma, power, lambda_min) >= 0, 'base, gamma, power and lambda_min must not be negative')
         self.m, self.base, self.gamma, self.power, self.lambda_min = int(m), base, gamma, power, lambda_min
@@ -61,6 +62,7 @@ class SphereFaceR(Margin):
 
     def __init__(self, s=30.0, m=1.4):
         super().__init__(s)
+        self.require_numbers(m=m)
         self.require(m >= 1, f'm must be at least 1, got {m}')
         self.m = m
 

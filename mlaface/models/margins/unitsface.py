@@ -28,6 +28,7 @@ class UniTSFace(Margin):
 
     def __init__(self, s=64.0, m=0.4, gamma=64.0, m_s=0.1, weight=1.0):
         super().__init__(s)
+        self.require_numbers(m=m, gamma=gamma, m_s=m_s, weight=weight)
         self.require(0 <= m < 2 and 0 <= m_s < 2, f'm and m_s must lie in [0, 2), got {m} and {m_s}')
         self.require(gamma > 0, f'gamma must be positive, got {gamma}')
         self.require(weight >= 0, f'weight must not be negative, got {weight}')
