@@ -32,7 +32,9 @@ class MarginHead(nn.Module):
     updates rows lazily brings them up to date there.
 
     Everything is computed in float32 (float64 for float64 weights), whatever the embeddings' type or autocast.
-    Statistics that need the whole row (AdaCos, RobustFace) see the sampled classes only when sampling.
+    Statistics that need the whole row (AdaCos, RobustFace) see the sampled classes only when sampling. A step never
+    waits for a GPU, but for one case: when sampling with a global batch larger than the sample of a rank, the number of
+    the batch's classes must be asked for.
 
     Args:
         num_classes (int): C, classes over all ranks.
@@ -67,10 +69,10 @@ class MarginHead(nn.Module):
         self.row_hook = None
         self.step = 0
         self._check = BatchCheck(num_classes)
-        self._make_weight()
-        self._adopt_margin()
         size = max(1, round(sample_rate * self.shard.rows))
         self.sampler = RowSampler(self.shard.rows, size, seed, self.ranks.rank) if sample_rate < 1 else None
+        self._make_weight()
+        self._adopt_margin()
 
     def _make_weight(self):
         shard = split_rows(self.num_classes, self.ranks.rank, self.ranks.size, self.margin.centers_per_class)
@@ -91,10 +93,17 @@ class MarginHead(nn.Module):
                                            self.margin.centers_per_class)
         for name in self.margin.class_parameters:
             getattr(self.margin, name).row_shard = self.shard
+        if self.sampler is not None:
+            self.weight.register_post_accumulate_grad_hook(self._mark_distinct)
+
+    def _mark_distinct(self, weight):
+        """Say of a gradient from one sample, whose rows ascend, that it is coalesced: asking would wait for a GPU."""
+        if weight.grad.is_sparse and weight.grad._nnz() == self._sampled:
+            weight.grad._coalesced_(True)
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        self._mark_shards()  # torch copies parameters without their attributes
+        self._mark_shards()  # torch copies parameters without their attributes and hooks
 
     def get_extra_state(self):
         """The sampler's position: the same on all ranks, so that it fits any number of them."""
@@ -193,14 +202,14 @@ class MarginHead(nn.Module):
         """Local classes of this step, int64 (S,), or None for all."""
         if self.sampler is None:
             return None
-        mine = labels[(labels >= self.shard.start) & (labels < self.shard.stop)] - self.shard.start
-        positives = mine.unique()
-        if len(positives) > self.sampler.size and self.sampler.classes > self.sampler.size:
-            warnings.warn(f'{len(positives)} classes of the batch are more than the sample of {self.sampler.size} '
+        rows = self.sampler.sample(labels - self.shard.start, self.step + self.training)
+        if len(rows) > self.sampler.size:
+            warnings.warn(f'{len(rows)} classes of the batch are more than the sample of {self.sampler.size} '
                           f'(sample_rate {self.sample_rate}): all of them take part, without random others',
                           stacklevel=2)
         self.step += self.training
-        return self.sampler.sample(positives, self.step)
+        self._sampled = len(rows) * self.margin.centers_per_class
+        return rows
 
     def _context(self, local, unit, weight, raw, drawn, update):
         """The margin's context and the target cosines (N,), equal on all ranks."""

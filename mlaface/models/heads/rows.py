@@ -1,5 +1,6 @@
 """Start values and samples of class rows, the same for any number of ranks."""
 import math
+import random
 
 import torch
 
@@ -67,25 +68,41 @@ class RowSampler:
         self.prime = next_prime(classes)
         self.seed, self.rank = seed, rank
 
-    def draw(self, step):
-        """Distinct classes of one step, int64 (size,), in random order; the same for the same step."""
-        generator = torch.Generator().manual_seed(mix(self.seed, self.rank, step))
-        factor = int(torch.randint(1, self.prime, (), generator=generator)) if self.prime > 2 else 1
-        shift = int(torch.randint(self.prime, (), generator=generator))
-        count = min(self.prime, self.size + self.prime - self.classes)
-        drawn = (torch.arange(count) * factor + shift) % self.prime
-        return drawn[drawn < self.classes][:self.size]
-
-    def sample(self, positives, step):
-        """All positives, filled with random others to ``size``.
+    def draw(self, step, device=None):
+        """Distinct numbers of one step in random order, the same for the same step.
 
         Args:
-            positives (Tensor): Distinct local classes, int64 (P,).
+            step (int): Number of the step.
+            device (torch.device | None): Where to make them. Default: the processor.
+
+        Returns:
+            Tensor: int64; at least ``size`` of them are classes, the others are >= C and to be passed over.
+        """
+        numbers = random.Random(mix(self.seed, self.rank, step))
+        factor, shift = numbers.randrange(1, self.prime), numbers.randrange(self.prime)
+        count = min(self.prime, self.size + self.prime - self.classes)
+        return (torch.arange(count, device=device) * factor + shift) % self.prime
+
+    def sample(self, labels, step):
+        """All classes of a batch that are here, filled with random others to ``size``.
+
+        Shapes do not depend on values, so that a GPU is not waited for, unless the batch is larger than ``size``: only
+        then may the sample have to grow, and its length must be asked for.
+
+        Args:
+            labels (Tensor): Local numbers of the batch's classes, int64 (N,); outside 0 .. C - 1 for other ranks'.
             step (int): Number of the step.
 
         Returns:
-            Tensor: Distinct local classes, sorted, int64 (max(P, size),).
+            Tensor: Distinct local classes, ascending, int64 (max(P, size),) with P the classes of the batch here.
         """
-        others = self.draw(step).to(positives.device)
-        others = others[~torch.isin(others, positives)][:max(0, self.size - len(positives))]
-        return torch.cat([positives, others]).sort().values
+        nobody = self.classes
+        labels = labels.where((labels >= 0) & (labels < nobody), nobody).sort().values
+        first = (labels != labels.roll(1)) & (labels < nobody)
+        first[0] = labels[0] < nobody
+        drawn = self.draw(step, labels.device)
+        taken = labels[torch.searchsorted(labels, drawn).clamp(max=len(labels) - 1)] == drawn
+        other = ~taken & (drawn < nobody)
+        other &= other.cumsum(0) <= self.size - first.sum()
+        sample = torch.cat([labels.where(first, nobody), drawn.where(other, nobody)]).sort().values
+        return sample[:self.size if len(labels) <= self.size else max(self.size, int(first.sum()))]

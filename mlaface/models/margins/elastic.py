@@ -38,7 +38,7 @@ class _Elastic(Margin):
             drawn = self._draw(len(target)) if update else target.new_full(target.shape, self.m)
         if drawn.shape != target.shape:
             raise ValueError(f'{type(self).__name__}: drawn must be ({len(target)},), got {tuple(drawn.shape)}')
-        drawn = drawn.to(target)
+        drawn = drawn.to(target, non_blocking=True)
         return dict(margin=self._ordered(target.detach(), drawn) if self.plus else drawn)
 
     def _draw(self, count):

@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mlaface.models.heads.margin_head import MarginHead
 from mlaface.models.heads.rows import RowSampler, fill_rows, next_prime
@@ -65,7 +66,7 @@ def test_every_pair_of_classes_is_drawn_alike():
     sampler = RowSampler(classes, size, seed=1, rank=0)
     pairs = torch.zeros(classes, classes)
     for step in range(draws):
-        drawn = sampler.draw(step)
+        drawn = sampler.sample(torch.tensor([-1, classes]), step)  # no class of the batch is here
         assert len(drawn.unique()) == size and drawn.min() >= 0 and drawn.max() < classes
         pairs[drawn[:, None], drawn] += 1
     single, double = draws * size / classes, draws * size * (size - 1) / classes / (classes - 1)
@@ -75,12 +76,42 @@ def test_every_pair_of_classes_is_drawn_alike():
 
 
 @pytest.mark.parametrize('classes', [1, 2, 3, 10, 997, 1000])
-def test_samples_have_their_size(classes):
+@pytest.mark.parametrize('count', [1, 4, 40])
+def test_samples_hold_the_batch_and_have_their_size(classes, count):
     for size in {1, max(1, classes // 3), classes}:
         sampler = RowSampler(classes, size, seed=0, rank=2)
-        rows = sampler.sample(torch.tensor([classes - 1]), step=5)
-        assert len(rows) == size and rows[-1] == classes - 1 and (rows.diff() > 0).all()
+        for step in range(20):
+            labels = torch.randint(-2, classes + 2, (count,), generator=torch.Generator().manual_seed(step))
+            here = labels[(labels >= 0) & (labels < classes)].unique()
+            rows = sampler.sample(labels, step)
+            assert len(rows) == max(size, len(here)) and torch.isin(here, rows).all()
+            assert rows[0] >= 0 and rows[-1] < classes and (rows.diff() > 0).all()
     assert next_prime(classes) >= classes
+
+
+class AsksTheDevice(TorchDispatchMode):
+    """Fails at operations that wait for a GPU: a value read, or a shape that depends on values."""
+    WAITING = ('_local_scalar_dense', 'nonzero', 'unique', '_unique2', 'unique_dim', 'masked_select', 'equal', 'isin')
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.name().split('::')[1].split('.')[0]
+        indices = args[1] if name.startswith('index') and isinstance(args[1], (list, tuple)) else ()
+        by_mask = any(torch.is_tensor(index) and index.dtype == torch.bool for index in indices)
+        assert name not in self.WAITING and not by_mask, f'{function} waits for the device'
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize('name', MARGINS.names())
+@pytest.mark.parametrize('options', [dict(), dict(chunk_size=7), dict(chunk_size=7, sample_rate=0.5)], ids=str)
+def test_a_step_waits_for_no_device(name, options):
+    head = MarginHead(20, SIZE, dict(type=name), **options)
+    head._check = lambda embeddings, labels: torch.zeros(len(labels), dtype=torch.bool)  # it asks on a processor only
+    embeddings, labels = batch(20)
+    embeddings = embeddings.detach().float().requires_grad_()
+    with AsksTheDevice():
+        head.loss(embeddings, labels)['loss'].backward()
+        if head.sampler is not None:
+            assert head.weight.grad.is_coalesced()
 
 
 @pytest.mark.parametrize('name', MARGINS.names())
@@ -101,6 +132,22 @@ def test_sampled_loss_is_the_loss_over_the_sampled_classes(name):
     assert penalty == 0, 'the same step draws the same classes'
     if name not in ('MagFace', 'UniTSFace', 'NPCFace'):
         torch.testing.assert_close(loss, expected)
+
+
+@pytest.mark.parametrize('name', ['ArcFace', 'SubCenterArcFace'])
+def test_accumulated_samples_add_up(name):
+    head = MarginHead(20, SIZE, dict(type=name), sample_rate=0.4).double()
+    total = torch.zeros_like(head.weight)
+    for _ in range(3):
+        head.loss(*batch(20))['loss'].backward()
+    head.step = 0
+    for step in range(3):
+        kept, head.weight.grad = head.weight.grad, None
+        head.loss(*batch(20))['loss'].backward()
+        total += head.weight.grad.to_dense()
+        head.weight.grad = kept
+    assert not kept.is_coalesced(), 'rows of several samples repeat'
+    torch.testing.assert_close(kept.coalesce().to_dense(), total)
 
 
 def test_more_positives_than_the_sample_are_stated():
@@ -193,8 +240,6 @@ def test_outliers_of_sub_centres():
 
 
 def test_the_logits_matrix_is_never_held_in_chunks():
-    from torch.utils._python_dispatch import TorchDispatchMode
-
     class Largest(TorchDispatchMode):
         size = 0
 

@@ -138,8 +138,10 @@ def test_large_loss_is_exact():
     (dict(type='NPCFace', t=-1.0), 't must'), (dict(type='RobustFace', t=-0.1), 't must'),
     (dict(type='CosFace', m=math.nan), 'm must'), (dict(type='AdaFace', h=math.inf), 'h must'),
     (dict(type='SphereFace', gamma=math.nan), 'gamma'), (dict(type='NPCFace', a=None), 'a must'),
-    (dict(type='ArcFace', s='64'), 's must'), (dict(type='ElasticArcFace', seed=None), 'seed'),
-    (dict(type='SphereFace2', bias=math.nan), 'bias'), (dict(type='SphereFace', m=1.5), 'whole'), (dict(type='SphereFace2', lam=1.0), 'lam'),
+    (dict(type='ArcFace', s='64'), 's must'),
+    (dict(type='ElasticArcFace', seed=None), 'seed'),
+    (dict(type='SphereFace2', bias=math.nan), 'bias'), (dict(type='SphereFace', m=1.5), 'whole'),
+    (dict(type='SphereFace2', lam=1.0), 'lam'),
     (dict(type='RobustFace', noise_rate=1.0), 'noise_rate'), (dict(type='MVSoftmax', kind='x'), 'kind')])
 def test_senseless_settings_are_refused(config, word):
     with pytest.raises(ValueError, match=word) as error:
