@@ -8,7 +8,7 @@ from mlaface.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZ
 from mlaface.utils.sharding import row_shard
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm)
-DEFAULTS = dict(SGD=dict(momentum=0.9))
+DEFAULTS = dict(SGD=dict(momentum=0.9), RowSGD=dict(momentum=0.9))
 
 
 def decays(module, name, parameter):
@@ -40,8 +40,8 @@ class FaceOptimWrapperConstructor:
     """Builds the optimizer over at most four groups, so that its fused or batched update stays fast.
 
     Args:
-        optim_wrapper_cfg (dict): ``dict(type='FaceOptimWrapper', optimizer=dict(type='SGD', lr=...), ...)``. SGD gets
-            a momentum of 0.9 unless one is stated.
+        optim_wrapper_cfg (dict): ``dict(type='FaceOptimWrapper', optimizer=dict(type='SGD', lr=...), ...)``. SGD and
+            RowSGD get a momentum of 0.9 unless one is stated.
         paramwise_cfg (dict, optional): ``head_lr_mult`` (float): factor of the learning rate of row-sharded
             parameters; ``decay_all`` (bool): let everything decay, as some published recipes do.
     """
@@ -90,10 +90,16 @@ class FaceOptimWrapperConstructor:
 
         Returns:
             FaceOptimWrapper: Or what ``type`` of the config says.
+
+        Raises:
+            ValueError: If a head samples its classes and the optimizer does not work by rows.
         """
         model = model.module if is_model_wrapper(model) else model
         cfg = {**DEFAULTS.get(self.optimizer_cfg['type'], {}), **self.optimizer_cfg}
         optimizer = OPTIMIZERS.build(cfg, default_args=dict(params=self.groups(model)))
         if hasattr(optimizer, 'attach'):  # one that is lazy about rows is asked for them by the head
             optimizer.attach(model)
+        elif any(hasattr(m, 'row_hook') and getattr(m, 'sample_rate', 1) < 1 for m in model.modules()):
+            raise ValueError(f"{cfg['type']} does not update the rows of a head with sample_rate < 1: set "
+                             "optim_wrapper.optimizer.type to 'RowSGD' or 'RowAdamW', which are SGD and AdamW by rows")
         return OPTIM_WRAPPERS.build(dict(self.wrapper_cfg, optimizer=optimizer))

@@ -74,6 +74,17 @@ def test_norms_biases_and_gates_do_not_decay():
         FaceOptimWrapperConstructor(cfg, dict(norm_decay_mult=0))
 
 
+def test_a_sampling_head_needs_an_optimizer_that_works_by_rows():
+    from mlaface.models.heads.margin_head import MarginHead
+    model = nn.Sequential(MarginHead(10, 4, sample_rate=0.5))
+    for kind in ('SGD', 'AdamW'):
+        with pytest.raises(ValueError, match=f'{kind} does not .*RowSGD'):
+            FaceOptimWrapperConstructor(dict(optimizer=dict(type=kind, lr=0.1)))(model)
+    optimizer = FaceOptimWrapperConstructor(dict(optimizer=dict(type='RowSGD', lr=0.1)))(model).optimizer
+    assert optimizer.defaults['momentum'] == 0.9, 'RowSGD is SGD'
+    assert model[0].row_hook is not None
+
+
 def test_auto_scale_lr_counts_the_images_of_an_update(tmp_path):
     runner = run(tmp_path, auto_scale_lr=dict(enable=True, base_batch_size=32), train_cfg__max_epochs=1,
                  optim_wrapper__accumulative_counts=2)

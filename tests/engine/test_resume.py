@@ -133,17 +133,22 @@ def test_another_architecture_is_refused_with_names_and_shapes(tmp_path):
     assert 'config' in str(error.value)
 
 
-def test_other_classes_are_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize('change, message', [
+    (lambda classes: classes[::-1], 'in another order'),
+    (lambda classes: ['new', *classes[1:], 'more'],
+     r'only in the checkpoint: 1 \(person 0\); only in the data: 2 \(new, more\)')])
+def test_other_classes_are_refused_by_name(change, message, tmp_path, monkeypatch):
     from tests.engine import toy
-    run(tmp_path)
+    run(tmp_path, train_cfg__max_epochs=1)
     old = toy.ToyFaces.__init__
 
     def renamed(self, *args, **kwargs):
         old(self, *args, **kwargs)
-        self.metainfo['classes'] = self.metainfo['classes'][::-1]
+        classes = change(self.metainfo['classes'])
+        self.metainfo.update(classes=classes, num_classes=len(classes))
 
     monkeypatch.setattr(toy.ToyFaces, '__init__', renamed)
-    with pytest.raises(CheckpointError, match='other classes'):
+    with pytest.raises(CheckpointError, match=f'other classes.*{message}.*centers.py'):
         run(tmp_path, resume=True)
 
 

@@ -23,8 +23,8 @@ from mlaface.engine.distributed import barrier, rank, world_size
 from mlaface.utils.files import atomic_path, load_tensors, sync_folder
 from mlaface.utils.sharding import RowShard, row_shard
 
-IMPORT = ('to carry the centres over by identity name, `python tools/converters/centers.py export` the old head and '
-          '`import` it for the new identities')
+IMPORT = ('to carry the centres over by identity name, `python tools/converters/centers.py export` the old head, '
+          '`import` it for the new identities, and begin with InitCentersHook')
 
 
 def save_row_tensors(folder, tensors, classes=None, extra=None, piece=PIECE):

@@ -8,6 +8,8 @@ from torch.distributed.checkpoint import CheckpointException
 
 from mlaface.engine.checkpoint import rows, store
 from mlaface.engine.checkpoint.random_state import random_state
+from mlaface.engine.checkpoint.row_files import IMPORT
+from mlaface.engine.checkpoint.row_manifest import compare_classes
 from mlaface.engine.checkpoint.state import load_optimizer, load_trunk, optimizer_state, sharded_tensors, trunk_state
 from mlaface.engine.distributed import gather_objects
 from mlaface.engine.errors import CheckpointError
@@ -138,8 +140,11 @@ def _check_classes(runner, content, path):
     found = describe_model(runner)['classes_sha256']
     saved = content['model']['classes_sha256']
     if saved and found and saved != found:
-        raise CheckpointError(f'{path} was trained on other classes than the data set of this config has (their names, '
-                              'in order, differ). To train on new data from these weights: load_from, not --resume')
+        folder = Path(path).resolve().parent / content['rows']['folder'] if content['rows'] else None
+        difference = folder and compare_classes(folder, data_classes(runner))
+        raise CheckpointError(f'{path} was trained on other classes than the data set of this config has: '
+                              f'{difference or "their names, in order, differ"}. To train on new data from these '
+                              f'weights: load_from, not --resume; {IMPORT}')
 
 
 def _resume_progress(runner, content):

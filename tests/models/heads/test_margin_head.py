@@ -141,7 +141,7 @@ def test_accumulated_samples_add_up(name):
     for _ in range(3):
         head.loss(*batch(20))['loss'].backward()
     head.step = 0
-    for step in range(3):
+    for _ in range(3):
         kept, head.weight.grad = head.weight.grad, None
         head.loss(*batch(20))['loss'].backward()
         total += head.weight.grad.to_dense()
