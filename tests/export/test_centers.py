@@ -1,10 +1,13 @@
 """One file of centres, and centres onto other identities."""
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from mlaface.apis.model import init_model
 from mlaface.cli.centers import main
 from mlaface.engine.checkpoint.rows import save_rows
 from mlaface.engine.hooks.init_centers import InitCentersHook
@@ -142,3 +145,57 @@ def test_missing_folder_is_an_error_in_words(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main(['export', str(tmp_path / 'none.rows'), '--out', str(tmp_path / 'x')])
     assert stop.value.code == 1 and 'none.rows' in capsys.readouterr().err
+
+
+NETWORK = '''
+model = dict(type='FaceRecognizer', backbone=dict(type='IResNet', depth=18, width=0.125),
+             neck=dict(type='EmbeddingNeck', in_channels=64, in_size=7, embedding_size=16),
+             head=dict(type='MarginHead', embedding_size=16))
+train_dataloader = dict(batch_size=2, dataset=dict(type='FolderFaces', data_root='people',
+                                                   transforms=[dict(type='RandomFlip', prob=1.0)]))
+'''
+
+
+def test_embeddings_of_the_training_data_are_those_of_images_as_they_are(tmp_path, monkeypatch, capsys):
+    generator, images = np.random.default_rng(0), []
+    for name in ('ada/1.png', 'ada/2.png', 'bob/1.png'):
+        (tmp_path / 'people' / name).parent.mkdir(parents=True, exist_ok=True)
+        images.append(generator.integers(0, 255, (112, 112, 3), dtype=np.uint8))
+        cv2.imwrite(str(tmp_path / 'people' / name), images[-1][..., ::-1])
+    monkeypatch.setenv('MLAFACE_DATA', str(tmp_path))
+    (tmp_path / 'net.py').write_text(NETWORK)
+    network = init_model(None, tmp_path / 'net.py')
+    torch.save(dict(schema=1, config=NETWORK, model=dict(state_dict=network.state_dict())), tmp_path / 'net.pth')
+    assert main(['embed', str(tmp_path / 'net.py'), str(tmp_path / 'net.pth'), '--out', str(tmp_path / 'e.pth'),
+                 '--batch-size', '2']) == 0
+    assert '3 embeddings of 16' in capsys.readouterr().out
+    data = torch.load(tmp_path / 'e.pth', weights_only=True)
+    assert data['labels'].tolist() == [0, 0, 1]
+    expected = network.extract(torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).copy()))
+    torch.testing.assert_close(data['embeddings'], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_outliers_are_listed_by_name(tmp_path, capsys):
+    export_centers(tmp_path / 'c.safetensors', torch.eye(4), ['ada', 'bob'], per_class=2)
+    embeddings = torch.tensor([[5.0, 0, 0, 0], [2, .1, 0, 0], [.1, 3, 0, 0], [.9, 1, 0, 0], [0, 0, 0, 1]])
+    torch.save(dict(embeddings=embeddings, labels=torch.tensor([0, 0, 0, 0, 1])), tmp_path / 'e.pth')
+    arguments = ['outliers', str(tmp_path / 'c.safetensors'), '--embeddings', str(tmp_path / 'e.pth'), '--out',
+                 str(tmp_path / 'o.csv')]
+    assert main(arguments) == 0
+    assert (tmp_path / 'o.csv').read_text().splitlines() == ['index,identity,center,dominant,angle', '2,ada,1,0,88.09']
+    assert '1 of 5 images' in capsys.readouterr().out
+    assert main([*arguments, '--max-angle', '40']) == 0
+    assert len((tmp_path / 'o.csv').read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize('content, per_class, message', [
+    (dict(labels=torch.zeros(1)), 2, 'centers.py embed'), (None, 1, 'SubCenterArcFace'),
+    (dict(embeddings=torch.full((1, 4), torch.nan), labels=torch.tensor([0])), 2, 'embedding 0 is not finite'),
+    (dict(embeddings=torch.ones(1, 4), labels=torch.tensor([2])), 2, 'labels 2 .. 2')])
+def test_outliers_need_sub_centers_and_sound_embeddings(content, per_class, message, tmp_path, capsys):
+    export_centers(tmp_path / 'c.safetensors', torch.eye(4)[:2 * per_class], ['ada', 'bob'], per_class)
+    torch.save(content or dict(embeddings=torch.ones(1, 4), labels=torch.tensor([0])), tmp_path / 'e.pth')
+    with pytest.raises(SystemExit):
+        main(['outliers', str(tmp_path / 'c.safetensors'), '--embeddings', str(tmp_path / 'e.pth'), '--out',
+              str(tmp_path / 'o.csv')])
+    assert message in capsys.readouterr().err and not (tmp_path / 'o.csv').exists()

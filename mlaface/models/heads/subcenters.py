@@ -4,6 +4,8 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
+BLOCK = 1 << 14  # images whose centres are gathered at once
+
 
 class SubCenterReport(NamedTuple):
     """What ``find_outliers`` gives: per class the dominant centre, per image its centre, angle and verdict."""
@@ -32,19 +34,24 @@ def find_outliers(embeddings, labels, weight, k, max_angle=75.0):
         (N,) in degrees to the dominant centre, ``outlier`` bool (N,).
 
     Raises:
-        ValueError: If the rows do not divide into classes, or a label has no class.
+        ValueError: If the rows do not divide into classes, a label has no class, or an embedding is not finite.
     """
     if len(weight) % k:
         raise ValueError(f'{len(weight)} rows are not classes of k={k} centres')
     centers = functional.normalize(weight, dim=1).unflatten(0, (-1, k))
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(centers):
         raise ValueError(f'labels {int(labels.min())} .. {int(labels.max())} do not fit {len(centers)} classes')
-    cosine = torch.stack([functional.normalize(embeddings, dim=1).mul(centers[labels, number]).sum(1)
-                          for number in range(k)], dim=1)
+    cosine = torch.cat([_own_cosines(*part, centers) for part in zip(embeddings.split(BLOCK), labels.split(BLOCK))])
+    if not cosine.isfinite().all():
+        raise ValueError(f'embedding {int(cosine.isfinite().all(1).logical_not().nonzero()[0])} is not finite')
     nearest = cosine.argmax(1)
-    votes = torch.zeros(len(centers) * k, device=weight.device).index_add_(
-        0, labels * k + nearest, torch.ones(len(labels), device=weight.device))
-    dominant = votes.view(-1, k).argmax(1)
+    dominant = torch.bincount(labels * k + nearest, minlength=len(centers) * k).view(-1, k).argmax(1)
     own = cosine.gather(1, dominant[labels][:, None])[:, 0]
     angle = torch.rad2deg(torch.acos(own.clamp(-1, 1)))
     return SubCenterReport(dominant, nearest, angle, (nearest != dominant[labels]) & (angle > max_angle))
+
+
+def _own_cosines(embeddings, labels, centers):
+    """Cosines to each centre of the own class, (N, k)."""
+    unit = functional.normalize(embeddings.to(centers.dtype), dim=1)
+    return torch.einsum('nd,nkd->nk', unit, centers[labels])
