@@ -55,6 +55,11 @@ def _positive(args):
         raise ValueError(f'--chunk-size is {args.chunk_size}; it must be 0 (none) or above')
 
 
+def _per_class(head):
+    from mlaface.registry import MARGINS
+    return MARGINS.build(head['margin']).centers_per_class if head.get('margin') else 1
+
+
 def _head_plan(cfg, args, width):
     head, update = cfg.model['head'], dict(cfg.optim_wrapper['optimizer'])
     momentum = update.get('momentum', 0.9)
@@ -62,7 +67,8 @@ def _head_plan(cfg, args, width):
     result = HeadPlan(
         classes=_classes(cfg, args), width=width, gpus=args.gpus, batch_size=_batch_size(cfg, args),
         sample_rate=args.sample_rate or head.get('sample_rate', 1.0), chunk_size=chunk or None,
-        optimizer=args.optimizer or update['type'], momentum=momentum, per_class=head.get('margin', {}).get('k', 1))
+        optimizer=args.optimizer or update['type'], momentum=momentum, per_class=_per_class(head),
+        weight_decay=update.get('weight_decay', 0.0))
     moments_of(result.optimizer)
     if result.classes < result.gpus:
         raise ValueError(f'{result.classes} identities cannot be split over {result.gpus} ranks')
@@ -106,7 +112,7 @@ def table_rows(trunk, head):
 
     Args:
         trunk (dict): What ``trunk_memory`` gives.
-        head (HeadPlan): Batch, width and optimizer; classes and ranks are those of the table.
+        head (HeadPlan): Batch, width and optimizer, whose form by rows is taken; classes and ranks are the table's.
 
     Returns:
         list[dict]: ``classes``, ``gpus``, bytes of ``full``, ``chunked``, ``sampled`` and ``both`` (peaks), ``trunk``
@@ -115,9 +121,10 @@ def table_rows(trunk, head):
     rows = []
     for classes in IDENTITIES:
         for gpus in RANKS:
-            base = replace(head, classes=classes, gpus=gpus, sample_rate=1.0, chunk_size=None)
-            lazy = dict(sample_rate=SAMPLE_RATE, optimizer='Row' + head.optimizer.removeprefix('Row'))
-            forms = dict(full={}, chunked=dict(chunk_size=CHUNK), sampled=lazy, both=dict(lazy, chunk_size=CHUNK))
+            base = replace(head, classes=classes, gpus=gpus, sample_rate=1.0, chunk_size=None,
+                           optimizer='Row' + head.optimizer.removeprefix('Row'))
+            sampled, chunked = dict(sample_rate=SAMPLE_RATE), dict(chunk_size=CHUNK)
+            forms = dict(full={}, chunked=chunked, sampled=sampled, both=dict(sampled, **chunked))
             peaks = {name: plan(trunk, replace(base, **form))['peak'] for name, form in forms.items()}
             rows.append(dict(classes=classes, gpus=gpus, **peaks, **base.communication(trunk['numbers'])))
     return rows

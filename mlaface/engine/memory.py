@@ -74,8 +74,8 @@ def trunk_memory(model, batch_size, amp=None):
 
     Returns:
         dict: Bytes of ``parameters``, ``buffers``, ``activations`` (what the forward pass leaves for the backward
-        pass, with the images), ``step`` (most of activations, temporaries and gradients at once);
-        ``embedding_size`` and ``numbers`` (of parameters) besides.
+        pass, with the images), ``step`` (most of activations, temporaries and gradients at once),
+        of the ``largest`` parameter; ``embedding_size`` and ``numbers`` (of parameters) besides.
     """
     with FakeTensorMode(allow_non_fake_inputs=True):
         # neither option changes sizes, and fake tensors can do neither
@@ -91,6 +91,7 @@ def trunk_memory(model, batch_size, amp=None):
         parameters = [parameter for parameter in trunk.parameters() if parameter.requires_grad]
         return dict(parameters=tensor_bytes(parameters), buffers=tensor_bytes(trunk.buffers()),
                     activations=activations, step=step, embedding_size=trunk.embedding_size,
+                    largest=max((tensor_bytes([parameter]) for parameter in parameters), default=0),
                     numbers=sum(parameter.numel() for parameter in parameters))
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 FLOAT, INDEX = 4, 8
 MOMENTS = dict(SGD=1, RowSGD=1, Adam=2, AdamW=2, RowAdamW=2)
 COUNTERS = dict(RowSGD=1, RowAdamW=2)
+# copies of a parameter that torch's update of it makes for a moment: of SGD the gradient with the decay added
+SCRATCH = dict(Adam=2, AdamW=2)
 # counted in real steps of MarginHead, which a test repeats: (N, block) matrices alive at once in the backward pass
 # (one more where they are made again), (N, D) matrices, and bytes per active row (numbers, norms, sums)
 LOGIT_COPIES, CHUNKED_COPIES, EMBEDDING_COPIES, ROW_EXTRAS = 5, 6, 5, 24
@@ -41,6 +43,7 @@ class HeadPlan:
         optimizer (str): Its type.
         momentum (float): Of SGD.
         per_class (int): Sub-centres.
+        weight_decay (float): Of the optimizer.
     """
     classes: int
     width: int
@@ -51,6 +54,7 @@ class HeadPlan:
     optimizer: str = 'SGD'
     momentum: float = 0.9
     per_class: int = 1
+    weight_decay: float = 5e-4
 
     @property
     def global_batch(self):
@@ -90,6 +94,19 @@ class HeadPlan:
                 'logits': copies * self.global_batch * self.block * FLOAT + gathered + self.active * ROW_EXTRAS
                 + EMBEDDING_COPIES * self.global_batch * row}
 
+    def scratch(self, largest):
+        """Bytes that the update of one parameter makes for a moment, at most; row optimizers update a head by blocks.
+
+        Args:
+            largest (int): Bytes of the trunk's largest parameter.
+
+        Returns:
+            int: Bytes.
+        """
+        by_rows = self.optimizer.startswith('Row')
+        copies = SCRATCH.get(self.optimizer.removeprefix('Row'), 1 if self.weight_decay else 0)
+        return copies * max(largest, 0 if by_rows else self.rows * self.width * FLOAT)
+
     def communication(self, numbers):
         """Bytes that a rank sends in a step.
 
@@ -122,9 +139,11 @@ def plan(trunk, head):
     kept = trunk['parameters'] + trunk['buffers'] + state + own['head weights'] + own['head optimizer']
     head_time = trunk['activations'] + own['logits'] + own['head gradients']
     trunk_time = trunk['step'] + own['head gradients']
+    update_time = trunk['parameters'] + own['head gradients'] + head.scratch(trunk['largest'])
     parts = {'trunk weights': trunk['parameters'] + trunk['buffers'], 'trunk gradients': trunk['parameters'],
              'trunk optimizer': state, **own, 'activations': trunk['activations']}
-    return dict(parts=parts, peak=kept + max(head_time, trunk_time), communication=head.communication(trunk['numbers']))
+    return dict(parts=parts, peak=kept + max(head_time, trunk_time, update_time),
+                communication=head.communication(trunk['numbers']))
 
 
 def alternatives(trunk, head, sample_rate=0.1, chunk_size=16384):
@@ -140,7 +159,8 @@ def alternatives(trunk, head, sample_rate=0.1, chunk_size=16384):
         dict[str, int]: Peak bytes by change.
     """
     lazy = head.optimizer if head.optimizer.startswith('Row') else f'Row{head.optimizer}'
-    changes = {f'sample_rate={sample_rate:g}': dict(sample_rate=sample_rate, optimizer=lazy),
+    changes = {f'optimizer={lazy}': dict(optimizer=lazy),
+               f'sample_rate={sample_rate:g}': dict(sample_rate=sample_rate, optimizer=lazy),
                f'chunk_size={chunk_size}': dict(chunk_size=chunk_size),
                f'gpus={2 * head.gpus}': dict(gpus=2 * head.gpus)}
     return {name: plan(trunk, replace(head, **change))['peak'] for name, change in changes.items()

@@ -52,7 +52,7 @@ class Ranks:
         return tensor if self.size == 1 else _Sum.apply(tensor, self)
 
     def log_sum_exp(self, tensor):
-        """Log of the sum over ranks of ``exp(tensor)``, exact at any size; one all-gather of (N,)."""
+        """Log of the sum over ranks of ``exp(tensor)``, exact at any size; two all-reduces of (N,)."""
         return tensor if self.size == 1 else _LogSumExp.apply(tensor, self)
 
     def share(self, tensor):
@@ -117,7 +117,12 @@ class _Sum(Function):
 class _LogSumExp(Function):
     @staticmethod
     def forward(ctx, tensor, ranks):
-        total = torch.logsumexp(ranks.stack(tensor), 0)
+        most = tensor.contiguous().clone()
+        dist.all_reduce(most, dist.ReduceOp.MAX, group=ranks.group)
+        most.clamp_(min=torch.finfo(most.dtype).min)  # -inf where no rank has another class
+        total = torch.exp(tensor - most)
+        dist.all_reduce(total, group=ranks.group)
+        total = total.log_().add_(most)
         ctx.save_for_backward(tensor, total)
         return total
 
