@@ -77,9 +77,12 @@ def _form(tensor):
                 dtype=str(tensor.dtype).removeprefix('torch.'))
 
 
-def _fresh(folder):
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def _fresh(part):
+    """An empty folder to write to; what killed saves of this or other names have left is removed."""
+    for stale in part.parent.glob(f'.*{part.with_suffix("").suffix}{part.suffix}'):
+        if stale.is_dir():
+            shutil.rmtree(stale, ignore_errors=True)
+    part.mkdir(parents=True)
 
 
 def _write_pieces(part, tensors, piece):

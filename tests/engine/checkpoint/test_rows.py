@@ -1,11 +1,14 @@
 """Rows written by some ranks and read by others."""
 import copy
 import json
+import os
 import pickle
+import signal
 
 import pytest
 import torch
 
+from mlaface.engine.checkpoint import row_files
 from mlaface.engine.checkpoint.row_files import SavedRows, load_row_tensors, save_row_tensors
 from mlaface.engine.checkpoint.row_manifest import read_manifest
 from mlaface.engine.checkpoint.rows import CurrentRows, load_rows, save_rows
@@ -130,6 +133,28 @@ def test_a_torn_shard_is_an_error_on_every_rank(tmp_path):
     shard.write_bytes(b'')
     messages = run_ranks(load_torn, 2, tmp_path / 'run', tmp_path / 'a.rows')
     assert all(shard.name in message for message in messages)
+
+
+def killed_while_it_saves(rank, world, folder):
+    head = Head(rank, world)
+    save_rows(folder / 'a.rows', head)
+    head.weight.data.zero_()
+    if rank == 1:
+        row_files.describe = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    save_rows(folder / 'b.rows', head)
+
+
+def test_a_kill_during_a_save_loses_nothing_and_leaves_nothing_for_long(tmp_path):
+    with pytest.raises((AssertionError, FileNotFoundError)):
+        run_ranks(killed_while_it_saves, 2, tmp_path / 'run', tmp_path)
+    assert not (tmp_path / 'b.rows').exists()
+    head = Head()
+    head.weight.data.fill_(7)
+    load_rows(tmp_path / 'a.rows', head)
+    assert torch.equal(head.weight, Head().weight)
+    assert (tmp_path / '.b.rows.part').is_dir(), 'what the killed save had written'
+    save_rows(tmp_path / 'c.rows', head)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a.rows', 'c.rows', 'run']
 
 
 def test_an_unfinished_folder_is_no_checkpoint(tmp_path):
