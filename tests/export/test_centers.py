@@ -136,6 +136,9 @@ def test_hook_refuses_other_identities_and_leaves_a_resumed_run_alone(tmp_path):
         hook.before_train(runner(Model(), NAMES[::-1]))
     with pytest.raises(ValueError, match='centers.py import'):
         hook.before_train(runner(Model(classes=4), NAMES[:4]))
+    export_centers(tmp_path / 'b.safetensors', rows_of(4), NAMES[:2], per_class=2)
+    with pytest.raises(ValueError, match='4 x 3 centres, 2 a class, the head has 4 x 3, 1 a class'):
+        InitCentersHook(str(tmp_path / 'b.safetensors')).before_train(runner(Model(classes=4), NAMES[:4]))
     model = Model()
     hook.before_train(runner(model, NAMES, iteration=3))
     assert torch.equal(model.head.weight, rows_of(5))

@@ -35,10 +35,12 @@ class InitCentersHook(Hook):
         shard, metainfo = row_shard(weight), getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
         with safe_open(self.file, 'pt') as stream:
             rows = stream.get_slice('weight')
-            if rows.get_shape() != [shard.total, weight.shape[1]]:
-                raise ValueError(f'{self.file} holds {rows.get_shape()} class centres, the head has '
-                                 f'{[shard.total, weight.shape[1]]}: run tools/converters/centers.py import for the '
-                                 "data's identities")
+            found = [*rows.get_shape(), int(stream.metadata()['per_class'])]
+            wanted = [shard.total, weight.shape[1], shard.per_class]
+            if found != wanted:
+                raise ValueError(f'{self.file} holds {found[0]} x {found[1]} centres, {found[2]} a class, the head has '
+                                 f'{wanted[0]} x {wanted[1]}, {wanted[2]} a class: run tools/converters/centers.py '
+                                 "import for the data's identities")
             self._check_names(stream, metainfo.get('classes'))
             with torch.no_grad():
                 weight.copy_(rows[shard.start:shard.stop])

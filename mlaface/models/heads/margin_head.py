@@ -1,6 +1,7 @@
 """MarginHead: class centres split over ranks, any margin, sampled and chunked softmax (after Partial FC, CVPR 2022)."""
 import warnings
 from functools import partial
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -266,12 +267,14 @@ def _check_arguments(num_classes, embedding_size, sample_rate, chunk_size, reduc
     def require(condition, message):
         if not condition:
             raise ValueError(f'MarginHead: {message}')
-    require(isinstance(num_classes, int) and num_classes >= 1, f'num_classes must be at least 1, got {num_classes}')
+    require(isinstance(num_classes, Integral) and num_classes >= 1,
+            f'num_classes must be a whole number of at least 1, got {num_classes}')
     require(num_classes >= ranks.size, f'{num_classes} classes cannot be split over {ranks.size} ranks: '
             'each rank needs one at least')
     require(embedding_size >= 1, f'embedding_size must be at least 1, got {embedding_size}')
     require(0 < sample_rate <= 1, f'sample_rate must lie in (0, 1], got {sample_rate}')
-    require(chunk_size is None or chunk_size >= 1, f'chunk_size must be at least 1, or None, got {chunk_size}')
+    require(chunk_size is None or isinstance(chunk_size, Integral) and chunk_size >= 1,
+            f'chunk_size must be at least 1, or None, got {chunk_size}')
     require(reduction in ('mean', 'sum', 'none'), f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     require(compute_dtype in (None, 'bfloat16', 'float16'),
             f"compute_dtype must be None, 'bfloat16' or 'float16', got {compute_dtype!r}")

@@ -36,8 +36,8 @@ def test_broken_embeddings_are_named():
 
 @pytest.mark.parametrize('options', [
     dict(num_classes=0), dict(num_classes=None), dict(sample_rate=0.0), dict(sample_rate=1.5), dict(chunk_size=0),
-    dict(reduction='max'), dict(compute_dtype='int8'), dict(embedding_size=0), dict(filter_threshold=1.5),
-    dict(filter_threshold=0.4, margin=dict(type='Softmax'))])
+    dict(chunk_size=8.5), dict(reduction='max'), dict(compute_dtype='int8'), dict(embedding_size=0),
+    dict(filter_threshold=1.5), dict(filter_threshold=0.4, margin=dict(type='Softmax'))])
 def test_senseless_options_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         MarginHead(**{'num_classes': 10, **options})
