@@ -28,6 +28,7 @@ def _parser():
     embed.add_argument('checkpoint', help='the network: a .pth file')
     embed.add_argument('--out', required=True, help='the .pth file')
     embed.add_argument('--batch-size', type=int, default=64, help='images of a forward pass (default 64)')
+    embed.add_argument('--workers', type=int, default=0, help='processes that read images (default 0: this one)')
     embed.add_argument('--device', default='cpu', help='where the network runs (default cpu)')
     outliers = commands.add_parser('outliers', help='images that a sub-center head takes for noise, as a list')
     outliers.add_argument('centers', help='what export wrote of a head with SubCenterArcFace')
@@ -69,6 +70,7 @@ def _read_embeddings(path):
 
 def _embed(args):
     import torch
+    from rich.progress import track
     from torch.utils.data import DataLoader
 
     from mlaface.apis.model import init_model
@@ -79,8 +81,9 @@ def _embed(args):
     dataset = build_dataset({key: value for key, value in cfg.items() if key != 'transforms'},
                             'train_dataloader.dataset')
     model = init_model(args.checkpoint, device=args.device)
+    loader = DataLoader(dataset, args.batch_size, collate_fn=collate_images, num_workers=args.workers)
     batches = [(model.extract(batch['images'].to(args.device)).cpu(), batch['labels'])
-               for batch in DataLoader(dataset, args.batch_size, collate_fn=collate_images)]
+               for batch in track(loader, 'embedding')]
     embeddings, labels = (torch.cat(parts) for parts in zip(*batches))
     with atomic_path(args.out) as path:
         torch.save(dict(embeddings=embeddings, labels=labels), path)
