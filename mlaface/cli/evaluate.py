@@ -6,12 +6,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlaface.cli.models import choose_device, config_of, open_network
-from mlaface.engine.distributed import join_ranks, leave_ranks
 from mlaface.evaluation import suites
+from mlaface.evaluation.certainty import compare_samples
 from mlaface.evaluation.input_check import check_colors
 from mlaface.evaluation.result import write_result
 from mlaface.evaluation.run import evaluate
 from mlaface.evaluation.tables import benchmark_table, comparison_table
+from mlaface.utils.files import atomic_path
 
 RULES = ('flip', 'norm', 'distance', 'quality', 'far_rule', 'compat', 'bootstrap', 'seed')
 INPUT = ('color', 'mean', 'std', 'size', 'layout')
@@ -35,16 +36,16 @@ def run(args):
     suite = find_suite(args, config, model)
     options = {key: getattr(args, key) for key in RULES if getattr(args, key) is not None}
     network = None if model is None else open_network(model, config, device, given_input(args))
-    against = open_network(args.against, None, device) if args.against else None
+    against = [open_network(other, None, device) for other in args.against]
     first = _evaluate(network, suite, options, args, device, console)
-    second = _evaluate(against, suite, options, args, device, console) if against else None
+    others = [_evaluate(other, suite, options, args, device, console) for other in against]
     if network is not None and args.check_input != 'off':
         warn_about_colors(network, first, args, console)
-    if second is not None:
-        first.result['comparison'] = compare(first, second, args)
+    if others:
+        first.result['comparisons'] = [compare(first, other, args) for other in others]
     if _is_first_rank():
-        finish(first, second, args)
-    leave_ranks()
+        finish([first, *others], args)
+    _leave_ranks(args.launcher)
     return first.result
 
 
@@ -57,9 +58,16 @@ def _start_ranks(launcher):
         from mmengine.dist import init_dist
         init_dist(launcher, backend='nccl')
     elif launcher == 'pytorch':
-        join_ranks('gloo')
+        torch.distributed.init_process_group('gloo')
     else:
         raise ValueError(f'--launcher {launcher} needs a GPU on each rank; without one use tools/dist_test.sh')
+
+
+def _leave_ranks(launcher):
+    if launcher != 'none':
+        import torch
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def _is_first_rank():
@@ -76,7 +84,8 @@ def split_paths(args):
     paths = list(args.paths)
     config = paths.pop(0) if paths and paths[0].endswith('.py') else None
     if len(paths) > 1:
-        raise ValueError(f'one model at a time, got {", ".join(paths)}; give the second as --against {paths[1]}')
+        raise ValueError(f'one model stands first, got {", ".join(paths)}; give the others as --against '
+                         f'{" ".join(paths[1:])}')
     if args.embeddings and (paths or config or args.against):
         raise ValueError('--embeddings is evaluated without a model: leave the model out')
     if not paths and not args.embeddings:
@@ -151,26 +160,20 @@ def warn_about_colors(network, evaluation, args, console):
 
 
 def compare(first, second, args):
-    """The paired comparison of two evaluations, by pairs benchmark."""
-    from mlaface.evaluation.certainty import compare_pairs
-    found = dict(file=second.result['model']['file'], sha256=second.result['model']['sha256'], benchmarks={})
-    for name, benchmark in first.suite.benchmarks.items():
-        if benchmark['protocol'] == 'pairs':
-            metric = first.metrics['pairs']
-            scores = [metric.scores(*evaluation.part(name), benchmark) for evaluation in (first, second)]
-            found['benchmarks'][name] = dict(
-                accuracy=second.result['benchmarks'][name]['metrics']['accuracy']['value'],
-                **compare_pairs(*scores, benchmark, metric.rules_of(benchmark), args.bootstrap or 1000, args.seed or 0))
-    return found
+    """The paired comparison of two evaluations, by benchmark."""
+    model = {key: second.result['model'][key] for key in ('file', 'sha256', 'name')}
+    found = {name: compare_samples(first.sample(name), second.sample(name), args.bootstrap or 1000, args.seed or 0)
+             for name in first.suite.benchmarks}
+    return dict(**model, benchmarks=found)
 
 
-def finish(first, second, args):
+def finish(evaluations, args):
     """Show the numbers and write what was asked for."""
-    console = Console()
-    console.print(benchmark_table(first.result))
-    if second is not None:
-        console.print(benchmark_table(second.result))
-        console.print(comparison_table(first.result))
+    console, first = Console(), evaluations[0]
+    for evaluation in evaluations:
+        console.print(benchmark_table(evaluation.result))
+    for comparison in first.result.get('comparisons', ()):
+        console.print(comparison_table(comparison))
     if args.out:
         write_result(first.result, args.out)
         console.print(f'result: {args.out}')
@@ -178,8 +181,7 @@ def finish(first, second, args):
         save_embeddings(first, args.save_embeddings)
     if args.report:
         from mlaface.evaluation.report.page import write_report
-        page = write_report([first] if second is None else [first, second], args.report, args.show_hardest)
-        console.print(f'report: {page}')
+        console.print(f'report: {write_report(evaluations, args.report, args.show_hardest)}')
 
 
 def save_embeddings(evaluation, path):
@@ -192,8 +194,8 @@ def save_embeddings(evaluation, path):
     if len(names) != 1 or evaluation.suite.benchmarks[names[0]]['protocol'] != 'pairs':
         raise ValueError(f'--save-embeddings writes one pairs benchmark, and {", ".join(names)} were evaluated')
     embeddings, flipped = evaluation.part(names[0])
-    arrays = dict(embeddings=embeddings, issame=np.asarray(evaluation.suite.benchmarks[names[0]]['issame'], bool))
-    if flipped is not None:
-        arrays['flipped'] = flipped
-    with open(path, 'wb') as file:
-        np.savez(file, **arrays)
+    benchmark = evaluation.suite.benchmarks[names[0]]
+    arrays = dict(embeddings=embeddings, flipped=flipped, issame=np.asarray(benchmark['issame'], bool),
+                  names=benchmark.get('names'), subjects=benchmark.get('subjects'))
+    with atomic_path(path) as temporary, open(temporary, 'wb') as file:
+        np.savez(file, **{key: values for key, values in arrays.items() if values is not None})

@@ -64,7 +64,8 @@ def _add_output(group):
 
 
 def _add_run(group):
-    group.add_argument('--against', metavar='MODEL', help='a second model: paired comparison on the same pairs')
+    group.add_argument('--against', nargs='+', default=[], metavar='MODEL', help='other models: each compared with the '
+                       'first on the same benchmarks, all in one report')
     group.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
     group.add_argument('--batch-size', type=int, default=64, metavar='N')
     group.add_argument('--workers', type=int, default=1, metavar='N', help='threads that read images')

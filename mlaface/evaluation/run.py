@@ -20,12 +20,24 @@ class Evaluation:
         embeddings (ndarray (N, D)): Of all images.
         flipped (ndarray (N, D) or None): Of the mirrored images.
         metrics (dict): Protocol -> the metric that was used.
+        scores (dict): Benchmark -> what its metric made its numbers of.
     """
     result: dict
     suite: object
     embeddings: np.ndarray
     flipped: np.ndarray | None
     metrics: dict = field(default_factory=dict)
+    scores: dict = field(default_factory=dict)
+
+    def sample(self, name):
+        """``certainty.Sample`` of one benchmark."""
+        benchmark = self.suite.benchmarks[name]
+        return self.metrics[benchmark['protocol']].sample(self.scores[name], benchmark)
+
+    def curves(self, name):
+        """Scores and labels of one benchmark by label; see ``EmbeddingMetric.curves``."""
+        benchmark = self.suite.benchmarks[name]
+        return self.metrics[benchmark['protocol']].curves(self.scores[name], benchmark)
 
     def part(self, name):
         """Embeddings and flipped embeddings of one benchmark's images."""
@@ -63,6 +75,7 @@ def evaluate(network, suite, options=None, batch_size=64, workers=1, device='cpu
         if flipped is None and options.get('flip', 'none') != 'none':
             raise ValueError(f'flip={options["flip"]!r} needs the embeddings of the mirrored images, and the file has '
                              'no array "flipped"')
+        options = options if flipped is not None else {**options, 'flip': 'none'}
     seconds = (time.perf_counter() - start) / max(1, suite.count)
     evaluation = Evaluation(None, suite, embeddings, flipped)
     entries = {name: _entry(evaluation, name, options, seconds) for name in suite.benchmarks}
@@ -92,7 +105,8 @@ def _entry(evaluation, name, options, seconds_per_image):
     metric = metric_of(benchmark['protocol'], options)
     evaluation.metrics[benchmark['protocol']] = metric
     try:
-        entry = metric.benchmark_entry(*evaluation.part(name), benchmark)
+        evaluation.scores[name] = metric.scores(*evaluation.part(name), benchmark)
+        entry = metric.full_entry(evaluation.scores[name], benchmark)
     except ValueError as error:
         raise ValueError(f'{name}: {error}') from error
     entry['seconds'] = round(time.perf_counter() - start + seconds_per_image * benchmark['images'], 3)

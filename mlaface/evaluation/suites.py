@@ -85,8 +85,8 @@ def embeddings_suite(path):
     """The suite of precomputed embeddings of pairs.
 
     Args:
-        path (str): ``.npz`` with ``embeddings`` (2P, D), ``issame`` (P,), and optionally ``flipped`` (2P, D) and
-            ``names`` (2P,).
+        path (str): ``.npz`` with ``embeddings`` (2P, D), ``issame`` (P,), and optionally ``flipped`` (2P, D),
+            ``names`` (2P,) of the images and ``subjects`` (P, 2) or (P,), the people of the pairs.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -102,10 +102,11 @@ def embeddings_suite(path):
     lacking = {'embeddings', 'issame'} - set(arrays)
     if lacking:
         raise ValueError(f'{path} lacks {", ".join(sorted(lacking))}; it holds {", ".join(arrays) or "nothing"}')
-    entry = dict(protocol='pairs', start=0, images=len(arrays['embeddings']), issame=arrays['issame'],
-                 unfused=True)
+    entry = dict(protocol='pairs', start=0, images=len(arrays['embeddings']), issame=arrays['issame'])
     if 'names' in arrays:
         entry['names'] = arrays['names'].tolist()
+    if 'subjects' in arrays:
+        entry['subjects'] = arrays['subjects']
     return Suite(None, {Path(path).stem: entry}, arrays['embeddings'], arrays.get('flipped'))
 
 

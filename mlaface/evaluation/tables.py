@@ -25,10 +25,16 @@ def rows_of(metrics):
     rows = []
     for key, value in metrics.items():
         if key in names:
-            rows += [(names[key].format(target), number(row)) for target, row in value.items()]
+            rows += [(names[key].format(target), number(row) + _counted(row)) for target, row in value.items()]
         elif isinstance(value, dict) and 'value' in value:
             rows.append((key, number(value)))
     return rows
+
+
+def _counted(row):
+    """How many false accepts, or false positives, stand behind a rate."""
+    return next((f' ({row[key]:,} {key.replace("_", " ")})' for key in ('false_accepts', 'false_positives')
+                 if key in row), '')
 
 
 def entry_rows(entry):
@@ -43,6 +49,8 @@ def entry_rows(entry):
     rows = rows_of(entry['metrics'])
     for name, group in entry.get('groups', {}).items():
         rows.append((f'{name}: accuracy', number(group['metrics']['accuracy'])))
+        rates = entry['metrics']['shared_threshold']['groups'][name]
+        rows.append((f'{name}: TAR and FAR at the threshold of all', f'{rates["tar"]:.4f}, {rates["far"]:.2e}'))
     for name, metrics in entry.get('galleries', {}).items():
         rows += [(f'{name}: {key}', text) for key, text in rows_of(metrics)]
     return rows
@@ -82,22 +90,34 @@ def benchmark_table(result):
     return table
 
 
-def comparison_table(result):
-    """The paired comparison in a result.
+def comparison_table(comparison):
+    """The paired comparison with one other model.
 
     Args:
-        result (dict): Result JSON with ``comparison``.
+        comparison (dict): One of ``comparisons`` in result JSON.
 
     Returns:
         rich.table.Table: To be printed.
     """
-    other = result['comparison']
-    table = Table(title=f'difference of accuracy against {Path(other["file"] or "the other model").name}',
+    table = Table(title=f'difference against {Path(comparison["file"] or comparison["name"] or "the other").name}',
                   title_justify='left')
-    for column in ('', 'difference', '95% interval', 'only first right', 'only second right', 'McNemar p'):
-        table.add_column(column, justify='right' if column else 'left')
-    for name, entry in other['benchmarks'].items():
-        gap, test = entry['difference'], entry['mcnemar']
-        table.add_row(name, f'{gap["value"]:+.4f}', f'{gap["low"]:+.4f} to {gap["high"]:+.4f}',
-                      str(test['only_first']), str(test['only_second']), f'{test["p_value"]:.3g}')
+    for column in ('', 'metric', 'difference', '95% interval', 'only first', 'only second', 'McNemar p'):
+        table.add_column(column, overflow='fold', justify='left' if column in ('', 'metric') else 'right')
+    for name, entry in comparison['benchmarks'].items():
+        table.add_row(name, *comparison_cells(entry))
     return table
+
+
+def comparison_cells(entry):
+    """One benchmark of a comparison as texts: metric, difference, interval, McNemar's counts and p.
+
+    Args:
+        entry (dict): From ``certainty.compare_samples``.
+
+    Returns:
+        list[str]: Six texts, empty where there is nothing.
+    """
+    gap, test = entry['difference'], entry['mcnemar']
+    spread = f'{gap["low"]:+.4f} to {gap["high"]:+.4f}' if 'low' in gap else ''
+    counts = [str(test['only_first']), str(test['only_second']), f'{test["p_value"]:.3g}'] if test else ['', '', '']
+    return [entry['metric'], f'{gap["value"]:+.4f}', spread, *counts]

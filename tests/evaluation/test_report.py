@@ -4,9 +4,10 @@ import os
 import re
 import shutil
 
+import numpy as np
 import pytest
 
-from mlaface.evaluation.certainty import compare_pairs
+from mlaface.evaluation.certainty import compare_samples
 from mlaface.evaluation.networks import CallableNetwork
 from mlaface.evaluation.protocols.registry import open_protocol
 from mlaface.evaluation.report.charts import Axis
@@ -19,9 +20,8 @@ def report(official, tmp_path_factory):
     """A report of two models on CFP: two benchmarks with images."""
     suite = open_protocol('cfp', official('cfp'))
     found = [evaluate(CallableNetwork(name), suite) for name in ('toy_networks:grid', 'toy_networks:coarse')]
-    metric, benchmark = found[0].metrics['pairs'], suite.benchmarks['cfp_ff']
-    scores = [metric.scores(*evaluation.part('cfp_ff'), benchmark) for evaluation in found]
-    found[0].result['comparison'] = dict(benchmarks=dict(cfp_ff=compare_pairs(*scores, benchmark, metric.rules, 50)))
+    compared = compare_samples(*(evaluation.sample('cfp_ff') for evaluation in found), resamples=50)
+    found[0].result['comparisons'] = [dict(benchmarks=dict(cfp_ff=compared))]
     return write_report(found, tmp_path_factory.mktemp('report'), hardest=3), found
 
 
@@ -67,12 +67,19 @@ def test_page_shows_every_number_without_network(page, report):
 
 def test_charts_and_pairs_are_drawn(page):
     titles = page.locator('[data-panel="1"] figcaption').all_inner_texts()
-    assert titles == ['ROC', 'DET', 'Scores', 'Accuracy by fold']
+    assert titles == ['ROC', 'DET', 'Scores: toy_networks:grid', 'Scores: toy_networks:coarse', 'Accuracy by fold']
     assert page.locator('[data-panel="1"] .curve').count() == 4
     assert page.locator('[data-panel="1"] circle').count() == 20
     pictures = page.locator('[data-panel="1"] .pair img')
-    assert pictures.count() == 12
+    assert pictures.count() == 2 * 2 * 3 * 2  # models, kinds of error, pairs, images
     assert pictures.evaluate_all('all => all.every(one => one.complete && one.naturalWidth === 112)')
+
+
+def test_wrong_decisions_are_marked_by_the_models_own_threshold(page, report):
+    metrics = report[1][0].result['benchmarks']['cfp_ff']['metrics']
+    cosine, issame = report[1][0].curves('cfp_ff')['']
+    wrong = (np.sort(cosine[~issame])[-3:] > metrics['threshold']['value']).sum()
+    assert page.locator('[data-panel="1"] .pairs').first.locator('.error').count() == wrong
 
 
 def test_tabs_switch_benchmarks(page):
@@ -121,6 +128,31 @@ def test_names_cannot_inject_markup(official, tmp_path):
     found.result['model']['name'], found.result['model']['file'] = '<img src=x onerror=alert(1)>"', None
     text = write_report([found], tmp_path).read_text()
     assert '<img src=x' not in text and '&lt;img src=x' in text
+
+
+def test_search_is_drawn_by_gallery_and_called_by_its_words(official, tmp_path):
+    suite = open_protocol('ijbc', official('ijbc'))
+    found = evaluate(CallableNetwork('toy_networks:grid'), suite)
+    text = write_report([found], tmp_path).read_text()
+    assert 'false negative identification rate' in text and 'FPIR' in text
+    with open(tmp_path / 'ijbc_1n_roc.csv') as file:
+        rows = list(csv.DictReader(file))
+    assert {row['model'] for row in rows} == {'G1', 'G2'}
+    best, mated = found.curves('ijbc_1n')['G1']
+    for row in rows:
+        if row['model'] == 'G1':
+            accepted = best >= float(row['threshold'])
+            assert float(row['far']) == accepted[~mated].mean() and float(row['tar']) == accepted[mated].mean()
+
+
+def test_groups_and_more_than_two_models_are_drawn_apart(official, tmp_path):
+    suite = open_protocol('rfw', official('rfw'))
+    found = [evaluate(CallableNetwork(f'toy_networks:{name}'), suite) for name in ('grid', 'coarse', 'third_only')]
+    text = write_report(found, tmp_path).read_text()
+    assert text.count('class="curve"') == 2 * 3 * 4
+    with open(tmp_path / 'rfw_roc.csv') as file:
+        assert len({row['model'] for row in csv.DictReader(file)}) == 12
+    assert len(list(tmp_path.glob('rfw_scores*.png'))) == 12
 
 
 def test_report_of_numbers_only(official, tmp_path):

@@ -75,9 +75,10 @@ def test_golden_embeddings_through_the_command(golden_file, tmp_path):
 
 def test_two_models_are_compared_on_the_same_pairs(bins, tmp_path):
     result = run(tmp_path, GRID, '--sets', bins / 'one.bin', '--against', 'toy_networks:coarse')
-    found = result['comparison']['benchmarks']['one']
+    found = result['comparisons'][0]['benchmarks']['one']
     mine = result['benchmarks']['one']['metrics']['accuracy']['value']
-    assert found['difference']['value'] == pytest.approx(mine - found['accuracy'])
+    assert found['metric'] == 'accuracy' and found['values'][0] == pytest.approx(mine)
+    assert found['difference']['value'] == pytest.approx(mine - found['values'][1])
     gap = found['mcnemar']['only_first'] - found['mcnemar']['only_second']
     assert found['difference']['value'] == pytest.approx(gap / 80)
 

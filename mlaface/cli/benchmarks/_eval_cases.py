@@ -110,7 +110,7 @@ def _search_data(size):
 
 def search_case(size):
     """1:N: ranks on mated probes and TPIR at FPIR against one gallery, exact."""
-    from mlaface.evaluation.functional.identification import evaluate_open_set
+    from mlaface.evaluation.functional.search_protocols import evaluate_open_set
     probes, probe_subjects, gallery, subjects = _search_data(size)
     start = time.perf_counter()
     entry = evaluate_open_set(probes, probe_subjects, dict(generated=(gallery, subjects)))

@@ -91,6 +91,13 @@ def fold_accuracy(distance, issame, folds, grid):
     return FoldAccuracy(correct[np.arange(folds), best] / totals.sum(axis=1), grid[best])
 
 
+def fold_hits(distance, issame, folds, grid):
+    """Which pairs are decided rightly by the threshold that is best on the other folds, bool (P,); see
+    ``fold_accuracy``."""
+    thresholds = fold_accuracy(distance, issame, folds, grid).thresholds
+    return (distance < thresholds[fold_numbers(len(distance), folds)]) == issame
+
+
 def interpolated_tar(distance, issame, folds, kind='squared_l2', far=1e-3):
     """TAR and FAR of each fold where the others' FAR, drawn with straight lines over a fine grid, meets a target.
 

@@ -1,7 +1,10 @@
 """Numbers of groups of people and the gap between them (RFW: Wang et al. 2019, four groups)."""
+from dataclasses import replace
+
 import numpy as np
 
-from mlaface.evaluation.functional.pairs import DEFAULT_RULES, evaluate_pairs, pair_scores
+from mlaface.evaluation.functional.checks import check_pairs
+from mlaface.evaluation.functional.pairs import DEFAULT_RULES, pair_scores, pairs_entry
 from mlaface.evaluation.functional.roc import roc_curve, tar_at_far
 
 
@@ -20,22 +23,47 @@ def evaluate_groups(groups, *, rules=DEFAULT_RULES):
     Raises:
         ValueError: If there are fewer than two groups, or a group's input is bad; names the group.
     """
-    if len(groups) < 2:
-        raise ValueError(f'{len(groups)} groups: a gap needs at least two')
-    entries, scores = {}, {}
+    scores, labels = {}, {}
     for name, data in groups.items():
         try:
-            entries[name] = evaluate_pairs(data['embeddings'], data['issame'], flipped=data.get('flipped'),
-                                           rules=rules, names=data.get('names'))
-            cosine = pair_scores(np.asarray(data['embeddings']), flipped=data.get('flipped'), rules=rules).cosine
-            scores[name] = cosine, np.asarray(data['issame'], dtype=bool)
+            embeddings, labels[name], flipped = check_pairs(data['embeddings'], data['issame'], data.get('flipped'),
+                                                            data.get('names'))
+            scores[name] = pair_scores(embeddings, flipped=flipped, rules=rules, names=data.get('names'))
+        except ValueError as error:
+            raise ValueError(f'group {name}: {error}') from error
+    if all(data.get('flipped') is None for data in groups.values()):
+        rules = replace(rules, flip='none')
+    return groups_entry(scores, labels, rules)
+
+
+def groups_entry(scores, labels, rules=DEFAULT_RULES):
+    """``evaluate_groups`` from scores.
+
+    Args:
+        scores (dict[str, PairScores]): By group.
+        labels (dict[str, ndarray]): issame (P,) by group.
+        rules (PairRules): The same for all groups.
+
+    Returns:
+        dict: A benchmark's entry of result JSON.
+
+    Raises:
+        ValueError: If there are fewer than two groups, or a group's folds lack same or different pairs; names it.
+    """
+    if len(scores) < 2:
+        raise ValueError(f'{len(scores)} groups: a gap needs at least two')
+    entries = {}
+    for name, group in scores.items():
+        try:
+            entries[name] = pairs_entry(group, labels[name], rules)
         except ValueError as error:
             raise ValueError(f'group {name}: {error}') from error
     accuracy = {name: entry['metrics']['accuracy']['value'] for name, entry in entries.items()}
     counts = {key: sum(entry['counts'][key] for entry in entries.values()) for key in ('images', 'pairs', 'positives')}
     values = list(accuracy.values())
     metrics = dict(accuracy=dict(value=float(np.mean(values)), std=float(np.std(values))), gap=accuracy_gap(accuracy),
-                   shared_threshold=shared_threshold(scores))
+                   shared_threshold=shared_threshold({name: (group.cosine, np.asarray(labels[name], bool))
+                                                      for name, group in scores.items()}))
     return dict(protocol='groups', rules=next(iter(entries.values()))['rules'], counts=counts, metrics=metrics,
                 groups=entries)
 

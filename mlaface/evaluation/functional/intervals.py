@@ -1,4 +1,4 @@
-"""How certain a number is: bootstrap over identities, Wilson's interval, and two models on the same pairs.
+"""How certain a number is: bootstrap over identities, Wilson's interval, and McNemar's test of two models.
 
 Pairs that share a person are not independent, so that resampling pairs makes intervals too narrow: people are drawn,
 and all of a person's pairs with them (Bolle et al. 2004, subset bootstrap).
@@ -101,31 +101,6 @@ def weighted_rate(hits, weights):
     return float(weights[hits].sum() / total) if total else math.nan
 
 
-def bootstrap_rate(hits, subjects, *, resamples=1000, confidence=0.95, seed=0):
-    """Interval of a share of pairs (an accuracy, a TAR at a fixed threshold), over people.
-
-    Args:
-        hits (array (P,)): bool, the pair was decided rightly.
-        subjects (array (P,) or (P, 2)): People; see ``resampled_weights``.
-        resamples (int): Draws.
-        confidence (float): In (0, 1).
-        seed (int): Of the generator.
-
-    Returns:
-        Interval: By percentiles.
-    """
-    hits = _booleans(hits, subjects)
-    rates = [weighted_rate(hits, weights) for weights in resampled_weights(subjects, resamples, seed)]
-    return percentile_interval(rates, confidence)
-
-
-def _booleans(hits, subjects):
-    hits = np.asarray(hits, dtype=bool)
-    if hits.ndim != 1 or len(hits) != len(subjects):
-        raise ValueError(f'hits are {hits.shape}, subjects {np.shape(subjects)}: one of each a pair is needed')
-    return hits
-
-
 def mcnemar(first, second):
     """Exact McNemar test: do two models that saw the same pairs err equally often (McNemar 1947)?
 
@@ -155,25 +130,3 @@ def _binomial_p(one, other):
     logs = [math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1) - trials * math.log(2)
             for k in range(fewer + 1)]
     return min(1.0, 2 * math.fsum(math.exp(log) for log in logs))
-
-
-def compare_models(first, second, subjects, *, resamples=1000, confidence=0.95, seed=0):
-    """Two models on the same pairs: difference of their rates with an interval, and McNemar's test.
-
-    Args:
-        first (array (P,)): bool, the first model decided the pair rightly.
-        second (array (P,)): bool, the second did.
-        subjects (array (P,) or (P, 2)): People; see ``resampled_weights``. The same draw is used for both models.
-        resamples (int): Draws.
-        confidence (float): In (0, 1).
-        seed (int): Of the generator.
-
-    Returns:
-        dict: ``difference`` (``value`` = first - second, ``low``, ``high``, ``confidence``) and ``mcnemar``.
-    """
-    test = mcnemar(first, second)
-    first, second = _booleans(first, subjects), _booleans(second, subjects)
-    gaps = [weighted_rate(first, weights) - weighted_rate(second, weights)
-            for weights in resampled_weights(subjects, resamples, seed)]
-    interval = percentile_interval(gaps, confidence)
-    return dict(difference=dict(value=float(first.mean() - second.mean()), **interval._asdict()), mcnemar=test)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlaface.evaluation.functional import folds
-from mlaface.evaluation.functional.checks import check_images, check_norms, check_pairs
+from mlaface.evaluation.functional.checks import check_images, check_labels, check_norms, check_pairs
 from mlaface.evaluation.functional.roc import FAR_RULES, area_under, det_points, equal_error_rate, roc_curve, tar_table
 from mlaface.evaluation.functional.rows import FLIPS, fuse, lengths
 
@@ -130,9 +130,27 @@ def evaluate_pairs(embeddings, issame, *, flipped=None, rules=DEFAULT_RULES, nam
     folds.check_folds(issame, rules.folds)
     if flipped is None:
         rules = replace(rules, flip='none')
-    scores = pair_scores(embeddings, flipped=flipped, rules=rules, names=names)
+    return pairs_entry(pair_scores(embeddings, flipped=flipped, rules=rules, names=names), issame, rules)
+
+
+def pairs_entry(scores, issame, rules=DEFAULT_RULES):
+    """``evaluate_pairs`` from scores.
+
+    Args:
+        scores (PairScores): Of each pair, by the same rules.
+        issame (array (P,)): Labels.
+        rules (PairRules): What was done with the embeddings, and what is done with the scores.
+
+    Returns:
+        dict: A benchmark's entry of result JSON.
+
+    Raises:
+        ValueError: If counts do not fit, or a fold has no same or no different pairs.
+    """
+    issame = check_labels(issame, len(scores.cosine))
+    folds.check_folds(issame, rules.folds)
     return dict(protocol='pairs', rules=asdict(rules),
-                counts=dict(images=len(embeddings), pairs=len(issame), positives=int(issame.sum())),
+                counts=dict(images=2 * len(issame), pairs=len(issame), positives=int(issame.sum())),
                 metrics=pair_metrics(scores, issame, rules))
 
 

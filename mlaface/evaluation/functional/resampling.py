@@ -1,10 +1,11 @@
-"""Rates at thresholds that move with the sample: TAR at FAR and calibrated thresholds under resampled people."""
+"""Rates at thresholds that move with the sample: ROC, TAR at FAR and calibrated thresholds under resampled people."""
 import math
 
 import numpy as np
 
 from mlaface.evaluation.functional.checks import check_far, check_scores
 from mlaface.evaluation.functional.intervals import percentile_interval, resampled_weights
+from mlaface.evaluation.functional.roc import Roc, area_under, equal_error_rate, far_name, tar_at_far
 
 
 class WeightedSample:
@@ -21,25 +22,41 @@ class WeightedSample:
         self.scores, self.issame = scores[self.order], issame[self.order]
         self.last = np.append(np.flatnonzero(self.scores[1:] != self.scores[:-1]), len(scores) - 1)
 
-    def strict_point(self, weights, far):
-        """TAR and threshold of the strict rule under weights.
+    def roc(self, weights):
+        """The ROC of the sample in which each pair is written down as often as its weight says.
 
         Args:
-            weights (ndarray (P,)): How often each pair counts, in the order of the scores given.
-            far (float): Target.
+            weights (ndarray (P,)): Whole numbers, in the order of the scores given.
 
         Returns:
-            tuple[float, float]: NaN for both where one kind of pair is missing.
+            Roc or None: None where one kind of pair is missing.
         """
         weights = weights[self.order]
+        accepts = np.cumsum(weights)[self.last]
         true_accepts = np.cumsum(weights * self.issame)[self.last]
-        false_accepts = np.cumsum(weights * ~self.issame)[self.last]
-        if true_accepts[-1] == 0 or false_accepts[-1] == 0:
-            return math.nan, math.nan
-        point = int(np.searchsorted(false_accepts / false_accepts[-1], far, side='right')) - 1
-        if point < 0:
-            return 0.0, float(np.nextafter(np.float64(self.scores[0]), np.inf))
-        return float(true_accepts[point] / true_accepts[-1]), float(self.scores[self.last[point]])
+        drawn = np.diff(accepts, prepend=0) > 0
+        accepts, true_accepts = accepts[drawn], true_accepts[drawn]
+        if not len(accepts) or true_accepts[-1] in (0, accepts[-1]):
+            return None
+        return Roc(self.scores[self.last[drawn]], true_accepts, accepts - true_accepts, int(true_accepts[-1]),
+                   int(accepts[-1] - true_accepts[-1]))
+
+    def rates(self, weights, fars, rule='strict'):
+        """TAR at FAR, AUC and EER under weights.
+
+        Args:
+            weights (ndarray (P,)): See ``roc``.
+            fars (iterable of float): Targets.
+            rule (str): See ``roc.tar_at_far``.
+
+        Returns:
+            dict: As the ``metrics`` of a benchmark's entry, values alone; NaN where one kind of pair is missing.
+        """
+        roc, missing = self.roc(weights), dict(value=math.nan)
+        if roc is None:
+            return dict(auc=missing, eer=missing, tar_at_far={far_name(far): missing for far in fars})
+        return dict(auc=dict(value=area_under(roc)), eer=dict(value=equal_error_rate(roc)[0]),
+                    tar_at_far={far_name(far): dict(value=tar_at_far(roc, far, rule)['value']) for far in fars})
 
 
 def bootstrap_strict(scores, issame, subjects, fars, *, resamples=1000, confidence=0.95, seed=0):
@@ -62,7 +79,14 @@ def bootstrap_strict(scores, issame, subjects, fars, *, resamples=1000, confiden
     if len(subjects) != len(scores):
         raise ValueError(f'{len(scores)} pairs, but subjects of {len(subjects)}')
     sample = WeightedSample(scores, issame)
-    drawn = np.array([[sample.strict_point(weights, far) for far in fars]
-                      for weights in resampled_weights(subjects, resamples, seed)])
+    drawn = np.array([_points(sample.roc(weights), fars) for weights in resampled_weights(subjects, resamples, seed)])
     return [tuple(percentile_interval(drawn[:, number, column], confidence) for column in (0, 1))
             for number in range(len(fars))]
+
+
+def _points(roc, fars):
+    """TAR and threshold at each target, (F, 2); NaN without a curve."""
+    if roc is None:
+        return [(math.nan, math.nan)] * len(fars)
+    found = [tar_at_far(roc, far) for far in fars]
+    return [(point['value'], point['threshold']) for point in found]

@@ -4,6 +4,7 @@ A pair is accepted if its score is at least the threshold. TAR is the share of s
 different pairs. Pairs of equal score are accepted together: there is one point for each distinct score.
 """
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -29,12 +30,12 @@ class Roc:
     positives: int
     negatives: int
 
-    @property
+    @cached_property
     def tar(self):
         """True accept rate at every threshold, (T,)."""
         return self.true_accepts / self.positives
 
-    @property
+    @cached_property
     def far(self):
         """False accept rate at every threshold, (T,)."""
         return self.false_accepts / self.negatives

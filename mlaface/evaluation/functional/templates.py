@@ -226,11 +226,52 @@ def evaluate_templates(templates, first, second, issame, *, images=None, rules=T
     Raises:
         ValueError: If counts do not fit or a template has no images.
     """
-    scores, issame = check_scores(template_scores(templates, first, second, workers), issame)
+    scores = template_scores(templates, first, second, workers)
+    counts = dict(templates=len(templates.ids))
+    return templates_entry(scores, issame, counts if images is None else dict(images=images, **counts), rules, fars)
+
+
+def templates_entry(scores, issame, counts, rules=TemplateRules(), fars=FARS):
+    """``evaluate_templates`` from scores.
+
+    Args:
+        scores (array (P,)): Cosines of the pairs.
+        issame (array (P,)): True for pairs of one person.
+        counts (dict): What is known of ``images`` and ``templates``, for the record.
+        rules (TemplateRules): How the templates were pooled, and the rule for FAR.
+        fars (sequence of float): Targets.
+
+    Returns:
+        dict: A benchmark's entry of result JSON.
+    """
+    scores, issame = check_scores(scores, issame)
     roc = roc_curve(scores, issame)
     rate, threshold = equal_error_rate(roc)
-    counts = dict(templates=len(templates.ids), pairs=len(issame), positives=roc.positives)
-    return dict(protocol='templates', rules=asdict(rules),
-                counts=counts if images is None else dict(images=images, **counts),
+    return dict(protocol='templates', rules=asdict(rules), counts=dict(counts, pairs=len(issame),
+                                                                       positives=roc.positives),
                 metrics=dict(tar_at_far=tar_table(roc, fars, rules.far_rule), auc=dict(value=area_under(roc)),
                              eer=dict(value=rate, threshold=threshold)))
+
+
+def linked_people(first, second, issame):
+    """The people of a list's templates, as far as the list tells: templates of a same pair are one person's.
+
+    The lists of IJB compare a person's gallery template with all probes of the person, so that links are the people.
+
+    Args:
+        first (array (P,)): Ids of the one side.
+        second (array (P,)): Ids of the other side.
+        issame (array (P,)): True for pairs of one person.
+
+    Returns:
+        ndarray (P, 2): int64; the least row of the two templates' people among all ids, rising.
+    """
+    ids = np.unique(np.concatenate([first, second]))
+    rows = np.stack([np.searchsorted(ids, side) for side in (first, second)], axis=1)
+    people, links = np.arange(len(ids)), np.unique(rows[np.asarray(issame, bool)], axis=0)
+    while len(links):
+        least = people[links].min(axis=1)
+        if (people[links] == least[:, None]).all():
+            break
+        np.minimum.at(people, links.ravel(), np.repeat(least, 2))
+    return people[rows]

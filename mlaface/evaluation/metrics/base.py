@@ -4,6 +4,7 @@ from abc import abstractmethod
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
+from mlaface.evaluation.certainty import add_intervals
 from mlaface.evaluation.result import make_result
 from mlaface.evaluation.table import EmbeddingTable
 
@@ -11,7 +12,8 @@ from mlaface.evaluation.table import EmbeddingTable
 class EmbeddingMetric(BaseMetric):
     """Collects embeddings by index, and evaluates every benchmark of its protocol.
 
-    A protocol is a subclass with ``protocol``, ``headline`` and ``benchmark_entry``; nothing else knows it.
+    A protocol is a subclass with ``protocol``, ``headline``, ``scores``, ``entry`` and ``sample``; nothing else knows
+    it.
 
     Args:
         bootstrap (int): Resamples for intervals; 0 leaves intervals out.
@@ -23,6 +25,8 @@ class EmbeddingMetric(BaseMetric):
 
     def __init__(self, bootstrap=0, seed=0):
         super().__init__()
+        if bootstrap < 0:
+            raise ValueError(f'bootstrap is a number of resamples, not {bootstrap}')
         self.bootstrap = bootstrap
         self.seed = seed
         self.table = None
@@ -77,7 +81,7 @@ class EmbeddingMetric(BaseMetric):
         for name, benchmark in benchmarks.items():
             rows = slice(benchmark['start'], benchmark['start'] + benchmark['images'])
             embeddings, flipped = table.rows(rows, name, benchmark.get('names'))
-            entries[name] = self.benchmark_entry(embeddings, flipped, benchmark)
+            entries[name] = self.full_entry(self.scores(embeddings, flipped, benchmark), benchmark)
         self.last_result = make_result(entries, dict(embedding_size=table.dimension))
         return self.summary(entries)
 
@@ -88,9 +92,16 @@ class EmbeddingMetric(BaseMetric):
                    for name, entry in entries.items()}
         return {**numbers, f'mean_{metric}': float(np.mean(list(numbers.values())))}
 
+    def full_entry(self, scores, benchmark):
+        """``entry``, with intervals if they were asked for."""
+        entry = self.entry(scores, benchmark)
+        if self.bootstrap:
+            add_intervals(entry, self.sample(scores, benchmark), self.bootstrap, self.seed)
+        return entry
+
     @abstractmethod
-    def benchmark_entry(self, embeddings, flipped, benchmark):
-        """Evaluate one benchmark.
+    def scores(self, embeddings, flipped, benchmark):
+        """What all numbers of a benchmark are made of; the dear part, done once.
 
         Args:
             embeddings (ndarray (N, D)): Its images' embeddings, in order.
@@ -98,16 +109,24 @@ class EmbeddingMetric(BaseMetric):
             benchmark (dict): Its entry in ``dataset_meta['benchmarks']``.
 
         Returns:
-            dict: Its entry in result JSON.
+            object: For the methods below.
         """
 
-    def scored_pairs(self, embeddings, flipped, benchmark):
-        """What a report draws curves and histograms of; for protocols that compare given pairs.
+    @abstractmethod
+    def entry(self, scores, benchmark):
+        """The benchmark's entry of result JSON, without intervals."""
+
+    @abstractmethod
+    def sample(self, scores, benchmark):
+        """``certainty.Sample`` of the same numbers, for intervals and comparisons."""
+
+    def curves(self, scores, benchmark):
+        """What a report draws curves and histograms of.
 
         Returns:
-            tuple or None: Cosines float64 (P,) and issame bool (P,).
+            dict[str, tuple]: Label (empty if there is one only) -> scores float64 (P,) and issame bool (P,).
         """
-        return None
+        return {}
 
     def compute_metrics(self, results):
         """Not used: the rows are in the table, not in a list of results."""

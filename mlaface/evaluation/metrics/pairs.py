@@ -3,8 +3,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlaface.evaluation.certainty import add_intervals
-from mlaface.evaluation.functional.pairs import PairRules, evaluate_pairs, pair_scores
+from mlaface.evaluation.certainty import Sample, people_or_pairs
+from mlaface.evaluation.functional.folds import GRIDS, fold_hits
+from mlaface.evaluation.functional.intervals import weighted_rate
+from mlaface.evaluation.functional.pairs import FARS, PairRules, pair_scores, pairs_entry
+from mlaface.evaluation.functional.resampling import WeightedSample
 from mlaface.evaluation.metrics.base import EmbeddingMetric
 from mlaface.registry import METRICS
 
@@ -32,21 +35,39 @@ class PairsMetric(EmbeddingMetric):
         return replace(self.rules, folds=int(benchmark.get('folds', self.rules.folds)))
 
     def scores(self, embeddings, flipped, benchmark):
-        """``PairScores`` of a benchmark's pairs by its rules."""
+        """``PairScores`` of a benchmark's pairs; see the base class."""
         return pair_scores(embeddings, flipped=flipped, rules=self.rules_of(benchmark), names=benchmark.get('names'))
 
-    def scored_pairs(self, embeddings, flipped, benchmark):
-        """Cosines and labels of the pairs; see the base class."""
-        return self.scores(embeddings, flipped, benchmark).cosine, np.asarray(benchmark['issame'], bool)
+    def entry(self, scores, benchmark):
+        """A benchmark's numbers; see the base class."""
+        return pairs_entry(scores, benchmark['issame'], self.rules_of(benchmark))
 
-    def benchmark_entry(self, embeddings, flipped, benchmark):
-        """Evaluate one pairs benchmark; see the base class."""
-        rules = self.rules_of(benchmark)
-        entry = evaluate_pairs(embeddings, benchmark['issame'], flipped=flipped, rules=rules,
-                               names=benchmark.get('names'))
-        if flipped is None and not benchmark.get('unfused'):
-            entry['rules']['flip'] = rules.flip  # fused before it came here
-        if self.bootstrap:
-            add_intervals(entry, self.scores(embeddings, flipped, benchmark), benchmark, rules, self.bootstrap,
-                          self.seed)
-        return entry
+    def sample(self, scores, benchmark):
+        """Accuracy with its folds' thresholds held, all else anew in each draw; see the base class."""
+        unit, subjects = people_or_pairs(benchmark)
+        numbers, hits = resampled_pairs(scores, benchmark['issame'], self.rules_of(benchmark))
+        return Sample(unit, subjects, lambda weights: dict(metrics=numbers(weights)), ('metrics', 'accuracy'), hits)
+
+    def curves(self, scores, benchmark):
+        """Cosines and labels of the pairs; see the base class."""
+        return {'': (scores.cosine, np.asarray(benchmark['issame'], bool))}
+
+
+def resampled_pairs(scores, issame, rules):
+    """How the metrics of pairs follow from weights.
+
+    Args:
+        scores (PairScores): Of the pairs.
+        issame (array (P,)): Labels.
+        rules (PairRules): Distance, folds and rule for FAR.
+
+    Returns:
+        tuple: Function of weights (P,) to ``metrics``, and which pairs are decided rightly, bool (P,).
+    """
+    issame = np.asarray(issame, bool)
+    sample, hits = WeightedSample(scores.cosine, issame), fold_hits(scores.distance, issame, rules.folds,
+                                                                    GRIDS[rules.distance])
+
+    def numbers(weights):
+        return dict(accuracy=dict(value=weighted_rate(hits, weights)), **sample.rates(weights, FARS, rules.far_rule))
+    return numbers, hits

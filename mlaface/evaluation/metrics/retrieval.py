@@ -1,29 +1,45 @@
 """TinyFace and MegaFace as metrics: single images searched among distractors."""
-from mlaface.evaluation.functional.identification import evaluate_distractors, evaluate_retrieval
-from mlaface.evaluation.functional.rows import fuse
+import numpy as np
+
+from mlaface.evaluation.certainty import Sample
+from mlaface.evaluation.functional.rows import FLIPS, fuse
+from mlaface.evaluation.functional.search_protocols import (
+    distractors_entry,
+    distractors_metrics,
+    find_all,
+    find_among,
+    retrieval_entry,
+    retrieval_metrics,
+)
 from mlaface.evaluation.metrics.base import EmbeddingMetric
 from mlaface.registry import METRICS
 
 
 class SearchMetric(EmbeddingMetric):
-    """What the protocols on single images share.
+    """What the protocols on single images share: flip, and that the people of the probes are drawn for intervals.
 
     Args:
-        flip (str): ``'sum'``, ``'concat'`` or ``'none'``: what is done with image and mirror image.
+        flip (str): ``'sum'``, ``'concat'`` or ``'none'``: what is done with image and mirror image. Where a model
+            hands over embeddings that it has fused itself, this says how it did.
+        bootstrap (int): Resamples for intervals; 0 leaves intervals out.
+        seed (int): Seed of the resampling.
     """
     headline = ('rank', '1')
 
-    def __init__(self, flip='sum'):
-        super().__init__()
-        if flip not in ('none', 'sum', 'concat'):
-            raise ValueError(f"flip must be 'none', 'sum' or 'concat'; got {flip!r}")
+    def __init__(self, flip='sum', bootstrap=0, seed=0):
+        super().__init__(bootstrap, seed)
+        if flip not in FLIPS:
+            raise ValueError(f'flip must be one of {FLIPS}; got {flip!r}')
         self.flip = flip
 
-    def fused(self, embeddings, flipped):
-        """Embeddings after flip, and the rule that was followed."""
-        if flipped is None:
-            return embeddings, dict(flip='none')
-        return fuse(embeddings, flipped, self.flip), dict(flip=self.flip)
+    def split(self, embeddings, flipped, benchmark, subjects):
+        """Fused embeddings and names of the images that have subjects, and embeddings of the others."""
+        count, rows = len(benchmark[subjects]), fuse(embeddings, flipped, self.flip)
+        return rows[:count], benchmark['names'][:count] if 'names' in benchmark else None, rows[count:]
+
+    def stated(self, entry):
+        """An entry whose rules say the flip too."""
+        return dict(entry, rules=dict(flip=self.flip, norm='l2', **entry['rules']))
 
 
 @METRICS.register_module()
@@ -31,15 +47,20 @@ class RetrievalMetric(SearchMetric):
     """TinyFace: probes first, then the gallery; rank-1, 5, 20 and mean average precision."""
     protocol = 'retrieval'
 
-    def benchmark_entry(self, embeddings, flipped, benchmark):
-        """Evaluate the search; see the base class."""
-        rows, rules = self.fused(embeddings, flipped)
-        probes = len(benchmark['probe_subjects'])
-        entry = evaluate_retrieval(rows[:probes], benchmark['probe_subjects'], rows[probes:],
-                                   benchmark['gallery_subjects'],
-                                   names=benchmark['names'][:probes] if 'names' in benchmark else None)
-        entry['rules'] = {**rules, **entry['rules']}
-        return entry
+    def scores(self, embeddings, flipped, benchmark):
+        """``identification.Found``; see the base class."""
+        probes, names, gallery = self.split(embeddings, flipped, benchmark, 'probe_subjects')
+        return find_all(probes, benchmark['probe_subjects'], gallery, benchmark['gallery_subjects'], names=names)
+
+    def entry(self, scores, benchmark):
+        """The numbers of the search; see the base class."""
+        return self.stated(retrieval_entry(scores, benchmark['gallery_subjects']))
+
+    def sample(self, scores, benchmark):
+        """See the base class."""
+        return Sample('people', np.asarray(benchmark['probe_subjects']),
+                      lambda weights: dict(metrics=retrieval_metrics(scores, weights=weights)),
+                      ('metrics', 'rank', '1'), scores.ranks == 1)
 
 
 @METRICS.register_module()
@@ -47,11 +68,18 @@ class DistractorsMetric(SearchMetric):
     """MegaFace: images of known people first, then distractors; rank-1 and rank-10."""
     protocol = 'distractors'
 
-    def benchmark_entry(self, embeddings, flipped, benchmark):
-        """Evaluate the search; see the base class."""
-        rows, rules = self.fused(embeddings, flipped)
+    def scores(self, embeddings, flipped, benchmark):
+        """``identification.Found`` with a column a mate; see the base class."""
+        images, names, distractors = self.split(embeddings, flipped, benchmark, 'subjects')
+        return find_among(images, benchmark['subjects'], distractors, names=names)
+
+    def entry(self, scores, benchmark):
+        """The numbers of the search; see the base class."""
         known = len(benchmark['subjects'])
-        entry = evaluate_distractors(rows[:known], benchmark['subjects'], rows[known:],
-                                     names=benchmark['names'][:known] if 'names' in benchmark else None)
-        entry['rules'] = {**rules, **entry['rules']}
-        return entry
+        return self.stated(distractors_entry(scores, known, benchmark['images'] - known))
+
+    def sample(self, scores, benchmark):
+        """See the base class."""
+        return Sample('people', np.asarray(benchmark['subjects']),
+                      lambda weights: dict(metrics=distractors_metrics(scores, weights=weights)),
+                      ('metrics', 'rank', '1'), scores.above[np.isfinite(scores.scores)] == 0)

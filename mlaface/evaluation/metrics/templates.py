@@ -1,8 +1,21 @@
 """IJB-B and IJB-C as metrics: templates compared 1:1, and searched 1:N."""
 from dataclasses import asdict, replace
+from typing import NamedTuple
 
-from mlaface.evaluation.functional.identification import evaluate_open_set
-from mlaface.evaluation.functional.templates import TemplateRules, evaluate_templates, pool_templates, template_scores
+import numpy as np
+
+from mlaface.evaluation.certainty import Sample
+from mlaface.evaluation.functional.identification import find, open_set_scores
+from mlaface.evaluation.functional.resampling import WeightedSample
+from mlaface.evaluation.functional.search_protocols import open_set_entry, open_set_metrics
+from mlaface.evaluation.functional.templates import (
+    FARS,
+    TemplateRules,
+    linked_people,
+    pool_templates,
+    template_scores,
+    templates_entry,
+)
 from mlaface.evaluation.metrics.base import EmbeddingMetric
 from mlaface.registry import METRICS
 
@@ -11,12 +24,15 @@ class PooledMetric(EmbeddingMetric):
     """What the protocols on templates share: the rules of pooling.
 
     Args:
-        flip, norm, quality, far_rule (str or None): See ``TemplateRules``; None is the default of ``compat``.
+        flip, norm, quality, far_rule (str or None): See ``TemplateRules``; None is the default of ``compat``. Where a
+            model hands over embeddings that it has fused itself, ``flip`` says how it did.
         compat (str or None): ``'insightface'`` begins with the rules of the published scripts.
+        bootstrap (int): Resamples for intervals; 0 leaves intervals out.
+        seed (int): Seed of the resampling.
     """
 
-    def __init__(self, flip=None, norm=None, quality=None, far_rule=None, compat=None):
-        super().__init__()
+    def __init__(self, flip=None, norm=None, quality=None, far_rule=None, compat=None, bootstrap=0, seed=0):
+        super().__init__(bootstrap, seed)
         if compat not in (None, 'insightface'):
             raise ValueError(f"compat must be None or 'insightface'; got {compat!r}")
         given = dict(flip=flip, norm=norm, quality=quality, far_rule=far_rule)
@@ -24,14 +40,16 @@ class PooledMetric(EmbeddingMetric):
         self.rules = replace(rules, **{key: value for key, value in given.items() if value is not None})
 
     def pool(self, embeddings, flipped, benchmark):
-        """The benchmark's templates by the rules."""
+        """The benchmark's templates by the rules; without mirrored images there is nothing left to fuse."""
         return pool_templates(embeddings, benchmark['templates'], benchmark['media'], flipped=flipped,
-                              quality=benchmark.get('quality'), rules=self.rules_for(flipped),
-                              names=benchmark.get('names'))
+                              quality=benchmark.get('quality'), names=benchmark.get('names'),
+                              rules=self.rules if flipped is not None else replace(self.rules, flip='none'))
 
-    def rules_for(self, flipped):
-        """The rules; without mirrored images (fused before, or not embedded) there is nothing to fuse."""
-        return self.rules if flipped is not None else replace(self.rules, flip='none')
+
+class TemplatePairs(NamedTuple):
+    """Cosines float64 (P,) of the list's pairs, and the templates that were pooled."""
+    cosine: np.ndarray
+    templates: int
 
 
 @METRICS.register_module()
@@ -40,15 +58,26 @@ class TemplatesMetric(PooledMetric):
     protocol = 'templates'
     headline = ('auc', 'value')
 
-    def scored_pairs(self, embeddings, flipped, benchmark):
-        """Cosines and labels of the pairs of templates; see the base class."""
+    def scores(self, embeddings, flipped, benchmark):
+        """``TemplatePairs``; see the base class."""
         templates = self.pool(embeddings, flipped, benchmark)
-        return template_scores(templates, benchmark['first'], benchmark['second']), benchmark['issame']
+        return TemplatePairs(template_scores(templates, benchmark['first'], benchmark['second']), len(templates.ids))
 
-    def benchmark_entry(self, embeddings, flipped, benchmark):
-        """Evaluate 1:1; see the base class."""
-        return evaluate_templates(self.pool(embeddings, flipped, benchmark), benchmark['first'], benchmark['second'],
-                                  benchmark['issame'], images=len(embeddings), rules=self.rules_for(flipped))
+    def entry(self, scores, benchmark):
+        """The numbers of 1:1; see the base class."""
+        counts = dict(images=benchmark['images'], templates=scores.templates)
+        return templates_entry(scores.cosine, benchmark['issame'], counts, self.rules)
+
+    def sample(self, scores, benchmark):
+        """People are those that the list's same pairs link; see the base class."""
+        sample = WeightedSample(scores.cosine, benchmark['issame'])
+        people = linked_people(benchmark['first'], benchmark['second'], benchmark['issame'])
+        return Sample('people', people, lambda weights: dict(metrics=sample.rates(weights, FARS, self.rules.far_rule)),
+                      ('metrics', 'tar_at_far', '1e-4'))
+
+    def curves(self, scores, benchmark):
+        """Cosines and labels of the pairs of templates; see the base class."""
+        return {'': (scores.cosine, np.asarray(benchmark['issame'], bool))}
 
 
 @METRICS.register_module()
@@ -57,13 +86,29 @@ class IdentificationMetric(PooledMetric):
     protocol = 'identification'
     headline = ('rank', '1')
 
-    def benchmark_entry(self, embeddings, flipped, benchmark):
-        """Evaluate 1:N; see the base class."""
+    def scores(self, embeddings, flipped, benchmark):
+        """``identification.Found`` by gallery; see the base class."""
         templates = self.pool(embeddings, flipped, benchmark)
         probes, subjects = benchmark['probes']
-        galleries = {name: (templates.embeddings[templates.rows(ids, f'gallery {name}')], known)
-                     for name, (ids, known) in benchmark['galleries'].items()}
-        entry = evaluate_open_set(templates.embeddings[templates.rows(probes, 'the list of probes')], subjects,
-                                  galleries, names=[f'template {number}' for number in probes])
-        entry['rules'] = {**asdict(self.rules_for(flipped)), **entry['rules']}
+        rows = templates.embeddings[templates.rows(probes, 'the list of probes')]
+        names = [f'template {number}' for number in probes]
+        return {name: find(rows, subjects, templates.embeddings[templates.rows(ids, f'gallery {name}')], known,
+                           names=names)
+                for name, (ids, known) in benchmark['galleries'].items()}
+
+    def entry(self, scores, benchmark):
+        """The numbers of 1:N; see the base class."""
+        entry = open_set_entry(scores, {name: len(ids) for name, (ids, _) in benchmark['galleries'].items()})
+        entry['rules'] = {**asdict(self.rules), **entry['rules']}
+        entry['counts'] = dict(images=benchmark['images'], **entry['counts'])
         return entry
+
+    def sample(self, scores, benchmark):
+        """The people of the probes are drawn, the galleries stay; see the base class."""
+        hits = np.concatenate([found.ranks[found.mated] == 1 for found in scores.values()])
+        return Sample('people', benchmark['probes'][1], lambda weights: open_set_metrics(scores, weights=weights),
+                      ('metrics', 'rank', '1'), hits)
+
+    def curves(self, scores, benchmark):
+        """Best mates of mated probes against best entries of the others, by gallery; see the base class."""
+        return {name: open_set_scores(found) for name, found in scores.items()}

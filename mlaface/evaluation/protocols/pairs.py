@@ -158,9 +158,10 @@ def open_rfw(name, root):
     """RFW: ``txts/RACE/RACE_pairs.txt`` in LFW's format and ``data/RACE``; the gap between groups is the number."""
     names, groups, folds = [], {}, 10
     for race in RACES:
-        listed, _, issame, folds = read_lfw_pairs(find_file(root, f'txts/{race}/{race}_pairs.txt', f'{race}_pairs.txt'))
+        path = find_file(root, f'txts/{race}/{race}_pairs.txt', f'{race}_pairs.txt')
+        listed, people, issame, folds = read_lfw_pairs(path)
         images = find_folder(root, 'data')
-        groups[race] = dict(start=len(names), images=len(listed), issame=issame)
+        groups[race] = dict(start=len(names), images=len(listed), issame=issame, subjects=people)
         names += with_suffix(images, [f'{race}/{path}' for path in listed])
     entry = dict(protocol='groups', start=0, images=len(names), groups=groups, names=names, folds=folds)
     return Suite(ImageFiles(find_folder(root, 'data'), names), {name: entry})

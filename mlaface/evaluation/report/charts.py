@@ -35,7 +35,7 @@ class Axis:
         if self.log:
             powers = range(math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9) + 1)
             return [(10.0 ** power, '1' if power == 0 else f'1e{power}') for power in powers]
-        step = _nice_step((self.high - self.low) / 5)
+        step = _nice_step((self.high - self.low) / 6)
         count = math.floor((self.high - math.ceil(self.low / step - 1e-9) * step) / step + 1e-9)
         start = math.ceil(self.low / step - 1e-9)
         return [((start + k) * step, f'{(start + k) * step:.4g}') for k in range(count + 1)]
@@ -47,8 +47,7 @@ def _nice_step(rough):
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
 
 
-def line_chart(series, x_label, y_label, x_range, y_range, x_log=False, y_log=False, label='',
-               corner='left high'):
+def line_chart(series, x_label, y_label, x_range, y_range, x_log=False, y_log=False, label=''):
     """Curves of one or several models.
 
     Args:
@@ -61,7 +60,6 @@ def line_chart(series, x_label, y_label, x_range, y_range, x_log=False, y_log=Fa
         x_log (bool): Logarithmic.
         y_log (bool): Logarithmic.
         label (str): What a screen reader says.
-        corner (str): Of the legend: ``'left high'``, ``'left low'``, ``'right high'`` or ``'right low'``.
 
     Returns:
         str: ``<svg>``.
@@ -69,8 +67,7 @@ def line_chart(series, x_label, y_label, x_range, y_range, x_log=False, y_log=Fa
     x, y = _axes(x_range, y_range, x_log, y_log)
     names = list(dict.fromkeys(line['name'] for line in series))
     body = [_curve(line, x, y, COLORS[names.index(line['name']) % len(COLORS)]) for line in series]
-    legend = _legend(names, COLORS, corner)
-    return _frame([*body, legend if len(names) > 1 else ''], x, y, x_label, y_label, label)
+    return _frame(body, x, y, x_label, y_label, label, names if len(names) > 1 else ())
 
 
 def _axes(x_range, y_range, x_log=False, y_log=False):
@@ -86,7 +83,7 @@ def _curve(line, x, y, color):
             f'data-name="{escape(line["name"])}" data-points="{escape(hover)}"/>')
 
 
-def histogram_chart(edges, same, different, threshold=None, label=''):
+def histogram_chart(edges, same, different, threshold=None, label='', words=None):
     """Shares of same and different pairs by cosine.
 
     Args:
@@ -95,10 +92,12 @@ def histogram_chart(edges, same, different, threshold=None, label=''):
         different (list[float]): Shares of different pairs.
         threshold (float or None): Marked by a line.
         label (str): What a screen reader says.
+        words (dict or None): How ``same`` and ``different`` are called in the legend.
 
     Returns:
         str: ``<svg>``.
     """
+    words = words or dict(same='same person', different='different people')
     used = [k for k in range(len(same)) if same[k] or different[k]]
     low, high = edges[max(used[0] - 1, 0)], edges[min(used[-1] + 2, len(edges) - 1)]
     x, y = _axes((low, high), (0, 1.08 * max(*same, *different)))
@@ -113,8 +112,7 @@ def histogram_chart(edges, same, different, threshold=None, label=''):
     if threshold is not None:
         parts.append(f'<line class="mark" x1="{x.place(threshold)}" x2="{x.place(threshold)}" y1="{TOP}" '
                      f'y2="{HEIGHT - BOTTOM}"><title>threshold {threshold:.4f}</title></line>')
-    parts.append(_legend(['same person', 'different people'], COLORS))
-    return _frame(parts, x, y, 'cosine', 'share of pairs', label)
+    return _frame(parts, x, y, 'cosine', 'share', label, (words['same'], words['different']))
 
 
 def fold_chart(folds, label=''):
@@ -128,40 +126,38 @@ def fold_chart(folds, label=''):
         str: ``<svg>``.
     """
     values = [value for row in folds for value in row['values']]
-    low = max(0.0, min(values) - 0.02)
-    room = (max(values) - low) * (0.12 * len(folds) if len(folds) > 1 else 0) + 0.02  # for the legend
-    x, y = _axes((0.3, len(folds[0]['values']) + 0.7), (low, max(values) + room))
+    x, y = _axes((0.3, len(folds[0]['values']) + 0.7), (max(0.0, min(values) - 0.02), min(1.0, max(values)) + 0.01))
     dots = []
     for number, row in enumerate(folds):
         mean, color = sum(row['values']) / len(row['values']), COLORS[number % len(COLORS)]
+        aside = 0.6 * ((number + 0.5) / len(folds) - 0.5)  # models that reach the same accuracy stand beside each other
         dots.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y.place(mean)}" y2="{y.place(mean)}" '
                     f'stroke="{color}" stroke-dasharray="4 4" opacity="0.6"/>')
         for fold, value in enumerate(row['values'], 1):
-            dots.append(f'<circle cx="{x.place(fold)}" cy="{y.place(value)}" r="5" fill="{color}"><title>'
+            dots.append(f'<circle cx="{x.place(fold + aside)}" cy="{y.place(value)}" r="5" fill="{color}"><title>'
                         f'{escape(row["model"])}, fold {fold}: {value:.4f}</title></circle>')
     names = [row['model'] for row in folds]
-    return _frame([*dots, _legend(names, COLORS) if len(names) > 1 else ''], x, y, 'fold', 'accuracy', label)
+    return _frame(dots, x, y, 'fold', 'accuracy', label, names if len(names) > 1 else ())
 
 
-def _legend(names, colors, corner='left high'):
-    """Names with their colours in a corner of the chart."""
-    longest = max(len(_cut(name)) for name in names)
-    left = LEFT + 12 if 'left' in corner else WIDTH - RIGHT - 34 - 7 * longest
-    top = TOP + 8 if 'high' in corner else HEIGHT - BOTTOM - 4 - 20 * len(names)
-    rows = []
+def _legend(names):
+    """Names with their colours under the chart, in two columns; and the height they need."""
+    width, rows = (WIDTH - LEFT - RIGHT) // 2, []
     for number, name in enumerate(names):
-        rows.append(f'<rect x="{left}" y="{top + 20 * number}" width="12" height="12" rx="2" '
-                    f'fill="{colors[number % len(colors)]}"/>'
-                    f'<text x="{left + 18}" y="{top + 20 * number + 10}">{escape(_cut(name))}</text>')
-    return f'<g class="legend">{"".join(rows)}</g>'
+        left, top = LEFT + width * (number % 2), HEIGHT + 20 * (number // 2)
+        rows.append(f'<rect x="{left}" y="{top}" width="12" height="12" rx="2" '
+                    f'fill="{COLORS[number % len(COLORS)]}"/>'
+                    f'<text x="{left + 18}" y="{top + 10}">{escape(_cut(name))}</text>')
+    return f'<g class="legend">{"".join(rows)}</g>', 20 * math.ceil(len(names) / 2)
 
 
 def _cut(name):
-    return name if len(name) <= 32 else name[:31] + '…'
+    """A name that fits its column; of a long one, which is a path more often than not, its end."""
+    return name if len(name) <= 30 else '…' + name[-29:]
 
 
-def _frame(parts, x, y, x_label, y_label, label):
-    """Grid, ticks and labels around the parts."""
+def _frame(parts, x, y, x_label, y_label, label, names=()):
+    """Grid, ticks, labels and legend around the parts."""
     bottom, right, grid = HEIGHT - BOTTOM, WIDTH - RIGHT, []
     for value, text in x.ticks():
         place = x.place(value)
@@ -175,5 +171,6 @@ def _frame(parts, x, y, x_label, y_label, label):
             f'{escape(x_label)}</text>'
             f'<text class="axis" transform="translate(16 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">'
             f'{escape(y_label)}</text>')
-    return (f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">'
-            f'{"".join(grid)}{axes}{"".join(parts)}</svg>')
+    legend, more = _legend(names)
+    return (f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT + more}" role="img" aria-label="{escape(label)}">'
+            f'{"".join(grid)}{axes}{"".join(parts)}{legend}</svg>')

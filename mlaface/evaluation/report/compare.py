@@ -45,8 +45,7 @@ def _chart(series, name):
     low, high = min(values), max(values)
     room = 0.05 * (high - low) or 0.01
     last = max(step for line in series for step in line['x'])
-    return line_chart(series, 'iteration', name, (0, max(last, 1)), (low - room, high + room), label=name,
-                      corner='right low' if name.endswith('accuracy') else 'right high')
+    return line_chart(series, 'iteration', name, (0, max(last, 1)), (low - room, high + room), label=name)
 
 
 def _figure(series, name, path):

@@ -5,10 +5,16 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.evaluation.functional.pairs import roc_points
-from mlaface.evaluation.tables import counts_text, entry_rows, rules_text
+from mlaface.evaluation.tables import comparison_cells, counts_text, entry_rows, rules_text
 
 POINTS = 300
 BINS = np.linspace(-1, 1, 81)
+# how the field calls the axes and the two kinds of scores
+VERIFICATION = dict(accept='false accept rate', hit='true accept rate', miss='false reject rate', same='same person',
+                    different='different people', short=('FAR', 'TAR', 'FRR'))
+WORDS = dict(identification=dict(accept='false positive identification rate', hit='true positive identification rate',
+                                 miss='false negative identification rate', same='mated probe and its mate',
+                                 different='other probe, best entry', short=('FPIR', 'TPIR', 'FNIR')))
 
 
 def collect(evaluations, hardest=8):
@@ -16,16 +22,17 @@ def collect(evaluations, hardest=8):
 
     Args:
         evaluations (list[Evaluation]): Of one suite, one a model.
-        hardest (int): Pairs of each kind to show, by the first model.
+        hardest (int): Pairs of each kind and model to show.
 
     Returns:
-        dict: ``models``, ``benchmarks`` (one dict each, in order), ``date``, ``comparison``.
+        dict: ``models``, ``benchmarks`` (one dict each, in order), ``environment``, ``comparisons``, ``input_check``.
     """
-    first = evaluations[0]
-    names = model_names(evaluations)
+    first, names = evaluations[0], model_names(evaluations)
+    comparisons = [dict(model=name, rows={key: comparison_cells(row) for key, row in found['benchmarks'].items()})
+                   for name, found in zip(names[1:], first.result.get('comparisons', []))]
     return dict(models=[_model(name, evaluation.result) for name, evaluation in zip(names, evaluations)],
                 benchmarks=[_benchmark(evaluations, names, name, hardest) for name in first.suite.benchmarks],
-                environment=first.result['environment'], comparison=first.result.get('comparison'),
+                environment=first.result['environment'], comparisons=comparisons,
                 input_check=first.result.get('input_check'))
 
 
@@ -53,19 +60,27 @@ def _benchmark(evaluations, names, name, hardest):
     """One benchmark: numbers of all models, curves, histograms, folds, hardest pairs."""
     entries = [evaluation.result['benchmarks'][name] for evaluation in evaluations]
     data = dict(name=name, protocol=entries[0]['protocol'], rules=rules_text(entries[0]['rules']),
-                counts=counts_text(entries[0]['counts']), table=_table(entries), curves=[], histogram=None, hardest=[],
-                folds=[dict(model=model, values=entry['metrics']['accuracy']['folds'])
-                       for model, entry in zip(names, entries) if 'folds' in entry['metrics'].get('accuracy', {})])
-    for number, evaluation in enumerate(evaluations):
-        scored = _scored(evaluation, name)
-        if scored is None:
-            continue
-        curve = roc_points(*scored, POINTS)
-        data['curves'].append(dict(model=names[number], **{key: value.tolist() for key, value in curve.items()}))
-        if number == 0:
-            data['histogram'] = _histogram(*scored, entries[0])
-            data['hardest'] = _hardest(evaluation, name, *scored, hardest)
+                counts=counts_text(entries[0]['counts']), table=_table(entries), folds=_folds(names, entries),
+                words=WORDS.get(entries[0]['protocol'], VERIFICATION), curves=[], histograms=[], hardest=[])
+    for model, evaluation, entry in zip(names, evaluations, entries):
+        for label, scored in evaluation.curves(name).items():
+            title = ', '.join(filter(None, (model if len(names) > 1 else '', label))) or model
+            curve = roc_points(*scored, POINTS)
+            data['curves'].append(dict(model=title, **{key: value.tolist() for key, value in curve.items()}))
+            data['histograms'].append(_histogram(*scored, entry.get('groups', {}).get(label, entry), title))
+        data['hardest'] += _hardest(evaluation, name, hardest, f'{model}: ' if len(names) > 1 else '')
     return data
+
+
+def _folds(names, entries):
+    """Accuracy by fold of each model and, in a benchmark of groups, of each group."""
+    rows = []
+    for model, entry in zip(names, entries):
+        parts = {f'{model}, {label}' if len(names) > 1 else label: group['metrics']
+                 for label, group in entry.get('groups', {}).items()} or {model: entry['metrics']}
+        rows += [dict(model=title, values=metrics['accuracy']['folds']) for title, metrics in parts.items()
+                 if 'folds' in metrics.get('accuracy', {})]
+    return rows
 
 
 def _table(entries):
@@ -75,35 +90,41 @@ def _table(entries):
     return [(key, [column.get(key, '') for column in columns]) for key in keys]
 
 
-def _scored(evaluation, name):
-    benchmark = evaluation.suite.benchmarks[name]
-    return evaluation.metrics[benchmark['protocol']].scored_pairs(*evaluation.part(name), benchmark)
-
-
-def _histogram(cosine, issame, entry):
+def _histogram(cosine, issame, entry, model):
     """Shares of same and of different pairs by cosine, and the threshold in use."""
-    shares = {kind: (np.histogram(cosine[mask], BINS)[0] / mask.sum()).tolist()
+    shares = {kind: (np.histogram(cosine[mask].clip(-1, 1), BINS)[0] / mask.sum()).tolist()
               for kind, mask in (('same', issame), ('different', ~issame))}
-    return dict(edges=BINS.tolist(), **shares, threshold=entry['metrics'].get('threshold', {}).get('value'))
+    return dict(model=model, edges=BINS.tolist(), **shares, threshold=_threshold(entry))
 
 
-def _hardest(evaluation, name, cosine, issame, count):
+def _threshold(entry):
+    return entry['metrics'].get('threshold', {}).get('value')
+
+
+def _hardest(evaluation, name, count, prefix):
     """The different pairs that look most alike and the same pairs that look least alike, with their images."""
-    benchmark = evaluation.suite.benchmarks[name]
-    if evaluation.suite.images is None or benchmark['protocol'] != 'pairs' or count < 1:
+    benchmark, images = evaluation.suite.benchmarks[name], evaluation.suite.images
+    if images is None or benchmark['protocol'] != 'pairs' or count < 1:
         return []
+    cosine, issame = evaluation.curves(name)['']
+    threshold = _threshold(evaluation.result['benchmarks'][name])
     order = np.argsort(cosine, kind='stable')
     accepts, rejects = order[~issame[order]][::-1][:count], order[issame[order]][:count]
-    return [dict(title=title, pairs=[_pair(evaluation.suite.images, benchmark, pair, cosine) for pair in pairs])
-            for title, pairs in (('Different people, most alike', accepts), ('One person, least alike', rejects))]
+    return [dict(title=f'{prefix}different people, most alike',
+                 pairs=[_pair(images, benchmark, pair, cosine, 'false accept', cosine[pair] > threshold)
+                        for pair in accepts]),
+            dict(title=f'{prefix}one person, least alike',
+                 pairs=[_pair(images, benchmark, pair, cosine, 'false reject', cosine[pair] <= threshold)
+                        for pair in rejects])]
 
 
-def _pair(images, benchmark, pair, cosine):
+def _pair(images, benchmark, pair, cosine, error, wrong):
     first = 2 * int(pair)
     names = benchmark.get('names')
     pictures = images.read([benchmark['start'] + first, benchmark['start'] + first + 1])
     return dict(number=int(pair), score=float(cosine[pair]), images=[picture_url(picture) for picture in pictures],
-                names=[str(names[first]), str(names[first + 1])] if names is not None else None)
+                names=[str(names[first]), str(names[first + 1])] if names is not None else None,
+                error=error if wrong else None)
 
 
 def picture_url(image):

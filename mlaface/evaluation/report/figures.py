@@ -1,5 +1,7 @@
 """The report's figures as PNG files, and their numbers as CSV files."""
 import csv
+import re
+from itertools import cycle
 
 from mlaface.evaluation.report.charts import COLORS
 from mlaface.utils.files import atomic_path
@@ -21,8 +23,8 @@ def write_figures(data, folder):
     for benchmark in data['benchmarks']:
         if benchmark['curves']:
             written += _write_curves(benchmark, folder)
-        if benchmark['histogram']:
-            written += _write_histogram(benchmark, folder)
+        for number, found in enumerate(benchmark['histograms']):
+            written += _write_histogram(benchmark, found, _suffix(found['model'], number), folder)
         if benchmark['folds']:
             written += _write_folds(benchmark, folder)
     return written
@@ -61,17 +63,17 @@ def save_figure(path, draw, x_label, y_label, title):
 
 
 def _write_curves(benchmark, folder):
-    name, curves = benchmark['name'], benchmark['curves']
+    name, curves, words = benchmark['name'], benchmark['curves'], benchmark['words']
     least = smallest_far(curves)
 
     def roc(axes):
-        for curve, color in zip(curves, COLORS):
+        for curve, color in zip(curves, cycle(COLORS)):
             axes.plot([max(far, least) for far in curve['far']], curve['tar'], color=color, label=curve['model'])
         axes.set(xscale='log', xlim=(least, 1), ylim=(0, 1.02))
         axes.legend(loc='lower right')
 
     def det(axes):
-        for curve, color in zip(curves, COLORS):
+        for curve, color in zip(curves, cycle(COLORS)):
             kept = [(far, miss) for far, miss in zip(curve['far'], curve['miss']) if far > 0 and miss > 0]
             axes.plot(*zip(*kept) if kept else ([], []), color=color, label=curve['model'])
         axes.set(xscale='log', yscale='log')
@@ -79,8 +81,8 @@ def _write_curves(benchmark, folder):
 
     rows = [(curve['model'], *point) for curve in curves
             for point in zip(curve['far'], curve['tar'], curve['miss'], curve['threshold'])]
-    return [save_figure(folder / f'{name}_roc.png', roc, 'false accept rate', 'true accept rate', f'{name}: ROC'),
-            save_figure(folder / f'{name}_det.png', det, 'false accept rate', 'false reject rate', f'{name}: DET'),
+    return [save_figure(folder / f'{name}_roc.png', roc, words['accept'], words['hit'], f'{name}: ROC'),
+            save_figure(folder / f'{name}_det.png', det, words['accept'], words['miss'], f'{name}: DET'),
             _write_csv(folder / f'{name}_roc.csv', ('model', 'far', 'tar', 'miss', 'threshold'), rows)]
 
 
@@ -91,26 +93,32 @@ def smallest_far(curves):
     return 10.0 ** math.floor(math.log10(min(rates))) if rates and min(rates) < 1 else 0.1
 
 
-def _write_histogram(benchmark, folder):
-    name, found = benchmark['name'], benchmark['histogram']
+def _suffix(model, number):
+    """What tells the files of the second model, or group, from those of the first."""
+    return '' if number == 0 else '_' + re.sub(r'[^\w.-]+', '_', model)
+
+
+def _write_histogram(benchmark, found, suffix, folder):
+    name, words = benchmark['name'], benchmark['words']
 
     def draw(axes):
         for kind, color in (('different', COLORS[1]), ('same', COLORS[0])):
-            axes.stairs(found[kind], found['edges'], fill=True, alpha=0.5, color=color, label=kind)
+            axes.stairs(found[kind], found['edges'], fill=True, alpha=0.5, color=color, label=words[kind])
         if found['threshold'] is not None:
             axes.axvline(found['threshold'], color='#334155', linestyle='--', label='threshold')
         axes.legend()
 
     rows = zip(found['edges'], found['edges'][1:], found['same'], found['different'])
-    return [save_figure(folder / f'{name}_scores.png', draw, 'cosine', 'share of pairs', f'{name}: scores'),
-            _write_csv(folder / f'{name}_scores.csv', ('low', 'high', 'same', 'different'), rows)]
+    return [save_figure(folder / f'{name}_scores{suffix}.png', draw, 'cosine', 'share',
+                        f'{name}: scores, {found["model"]}'),
+            _write_csv(folder / f'{name}_scores{suffix}.csv', ('low', 'high', 'same', 'different'), rows)]
 
 
 def _write_folds(benchmark, folder):
     name, folds = benchmark['name'], benchmark['folds']
 
     def draw(axes):
-        for row, color in zip(folds, COLORS):
+        for row, color in zip(folds, cycle(COLORS)):
             axes.plot(range(1, len(row['values']) + 1), row['values'], 'o', color=color, label=row['model'])
         axes.legend()
 

@@ -60,29 +60,29 @@ def charts_of(benchmark):
     """
     name, charts = benchmark['name'], {}
     if benchmark['curves']:
-        charts.update(curve_charts(benchmark['curves'], name))
-    if benchmark['histogram']:
-        found = benchmark['histogram']
-        charts['Scores'] = histogram_chart(found['edges'], found['same'], found['different'], found['threshold'],
-                                           f'{name}: scores of same and different pairs')
+        charts.update(curve_charts(benchmark['curves'], name, benchmark['words']))
+    for found in benchmark['histograms']:
+        title = 'Scores' if len(benchmark['histograms']) == 1 else f'Scores: {found["model"]}'
+        charts[title] = histogram_chart(found['edges'], found['same'], found['different'], found['threshold'],
+                                        f'{name}: {title}', benchmark['words'])
     if benchmark['folds']:
         charts['Accuracy by fold'] = fold_chart(benchmark['folds'], f'{name}: accuracy by fold')
     return charts
 
 
-def curve_charts(curves, name):
-    """ROC and DET of all models on logarithmic axes."""
+def curve_charts(curves, name, words):
+    """ROC and DET of all models on logarithmic axes, called as the protocol calls them."""
     least = smallest_far(curves)
-    roc = [dict(name=curve['model'], x=curve['far'], y=curve['tar'], notes=_notes(curve, 'TAR', 'tar'))
+    far, hit, miss = words['short']
+    roc = [dict(name=curve['model'], x=curve['far'], y=curve['tar'], notes=_notes(curve, far, hit, 'tar'))
            for curve in curves]
-    det = [dict(name=curve['model'], x=curve['far'], y=curve['miss'], notes=_notes(curve, 'FRR', 'miss'))
+    det = [dict(name=curve['model'], x=curve['far'], y=curve['miss'], notes=_notes(curve, far, miss, 'miss'))
            for curve in curves]
-    missed = [miss for curve in curves for miss in curve['miss'] if miss > 0]
-    lowest = min([0.1, *missed])
-    return {'ROC': line_chart(roc, 'false accept rate', 'true accept rate', (least, 1), (0, 1), x_log=True,
+    lowest = min([0.1, *(rate for curve in curves for rate in curve['miss'] if rate > 0)])
+    return {'ROC': line_chart(roc, words['accept'], words['hit'], (least, 1), (0, 1), x_log=True,
                               label=f'{name}: ROC'),
-            'DET': line_chart(det, 'false accept rate', 'false reject rate', (least, 1), (_decade(lowest), 1),
-                              x_log=True, y_log=True, label=f'{name}: DET', corner='left low')}
+            'DET': line_chart(det, words['accept'], words['miss'], (least, 1), (_decade(lowest), 1),
+                              x_log=True, y_log=True, label=f'{name}: DET')}
 
 
 def _decade(value):
@@ -90,6 +90,6 @@ def _decade(value):
     return 10.0 ** math.floor(math.log10(value))
 
 
-def _notes(curve, short, key):
-    return [f'FAR {far:.2e}  {short} {rate:.4f}  cosine {threshold:.4f}'
-            for far, rate, threshold in zip(curve['far'], curve[key], curve['threshold'])]
+def _notes(curve, far, rate, key):
+    return [f'{far} {x:.2e}  {rate} {y:.4f}  cosine {threshold:.4f}'
+            for x, y, threshold in zip(curve['far'], curve[key], curve['threshold'])]

@@ -5,15 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from mlaface.evaluation.functional.identification import (
-    evaluate_distractors,
-    evaluate_open_set,
-    evaluate_retrieval,
-    find,
-    mean_average_precision,
-    open_set_det,
-)
+from mlaface.evaluation.functional.identification import find, mean_average_precision, open_set_scores
+from mlaface.evaluation.functional.roc import det_points, roc_curve
 from mlaface.evaluation.functional.search import mate_scores, mate_table, rounding_error, scan_gallery
+from mlaface.evaluation.functional.search_protocols import evaluate_distractors, evaluate_open_set, evaluate_retrieval
 
 
 @pytest.fixture(scope='module')
@@ -157,7 +152,7 @@ def test_distractor_search_refuses_lists_that_do_not_fit():
 
 def test_det_points_are_rates():
     found = find(*generated(1))
-    points = open_set_det(found)
+    points = det_points(roc_curve(*open_set_scores(found)))
     assert points['far'][-1] == 1 and points['miss'][-1] == 0
     assert (np.diff(points['far']) >= 0).all() and (np.diff(points['miss']) <= 0).all()
 
