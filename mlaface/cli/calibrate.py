@@ -1,12 +1,8 @@
 """``calibrate``: cosine thresholds for target false accept rates, written as JSON to be kept beside a model."""
 import argparse
-import json
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from mlaface.utils.files import atomic_path
 from mlaface.version import __version__
 
 EPILOG = """INPUT is an .npz file with either
@@ -15,9 +11,10 @@ EPILOG = """INPUT is an .npz file with either
 and optionally subjects (P,) or (P, 2), the people in each pair, for intervals over people.
 
 examples:
-  python tools/analysis/calibrate.py embeddings.npz --far 1e-2 1e-3 --out work_dirs/mla/thresholds.json
+  python tools/test.py work_dirs/mla/best.pth --sets data/dev.bin --save-embeddings dev.npz
+  python tools/analysis/calibrate.py dev.npz --far 1e-2 1e-3 --model work_dirs/mla/best.pth
   python tools/analysis/calibrate.py scores.npz --far 1e-4 --confidence 0.9 --out thresholds.json
-  python tools/analysis/calibrate.py embeddings.npz --flip none --model mla.pth --out mla.thresholds.json"""
+  python tools/analysis/calibrate.py embeddings.npz --flip none --model mla.pth --out elsewhere.json"""
 
 
 def parser():
@@ -32,8 +29,8 @@ def parser():
     cli.add_argument('--confidence', type=float, default=0.95, help='of the intervals (default: 0.95)')
     cli.add_argument('--resamples', type=int, default=1000, help='draws of the bootstrap (default: 1000)')
     cli.add_argument('--seed', type=int, default=0, help='of the bootstrap (default: 0)')
-    cli.add_argument('--model', help='name or file of the model, for the record')
-    cli.add_argument('--out', required=True, help='JSON file to write')
+    cli.add_argument('--model', metavar='FILE', help='the model that the scores come from: its SHA-256 is recorded')
+    cli.add_argument('--out', metavar='JSON', help='file to write (default: MODEL.thresholds.json beside the model)')
     return cli
 
 
@@ -53,30 +50,19 @@ def read_scores(path, flip='sum'):
     """
     from mlaface.evaluation.functional.checks import check_pairs
     from mlaface.evaluation.functional.pairs import PairRules, pair_scores
-    arrays = _read_arrays(path)
+    from mlaface.evaluation.suites import read_arrays
+    arrays = read_arrays(path)
+    if 'issame' not in arrays or not {'scores', 'embeddings'} & arrays.keys():
+        held = ', '.join(list(arrays)[:8]) or 'nothing'
+        raise ValueError(f'{path} holds {held}; issame and either scores or embeddings are needed')
     subjects = arrays.get('subjects')
     if 'scores' in arrays:
         return arrays['scores'], arrays['issame'], subjects, None
-    embeddings, issame, flipped = check_pairs(arrays['embeddings'], arrays['issame'], arrays.get('flipped'))
+    names = arrays.get('names')
+    embeddings, issame, flipped = check_pairs(arrays['embeddings'], arrays['issame'], arrays.get('flipped'), names)
     flip = 'none' if flipped is None else flip
-    cosine = pair_scores(embeddings, flipped=flipped, rules=PairRules(flip=flip)).cosine
+    cosine = pair_scores(embeddings, flipped=flipped, rules=PairRules(flip=flip), names=names).cosine
     return cosine, issame, subjects, flip
-
-
-def _read_arrays(path):
-    """The arrays of an archive that holds what calibration needs."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'no file at {path}; write one with tools/test.py, or see --help for its arrays')
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, AttributeError) as error:
-        raise ValueError(f'{path} cannot be read as an .npz archive of plain arrays: {error}') from error
-    if 'issame' not in arrays or not {'scores', 'embeddings'} & arrays.keys():
-        held = ', '.join(list(arrays)[:8]) or 'nothing'
-        raise ValueError(f'{path} holds {held}; issame and either scores or embeddings are '
-                         'needed')
-    return arrays
 
 
 def calibrate(arguments):
@@ -89,13 +75,21 @@ def calibrate(arguments):
         dict: What was written: schema 1 with ``metric``, ``flip``, ``thresholds`` and how they were made.
     """
     from mlaface.evaluation.functional.calibration import calibrate_thresholds
+    from mlaface.evaluation.result import file_sha256
+    from mlaface.evaluation.thresholds import SCHEMA, thresholds_path, write_thresholds
+    model, out = arguments.model, arguments.out
+    if model is not None and not Path(model).is_file():
+        raise FileNotFoundError(f'no model at {model}: --model is the file that the scores come from')
+    if out is None and model is None:
+        raise ValueError('where to? Give --model FILE to write beside the model, or --out JSON')
     scores, issame, subjects, flip = read_scores(arguments.input, arguments.flip)
     made = calibrate_thresholds(scores, issame, arguments.far, subjects=subjects, resamples=arguments.resamples,
                                 confidence=arguments.confidence, seed=arguments.seed)
-    report = dict(schema=1, mlaface=__version__, model=arguments.model, input=Path(arguments.input).name, flip=flip,
+    described = dict(file=Path(model).name, sha256=file_sha256(model)) if model is not None else None
+    report = dict(schema=SCHEMA, mlaface=__version__, model=described, input=Path(arguments.input).name, flip=flip,
                   **made)
-    with atomic_path(arguments.out) as temporary:
-        temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
+    arguments.out = out if out is not None else thresholds_path(model)
+    write_thresholds(report, arguments.out)
     return report
 
 

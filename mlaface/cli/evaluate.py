@@ -5,7 +5,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mlaface.cli.models import choose_device, config_of, open_network
+from mlaface.cli.models import choose_device, config_of, network_of, open_network
 from mlaface.evaluation import suites
 from mlaface.evaluation.certainty import compare_samples
 from mlaface.evaluation.input_check import check_colors
@@ -32,15 +32,16 @@ def run(args):
     """
     console, device = Console(stderr=True), choose_device(args.device)
     _start_ranks(args.launcher)
-    config, model = split_paths(args)
+    config, model, stated = split_paths(args)
     suite = find_suite(args, config, model)
     options = {key: getattr(args, key) for key in RULES if getattr(args, key) is not None}
-    network = None if model is None else open_network(model, config, device, given_input(args))
+    network = None if model is None else open_network(model, config, device, {**stated, **given_input(args)})
     against = [open_network(other, None, device) for other in args.against]
     first = _evaluate(network, suite, options, args, device, console)
     others = [_evaluate(other, suite, options, args, device, console) for other in against]
     if network is not None and args.check_input != 'off':
         warn_about_colors(network, first, args, console)
+    warn_about_scaling(suite, console)
     if others:
         first.result['comparisons'] = [compare(first, other, args) for other in others]
     if _is_first_rank():
@@ -76,7 +77,10 @@ def _is_first_rank():
 
 
 def split_paths(args):
-    """The config and the model among the positional arguments; either may be None.
+    """The config and the model among the positional arguments, and what the config says of a foreign model's images.
+
+    Returns:
+        tuple: Config or None, model or None, and fields of ``InputFormat``.
 
     Raises:
         ValueError: If there are too many, or too few.
@@ -88,10 +92,13 @@ def split_paths(args):
                          f'{" ".join(paths[1:])}')
     if args.embeddings and (paths or config or args.against):
         raise ValueError('--embeddings is evaluated without a model: leave the model out')
-    if not paths and not args.embeddings:
-        raise ValueError('no model: give a checkpoint, an ONNX file, a TorchScript file, module:function, or '
-                         '--embeddings FILE; --help shows examples')
-    return config, paths[0] if paths else None
+    if paths or args.embeddings:
+        return config, paths[0] if paths else None, {}
+    model, stated = network_of(config) if config is not None else (None, {})
+    if model is None:
+        raise ValueError('no model: give a checkpoint, an ONNX file, a TorchScript file, module:function, a config '
+                         "with network = dict(model=...), or --embeddings FILE; --help shows examples")
+    return config, model, stated
 
 
 def given_input(args):
@@ -157,6 +164,16 @@ def warn_about_colors(network, evaluation, args, console):
         console.print(f'[bold yellow]warning:[/] with red and blue swapped the AUC on {found.pairs} pairs of {name} '
                       f'rises from {found.auc:.4f} to {found.swapped:.4f}: the model probably wants '
                       f'{"BGR" if color == "RGB" else "RGB"}. Try --color {"BGR" if color == "RGB" else "RGB"}')
+
+
+def warn_about_scaling(suite, console):
+    """Say so if images were scaled to size instead of aligned."""
+    scaled = getattr(suite.images, 'scaled', None)
+    if scaled is not None and _is_first_rank():
+        name, height, width = scaled
+        console.print(f'[bold yellow]warning:[/] {name} is {height} x {width}: images of this set were scaled, not '
+                      'aligned. Numbers of published networks hold for faces aligned to 112 x 112 by five points',
+                      highlight=False)
 
 
 def compare(first, second, args):

@@ -55,3 +55,39 @@ def config_of(name):
         return None
     text = load_tensors(Path(name)).get('config')
     return config_from_text(text, name) if text else None
+
+
+def network_of(config):
+    """The foreign model that a config names: ``network = dict(model='package.module:function', color='BGR', ...)``.
+
+    Args:
+        config (str): A config file.
+
+    Returns:
+        tuple: The model (file or ``module:function``), and its fields of ``InputFormat``; None and an empty dict
+        without ``network``.
+
+    Raises:
+        ValueError: If ``network`` has no ``model`` or unknown keys; names the nearest known one.
+    """
+    import difflib
+    from dataclasses import fields
+
+    from mmengine.config import Config
+
+    from mlaface.evaluation.networks import InputFormat
+    stated = Config.fromfile(config).get('network')
+    if stated is None:
+        return None, {}
+    options, known = dict(stated), [field.name for field in fields(InputFormat)]
+    model = options.pop('model', None)
+    if model is None:
+        raise ValueError(f"{config}: network needs model='package.module:function', or a file")
+    for key in options:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            raise ValueError(f'{config}: network.{key} is unknown' + (f'; did you mean {near[0]!r}?' if near else '')
+                             + f' It takes model, {", ".join(known)}')
+    for key in {'mean', 'std', 'size'} & options.keys():
+        options[key] = tuple(options[key]) if isinstance(options[key], (list, tuple)) else (options[key],)
+    return model, options

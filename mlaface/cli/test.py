@@ -19,7 +19,8 @@ def make_parser():
     parser = argparse.ArgumentParser(prog='test.py', description='Evaluate a face model by stated rules.',
                                      epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('paths', nargs='*', metavar='[CONFIG] MODEL', help='checkpoint .pth, .onnx, TorchScript, or '
-                        'module:function; a config before it names the data and the network')
+                        'module:function; a config before it names the data and the network, and may name the model: '
+                        "network = dict(model='module:function', color='BGR')")
     _add_data(parser.add_argument_group('what is evaluated (default: the validation sets of the config)'))
     _add_rules(parser.add_argument_group('rules (default: those of the protocol, strict)'))
     _add_input(parser.add_argument_group('images of a foreign model (default: what the file says, else RGB, 127.5)'))

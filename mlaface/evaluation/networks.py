@@ -51,13 +51,20 @@ class InputFormat:
         Returns:
             ndarray float32: (N, 3, *size), or (N, *size, 3) for NHWC.
         """
+        mean, std = (np.reshape(np.float32(v), (-1, 1, 1)) for v in (self.mean, self.std))
+        return self._laid_out((self._scaled(images) - mean) / std)
+
+    def prepare_bytes(self, images):
+        """``prepare`` for a network that normalises by itself: uint8, without ``mean`` and ``std``."""
+        return self._laid_out(self._scaled(images))
+
+    def _scaled(self, images):
         if images.shape[2:] != tuple(self.size):
             images = _resize(images, self.size)
-        if self.color == 'BGR':
-            images = images[:, ::-1]
-        mean, std = (np.reshape(np.float32(v), (-1, 1, 1)) for v in (self.mean, self.std))
-        prepared = (images - mean) / std
-        return np.ascontiguousarray(prepared.transpose(0, 2, 3, 1) if self.layout == 'NHWC' else prepared)
+        return images[:, ::-1] if self.color == 'BGR' else images
+
+    def _laid_out(self, images):
+        return np.ascontiguousarray(images.transpose(0, 2, 3, 1) if self.layout == 'NHWC' else images)
 
 
 def _resize(images, size):
@@ -116,6 +123,9 @@ class OnnxNetwork:
         self.flip = self.session.get_modelmeta().custom_metadata_map.get('flip', 'none')
         self.input = self.session.get_inputs()[0]
         self.format = replace(InputFormat(), **{**self._stated(), **(options or {})})
+        unused = {'mean', 'std'} & set(options or {}) if self.input.type == 'tensor(uint8)' else ()
+        if unused:
+            raise ValueError(f'{", ".join(sorted(unused))}: {path} takes bytes and normalises them itself')
         self.size = self.format.size
         batch = self.input.shape[0]
         self.batch = batch if isinstance(batch, int) else None
@@ -139,7 +149,7 @@ class OnnxNetwork:
     def embed(self, images):
         """Embeddings float32 (N, D) of images uint8 (N, 3, H, W)."""
         if self.input.type == 'tensor(uint8)':  # the network normalises by itself
-            prepared = np.ascontiguousarray(images if self.format.layout == 'NCHW' else images.transpose(0, 2, 3, 1))
+            prepared = self.format.prepare_bytes(images)
         else:
             prepared = self.format.prepare(images)
             if self.input.type == 'tensor(float16)':
@@ -150,7 +160,11 @@ class OnnxNetwork:
     def _run(self, prepared):
         missing = (self.batch or len(prepared)) - len(prepared)
         padded = np.concatenate([prepared, np.repeat(prepared[-1:], missing, axis=0)]) if missing else prepared
-        output = self.session.run(None, {self.input.name: padded})[0]
+        try:
+            output = self.session.run(None, {self.input.name: padded})[0]
+        except Exception as error:  # see above
+            raise ValueError(f'{self.path} cannot take images of shape {padded.shape}: {str(error).splitlines()[0]}. '
+                             'See --size and --layout') from error
         return np.asarray(output, np.float32).reshape(len(padded), -1)[:len(prepared)]
 
     def describe(self):
@@ -179,9 +193,14 @@ class ScriptNetwork:
     def embed(self, images):
         """Embeddings float32 (N, D) of images uint8 (N, 3, H, W)."""
         import torch
-        with torch.inference_mode():
-            output = self.model(torch.from_numpy(self.format.prepare(images)).to(self.device))
-            return output.float().cpu().numpy().reshape(len(images), -1)
+        prepared = self.format.prepare(images)
+        try:
+            with torch.inference_mode():
+                output = self.model(torch.from_numpy(prepared).to(self.device))
+        except RuntimeError as error:
+            raise ValueError(f'{self.path} cannot take images of shape {prepared.shape}: '
+                             f'{str(error).splitlines()[-1]}. See --size and --layout') from error
+        return output.float().cpu().numpy().reshape(len(images), -1)
 
     def describe(self):
         """The ``model`` entry of result JSON."""

@@ -1,5 +1,7 @@
 """What is to be evaluated: images, and the benchmarks that are made of their rows."""
 import inspect
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,13 +94,7 @@ def embeddings_suite(path):
         FileNotFoundError: If there is no such file.
         ValueError: If it is no such file, or something is missing in it.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'no embeddings at {path}')
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f'{path} cannot be read as .npz without pickled objects: {error}') from error
+    arrays = read_arrays(path)
     lacking = {'embeddings', 'issame'} - set(arrays)
     if lacking:
         raise ValueError(f'{path} lacks {", ".join(sorted(lacking))}; it holds {", ".join(arrays) or "nothing"}')
@@ -108,6 +104,22 @@ def embeddings_suite(path):
     if 'subjects' in arrays:
         entry['subjects'] = arrays['subjects']
     return Suite(None, {Path(path).stem: entry}, arrays['embeddings'], arrays.get('flipped'))
+
+
+def read_arrays(path):
+    """The arrays of an ``.npz`` file, by name.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read without running code; names it.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no embeddings at {path}: write them with tools/test.py ... --save-embeddings FILE')
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {key: stored[key] for key in stored.files}
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f'{path} cannot be read as an .npz archive of plain arrays: {error}') from error
 
 
 def metric_of(protocol, given):

@@ -101,6 +101,36 @@ def test_onnx_metadata_is_followed_and_options_stand_above_it(tmp_path):
     assert OnnxNetwork(path, options=dict(color='RGB')).format.color == 'RGB'
 
 
+def bytes_onnx(path):
+    """An ONNX file that takes bytes and gives the mean of each channel."""
+    import onnx
+    from onnx import TensorProto, helper
+    nodes = [helper.make_node('Cast', ['x'], ['f'], to=TensorProto.FLOAT),
+             helper.make_node('ReduceMean', ['f'], ['y'], axes=[2, 3], keepdims=0)]
+    graph = helper.make_graph(nodes, 'means', [helper.make_tensor_value_info('x', TensorProto.UINT8, ('n', 3, 96, 96))],
+                              [helper.make_tensor_value_info('y', TensorProto.FLOAT, ('n', 3))])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8), path)
+    return path
+
+
+def test_onnx_of_bytes_gets_color_and_size_and_refuses_mean_and_std(tmp_path):
+    path = bytes_onnx(tmp_path / 'b.onnx')
+    found = OnnxNetwork(path, options=dict(color='BGR')).embed(images())
+    np.testing.assert_allclose(found, images()[:, ::-1].mean(axis=(2, 3)), atol=1)
+    with pytest.raises(ValueError, match='mean: .* normalises them itself'):
+        OnnxNetwork(path, options=dict(mean=(0.0,)))
+
+
+def test_images_that_a_file_cannot_take_are_explained(tmp_path):
+    network = OnnxNetwork(onnx_file(tmp_path / 'm.onnx'), options=dict(size=(96, 96)))
+    with pytest.raises(ValueError, match=r'cannot take images of shape \(5, 3, 96, 96\).*--size'):
+        network.embed(images())
+    path = tmp_path / 'm.pt'
+    torch.jit.script(torch.nn.Conv2d(1, 1, 3)).save(path)
+    with pytest.raises(ValueError, match=r'cannot take images of shape \(5, 3, 112, 112\)'):
+        ScriptNetwork(path).embed(images())
+
+
 def test_torchscript_agrees_with_the_module(tmp_path):
     path = tmp_path / 'm.pt'
     torch.jit.script(Means()).save(path)

@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
+from mlaface.evaluation.certainty import compare_samples
 from mlaface.evaluation.networks import CallableNetwork
 from mlaface.evaluation.protocols import ijb, pairs
 from mlaface.evaluation.protocols.images import TEMPLATE, similarity
@@ -11,7 +12,7 @@ from mlaface.evaluation.protocols.registry import OPENERS, open_protocol
 from mlaface.evaluation.run import evaluate
 
 NETWORK = 'toy_networks:grid'
-NAMES = ['lfw', 'xqlfw', 'cfp', 'agedb', 'calfw', 'rfw', 'ijbc', 'tinyface', 'megaface']
+NAMES = ['lfw', 'xqlfw', 'cfp', 'agedb', 'calfw', 'cplfw', 'rfw', 'ijbb', 'ijbc', 'tinyface', 'megaface']
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -25,9 +26,23 @@ def test_every_protocol_runs_on_its_files(official, name):
         assert entry['protocol'] == suite.benchmarks[key]['protocol']
 
 
-def test_every_opener_is_tested_or_shares_its_reader():
-    tested = {OPENERS[name] for name in NAMES}
-    assert set(OPENERS.values()) == tested
+def test_every_opener_is_tested():
+    assert set(OPENERS) == set(NAMES)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_protocol_has_intervals_and_is_compared(official, name):
+    suite = open_protocol(name, official(name))
+    found, other = (evaluate(CallableNetwork(f'toy_networks:{kind}'), suite, dict(bootstrap=20))
+                    for kind in ('grid', 'coarse'))
+    for key, entry in found.result['benchmarks'].items():
+        assert entry['bootstrap']['unit'] == ('pairs' if name == 'agedb' else 'people')
+        compared = compare_samples(found.sample(key), other.sample(key), 20)
+        at, theirs = entry, other.result['benchmarks'][key]
+        for part in found.sample(key).headline:
+            at, theirs = at[part], theirs[part]
+        assert {'value', 'low', 'high', 'confidence'} <= set(at)
+        assert compared['difference']['value'] == pytest.approx(at['value'] - theirs['value'], abs=1e-12)
 
 
 def test_lfw_lines(tmp_path):
@@ -98,6 +113,42 @@ def test_landmarks_of_other_images_are_an_error(official, tmp_path):
     root = changed(official, tmp_path, 'ijbc', 'meta/ijbc_name_5pts_score.txt', lambda text: text.replace('3.jpg', 'x'))
     with pytest.raises(ValueError, match='line 3: names image x, and the list of templates 3.jpg'):
         open_protocol('ijbc', root)
+
+
+@pytest.mark.parametrize('lines, message', [
+    (['10\t300', 'Ada\t1\t2'], '1 pairs, and its first line says 6000'), (['10\t300'], '0 pairs'), ([''], '0 pairs'),
+    (['Ada\t1'], r'Ada|whole number'), (['Ada\t1\tx'], 'line 1: .x. is no whole number'),
+    (['1\t1', 'Ada\t1\tBob\t2\t3'], 'line 2: 5 fields')])
+def test_a_torn_or_foreign_list_of_pairs_is_an_error(tmp_path, lines, message):
+    (tmp_path / 'pairs.txt').write_text('\n'.join(lines) + '\n')
+    with pytest.raises(ValueError, match=message):
+        pairs.read_lfw_pairs(tmp_path / 'pairs.txt')
+
+
+def test_a_development_list_is_not_taken_for_the_protocol(official, tmp_path):
+    shutil.copytree(official('lfw'), tmp_path / 'lfw')
+    (tmp_path / 'lfw/pairs.txt').rename(tmp_path / 'lfw/pairsDevTest.txt')
+    with pytest.raises(FileNotFoundError, match='pairsDevTest'):
+        open_protocol('lfw', tmp_path / 'lfw')
+
+
+def test_a_label_of_templates_that_is_neither_is_an_error(official, tmp_path):
+    root = changed(official, tmp_path, 'ijbc', 'meta/ijbc_template_pair_label.txt', lambda text: text + '1000 2000 2\n')
+    with pytest.raises(ValueError, match='line 145: the label is 2'):
+        open_protocol('ijbc', root)
+
+
+def test_images_that_were_scaled_instead_of_aligned_are_noticed(official, tmp_path):
+    import cv2
+    suite = open_protocol('lfw', official('lfw'))
+    suite.images.read([0, 1])
+    assert suite.images.scaled is None
+    shutil.copytree(official('lfw'), tmp_path / 'lfw')
+    path = tmp_path / 'lfw/images/Person_000/Person_000_0001.jpg'
+    cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path)), (250, 240)))
+    suite = open_protocol('lfw', tmp_path / 'lfw')
+    assert suite.images.read([0]).shape == (1, 3, 112, 112)
+    assert suite.images.scaled == ('Person_000/Person_000_0001.jpg', 240, 250)
 
 
 def test_a_template_of_two_subjects_is_an_error(tmp_path):

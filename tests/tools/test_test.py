@@ -94,6 +94,41 @@ def test_swapped_channels_are_warned_about(tmp_path, capsys):
     assert not right['input_check']['better_swapped']
 
 
+def test_a_config_names_a_function_and_its_images(bins, tmp_path):
+    config = tmp_path / 'c.py'
+    config.write_text("network = dict(model='toy_networks:grid', color='BGR', mean=0.0, std=(1.0, 2.0, 3.0))\n"
+                      "val_dataloader = dict(dataset=dict(type='VerificationSets',\n"
+                      f"                                   sets=dict(one={str(bins / 'one.bin')!r})))\n")
+    found = run(tmp_path, config)
+    expected = run(tmp_path, GRID, '--sets', bins / 'one.bin', '--color', 'BGR', '--mean', 0, '--std', 1, 2, 3)
+    assert found['benchmarks']['one']['metrics'] == expected['benchmarks']['one']['metrics']
+    assert found['model'] == expected['model'] and found['model']['input']['color'] == 'BGR'
+    assert run(tmp_path, config, '--color', 'RGB')['model']['input']['color'] == 'RGB'
+
+
+def test_a_config_with_a_mistyped_network_is_explained(tmp_path, capsys):
+    config = tmp_path / 'c.py'
+    config.write_text("network = dict(model='toy_networks:grid', colour='BGR')\n")
+    assert "network.colour is unknown; did you mean 'color'?" in fails(capsys, config)
+    config.write_text("network = dict(color='BGR')\n")
+    assert "network needs model=" in fails(capsys, config)
+
+
+def test_saved_embeddings_keep_names_and_people(tmp_path):
+    from mlaface.datasets.synthetic.official import write_lfw
+    write_lfw(tmp_path / 'lfw')
+    first = run(tmp_path, GRID, '--protocol', 'lfw', '--data-root', tmp_path / 'lfw', '--bootstrap', 30,
+                '--save-embeddings', tmp_path / 'lfw.npz')
+    again = run(tmp_path, '--embeddings', tmp_path / 'lfw.npz', '--bootstrap', 30)
+    assert again['benchmarks']['lfw']['bootstrap']['unit'] == 'people'
+    assert again['benchmarks']['lfw']['metrics'] == first['benchmarks']['lfw']['metrics']
+    arrays = dict(np.load(tmp_path / 'lfw.npz'))
+    arrays['embeddings'][3] = np.nan
+    np.savez(tmp_path / 'bad.npz', **arrays)
+    with pytest.raises(SystemExit, match=r'image 3 \(Person_001/Person_001_0002.jpg\) is not finite'):
+        main(['--embeddings', str(tmp_path / 'bad.npz')])
+
+
 def colored_pairs():
     import cv2
     draw = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """Tiny benchmarks of drawn faces in the file formats that the real ones are published in."""
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -51,14 +52,14 @@ def _write_people(root, drawn, folder=''):
             _write(root, f'{folder}{_person(number)}/{_person(number)}_{count:04d}.jpg', image)
 
 
-def write_lfw(root, people=20, folds=10, seed=0):
-    """LFW: ``pairs.txt`` and a folder a person."""
+def write_lfw(root, name='lfw', people=20, folds=10, seed=0):
+    """LFW or XQLFW: ``pairs.txt`` (``xqlfw_pairs.txt``) and a folder a person."""
     _write_people(root, draw(people, 2, seed), 'images/')
-    _write(root, 'pairs.txt', '\n'.join(_lfw_lines(people, folds)) + '\n')
+    _write(root, 'pairs.txt' if name == 'lfw' else f'{name}_pairs.txt', '\n'.join(_lfw_lines(people, folds)) + '\n')
 
 
-def write_calfw(root, people=20, seed=0):
-    """CALFW: two lines a pair, same pairs with their fold first, then different ones with 0."""
+def write_flat(root, name='calfw', people=20, seed=0):
+    """CALFW or CPLFW: two lines a pair, same pairs with their fold first, then different ones with 0."""
     lines = []
     for number, images in enumerate(draw(people, 2, seed)):
         for count, image in enumerate(images, 1):
@@ -66,7 +67,7 @@ def write_calfw(root, people=20, seed=0):
             lines.append(f'{_person(number)}_{count:04d}.jpg {1 + number * 10 // people}')
     for number in range(people):
         lines += [f'{_person(number)}_0001.jpg 0', f'{_person((number + 1) % people)}_0002.jpg 0']
-    _write(root, 'pairs_CALFW.txt', '\n'.join(lines) + '\n')
+    _write(root, f'pairs_{name.upper()}.txt', '\n'.join(lines) + '\n')
 
 
 def write_agedb(root, people=20, seed=0):
@@ -159,5 +160,6 @@ def write_megaface(root, people=6, distractors=10, seed=0):
     _write(lists, f'megaface_features_list.json_{distractors}_1', json.dumps(dict(path=others)))
 
 
-WRITERS = dict(lfw=write_lfw, xqlfw=write_lfw, cfp=write_cfp, agedb=write_agedb, calfw=write_calfw, rfw=write_rfw,
-               ijbc=write_ijb, tinyface=write_tinyface, megaface=write_megaface)
+WRITERS = dict(lfw=write_lfw, xqlfw=partial(write_lfw, name='xqlfw'), cfp=write_cfp, agedb=write_agedb,
+               calfw=write_flat, cplfw=partial(write_flat, name='cplfw'), rfw=write_rfw, ijbc=write_ijb,
+               ijbb=partial(write_ijb, name='ijbb'), tinyface=write_tinyface, megaface=write_megaface)

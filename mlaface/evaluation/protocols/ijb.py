@@ -50,6 +50,19 @@ def read_media(path):
     return names, table[:, 0], table[:, 1]
 
 
+def read_pairs(path):
+    """``ijbc_template_pair_label.txt``: two templates and 1 for one person, 0 for two, (P, 3).
+
+    Raises:
+        ValueError: If a label is neither; names its line.
+    """
+    pairs = read_table(path, (0, 1, 2))
+    wrong = np.flatnonzero((pairs[:, 2] != 0) & (pairs[:, 2] != 1))
+    if len(wrong):
+        raise ValueError(f'{path}, line {wrong[0] + 1}: the label is {pairs[wrong[0], 2]}, and must be 0 or 1')
+    return pairs
+
+
 def read_landmarks(path, names):
     """``ijbc_name_5pts_score.txt``: five points and the detector's score of each image, in the order of the names.
 
@@ -98,7 +111,7 @@ def open_ijb(name, root):
     meta = find_folder(root, 'meta')
     names, templates, media = read_media(find_file(meta, f'{name}_face_tid_mid.txt'))
     points, quality = read_landmarks(find_file(meta, f'{name}_name_5pts_score.txt'), names)
-    pairs = read_table(find_file(meta, f'{name}_template_pair_label.txt'), (0, 1, 2))
+    pairs = read_pairs(find_file(meta, f'{name}_template_pair_label.txt'))
     shared = dict(start=0, images=len(names), names=names, templates=templates, media=media, quality=quality)
     benchmarks = {name: dict(shared, protocol='templates', first=pairs[:, 0], second=pairs[:, 1],
                              issame=pairs[:, 2] == 1)}

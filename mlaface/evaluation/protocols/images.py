@@ -17,9 +17,13 @@ class ImageFiles:
         landmarks (ndarray (N, 5, 2) or None): Points in pixels, x and y.
         size (tuple[int]): Height and width of the faces.
 
+    ``scaled`` names an image that had another size and no points, with its height and width: such images should have
+    been aligned before.
+
     Raises:
         FileNotFoundError: If files are missing; names the first ones.
     """
+    scaled = None
 
     def __init__(self, root, names, landmarks=None, size=(112, 112)):
         self.root, self.names, self.landmarks, self.size = Path(root), names, landmarks, size
@@ -43,7 +47,7 @@ class ImageFiles:
             matrix = similarity(self.landmarks[row], TEMPLATE * (width / 112, height / 112))
             image = cv2.warpAffine(image, matrix, (width, height))
         elif image.shape[:2] != (height, width):
-            shrinks = image.shape[0] > height
+            self.scaled, shrinks = (self.names[row], *image.shape[:2]), image.shape[0] > height
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         return image[..., ::-1].transpose(2, 0, 1)
 

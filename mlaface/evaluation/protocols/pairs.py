@@ -23,17 +23,22 @@ def read_lfw_pairs(path):
     Raises:
         ValueError: If a line has another form; names file and line.
     """
-    names, people, issame, folds = [], [], [], 10
+    names, people, issame, folds, expected = [], [], [], 10, None
     for number, fields in read_fields(path, (1, 2, 3, 4)):
         if len(fields) < 3:
             if number != 1:
                 raise ValueError(f'{path}, line {number}: a pair has three or four fields, got {" ".join(fields)!r}')
-            folds = whole_number(fields[0], path, number) if len(fields) == 2 else folds
+            if len(fields) == 2:
+                folds, of_each = (whole_number(field, path, number) for field in fields)
+                expected = 2 * folds * of_each
             continue
         first, second = (fields[0], fields[1]), (fields[0] if len(fields) == 3 else fields[2], fields[-1])
         names += [f'{name}/{name}_{whole_number(count, path, number):04d}' for name, count in (first, second)]
         people.append((first[0], second[0]))
         issame.append(len(fields) == 3)
+    if not issame or expected not in (None, len(issame)):
+        raise ValueError(f'{path} has {len(issame)} pairs' + (f', and its first line says {expected}: the file is torn '
+                                                              'or of another protocol' if expected else ''))
     return names, np.array(people), np.array(issame, bool), folds
 
 
@@ -100,7 +105,7 @@ def with_suffix(root, names):
 
 def open_lfw(name, root):
     """LFW or XQLFW: ``pairs.txt`` (``xqlfw_pairs.txt``) and folders of people."""
-    listed = read_lfw_pairs(find_file(root, f'{name}_pairs.txt', 'pairs.txt', '*pairs*.txt'))
+    listed = read_lfw_pairs(find_file(root, f'{name}_pairs.txt', 'pairs.txt'))
     images = find_folder(root, 'images', name, 'lfw', f'{name}_aligned_112', 'lfw-deepfunneled')
     return pairs_suite(name, images, with_suffix(images, listed[0]), *listed[1:])
 

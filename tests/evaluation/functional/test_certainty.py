@@ -141,6 +141,44 @@ def test_the_command_explains_files_that_it_cannot_use(tmp_path, capsys):
     out = str(tmp_path / 'o.json')
     (tmp_path / 'text.npz').write_text('no archive')
     np.savez(tmp_path / 'other.npz', labels=[1])
-    for name, message in (('none.npz', 'no file at'), ('text.npz', 'cannot be read'), ('other.npz', 'holds labels')):
+    for name, message in (('none.npz', 'no embeddings at'), ('text.npz', 'cannot be read'), ('other.npz', 'holds labels')):
         assert command.main([str(tmp_path / name), '--out', out]) == 1
         assert message in capsys.readouterr().err
+
+
+def test_thresholds_lie_beside_their_model_and_are_of_no_other(tmp_path, capsys):
+    from mlaface.evaluation.thresholds import read_thresholds
+    scores, issame, people = sample()
+    np.savez(tmp_path / 'scores.npz', scores=scores, issame=issame, subjects=people)
+    model, other = tmp_path / 'best.pth', tmp_path / 'other.onnx'
+    model.write_bytes(b'weights')
+    other.write_bytes(b'other weights')
+    assert command.main([str(tmp_path / 'scores.npz'), '--far', '0.1', '--resamples', '20', '--model', str(model)]) == 0
+    found = read_thresholds(model)
+    assert found['metric'] == 'cosine' and found['model']['file'] == 'best.pth'
+    accepted = scores >= found['thresholds']['1e-1']['threshold']['value']
+    assert accepted[~issame].mean() <= 0.1
+    with pytest.raises(FileNotFoundError, match='calibrate.py'):
+        read_thresholds(other)
+    with pytest.raises(ValueError, match='another model .best.pth'):
+        read_thresholds(other, tmp_path / 'best.thresholds.json')
+    (tmp_path / 'best.thresholds.json').write_text('{"schema": 2}')
+    with pytest.raises(ValueError, match='no thresholds of schema 1'):
+        read_thresholds(model)
+
+
+def test_the_command_asks_where_to_write(tmp_path, capsys):
+    np.savez(tmp_path / 'scores.npz', **dict(zip(('scores', 'issame'), sample())))
+    assert command.main([str(tmp_path / 'scores.npz')]) == 1
+    assert 'where to?' in capsys.readouterr().err
+    assert command.main([str(tmp_path / 'scores.npz'), '--model', str(tmp_path / 'none.pth')]) == 1
+    assert 'no model at' in capsys.readouterr().err
+
+
+def test_a_torn_archive_is_explained(tmp_path, capsys):
+    scores, issame, people = sample()
+    np.savez(tmp_path / 'scores.npz', scores=scores, issame=issame, subjects=people)
+    whole = (tmp_path / 'scores.npz').read_bytes()
+    (tmp_path / 'torn.npz').write_bytes(whole[:len(whole) // 2])
+    assert command.main([str(tmp_path / 'torn.npz'), '--out', str(tmp_path / 't.json')]) == 1
+    assert 'torn.npz cannot be read' in capsys.readouterr().err
