@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
 
-from mlaface.evaluation.functional.intervals import wilson
+from mlaface.evaluation.functional.intervals import mean_of_shares, wilson
 from mlaface.evaluation.result import read_result
 
 
@@ -152,8 +152,9 @@ def final_numbers(methods):
 
     Returns:
         dict: Method -> metric -> ``value`` (mean over seeds), ``values`` (one a run), ``best`` (of any iteration, mean
-        over seeds) and, for accuracies with known counts, ``low``, ``high`` and ``confidence``: Wilson's interval of
-        the pairs of all seeds' mean, which leaves the seeds' own spread to ``values``.
+        over seeds) and, where the counts of pairs are known, ``low``, ``high`` and ``confidence``: of the pairs at the
+        seeds' mean (Wilson's; for ``mean_accuracy`` the normal interval of independent benchmarks), which leaves the
+        seeds' own spread to ``values``.
     """
     numbers = {}
     for method in methods:
@@ -163,14 +164,18 @@ def final_numbers(methods):
             values = [run.scalars[name][1][-1] for run in method.runs]
             rows[name] = dict(value=mean(values), values=values,
                               best=mean(max(run.scalars[name][1]) for run in method.runs))
-            pairs = _pairs(method.runs[0], name)
-            if pairs:
-                rows[name].update(wilson(round(mean(values) * pairs), pairs)._asdict())
+        for name, row in rows.items():
+            row.update(_interval(name, rows, method.runs[0].result))
         numbers[method.name] = rows
     return numbers
 
 
-def _pairs(run, name):
-    """How many pairs a benchmark's accuracy is a share of, or None."""
-    entry = (run.result or {}).get('benchmarks', {}).get(name.removesuffix('/accuracy'), {})
-    return entry.get('counts', {}).get('pairs')
+def _interval(name, rows, result):
+    """``low``, ``high`` and ``confidence`` of a benchmark's accuracy or of their mean, as far as counts are known."""
+    pairs = {f'{key}/accuracy': entry['counts']['pairs'] for key, entry in (result or {}).get('benchmarks', {}).items()
+             if 'pairs' in entry.get('counts', {})}
+    if name in pairs:
+        return wilson(round(rows[name]['value'] * pairs[name]), pairs[name])._asdict()
+    if name == 'mean_accuracy' and pairs and pairs.keys() == rows.keys() - {name}:
+        return mean_of_shares([rows[key]['value'] for key in pairs], list(pairs.values()))._asdict()
+    return {}

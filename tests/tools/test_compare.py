@@ -63,6 +63,8 @@ def test_final_numbers_have_an_interval_where_pairs_are_known(four):
     slow = numbers['slow']['lfw/accuracy']
     assert slow['values'] == [0.8, 0.9] and slow['value'] == pytest.approx(0.85)
     assert slow['low'] < 0.85 < slow['high'] and slow['high'] - slow['low'] < 0.05
+    whole = numbers['slow']['mean_accuracy']
+    assert whole['low'] == pytest.approx(slow['low'], abs=2e-3) and whole['low'] < 0.85 < whole['high']
     assert 'low' not in numbers['fast']['lfw/accuracy']
 
 
@@ -103,3 +105,16 @@ def test_command_writes_json_page_and_charts(four, tmp_path, capsys):
     assert text.count('class="curve"') == 4 * len(list((tmp_path / 'page').glob('*.png')))
     assert '0.50' in text and 'fast / slow' in text
     assert 'fast / slow' in capsys.readouterr().out
+
+
+def test_a_method_keeps_its_color_in_every_chart(tmp_path):
+    """Only the second method has a gate: its line must not take the first one's colour."""
+    from mlaface.evaluation.report.charts import COLORS
+    plain, gated = write_run(tmp_path / 'plain', [0.5, 0.6]), write_run(tmp_path / 'gated', [0.5, 0.6])
+    lines = [json.loads(line) for line in (tmp_path / 'plain/scalars.jsonl').read_text().splitlines()]
+    (tmp_path / 'plain/scalars.jsonl').write_text(''.join(
+        json.dumps({key: value for key, value in line.items() if key != 'gate'}) + '\n' for line in lines))
+    main([plain, gated, '--report', str(tmp_path / 'page')])
+    text = (tmp_path / 'page/compare.html').read_text()
+    chart = text[text.index('aria-label="gate"'):].split('</svg>')[0]
+    assert f'stroke="{COLORS[1]}"' in chart and COLORS[0] not in chart and 'gated' in chart

@@ -42,6 +42,23 @@ def wilson(hits, trials, confidence=0.95):
     return Interval(0.0 if hits == 0 else low, 1.0 if hits == trials else high, confidence)
 
 
+def mean_of_shares(shares, trials, confidence=0.95):
+    """Normal interval of the mean of shares that come of independent trials each.
+
+    Args:
+        shares (sequence of float): In [0, 1].
+        trials (sequence of int): How many trials each is a share of.
+        confidence (float): In (0, 1).
+
+    Returns:
+        Interval: Within [0, 1].
+    """
+    _check_confidence(confidence)
+    spread = math.sqrt(sum(share * (1 - share) / count for share, count in zip(shares, trials))) / len(shares)
+    half, mean = NormalDist().inv_cdf((1 + confidence) / 2) * spread, sum(shares) / len(shares)
+    return Interval(max(0.0, mean - half), min(1.0, mean + half), confidence)
+
+
 def _check_confidence(confidence):
     if not 0 < confidence < 1:
         raise ValueError(f'a confidence is a fraction between 0 and 1, not {confidence}')

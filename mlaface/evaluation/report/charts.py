@@ -51,8 +51,8 @@ def line_chart(series, x_label, y_label, x_range, y_range, x_log=False, y_log=Fa
     """Curves of one or several models.
 
     Args:
-        series (list[dict]): ``name``, ``x``, ``y``; for hovering ``notes`` (str a point). Lines of one name share a
-            colour.
+        series (list[dict]): ``name``, ``x``, ``y``; for hovering ``notes`` (str a point); ``color``, if it is to be
+            the same in several charts. Lines of one name share a colour.
         x_label (str): Under the axis.
         y_label (str): Beside the axis.
         x_range (tuple[float, float]): Ends of the axis.
@@ -65,9 +65,17 @@ def line_chart(series, x_label, y_label, x_range, y_range, x_log=False, y_log=Fa
         str: ``<svg>``.
     """
     x, y = _axes(x_range, y_range, x_log, y_log)
-    names = list(dict.fromkeys(line['name'] for line in series))
-    body = [_curve(line, x, y, COLORS[names.index(line['name']) % len(COLORS)]) for line in series]
-    return _frame(body, x, y, x_label, y_label, label, names if len(names) > 1 else ())
+    colors = series_colors(series)
+    body = [_curve(line, x, y, colors[line['name']]) for line in series]
+    return _frame(body, x, y, x_label, y_label, label, colors if len(colors) > 1 or 'color' in series[0] else {})
+
+
+def series_colors(series):
+    """Name of a series to its colour, in the order of the names."""
+    colors = {}
+    for line in series:
+        colors.setdefault(line['name'], line.get('color', COLORS[len(colors) % len(COLORS)]))
+    return colors
 
 
 def _axes(x_range, y_range, x_log=False, y_log=False):
@@ -112,7 +120,8 @@ def histogram_chart(edges, same, different, threshold=None, label='', words=None
     if threshold is not None:
         parts.append(f'<line class="mark" x1="{x.place(threshold)}" x2="{x.place(threshold)}" y1="{TOP}" '
                      f'y2="{HEIGHT - BOTTOM}"><title>threshold {threshold:.4f}</title></line>')
-    return _frame(parts, x, y, 'cosine', 'share', label, (words['same'], words['different']))
+    return _frame(parts, x, y, 'cosine', 'share', label,
+                  {words['same']: COLORS[0], words['different']: COLORS[1]})
 
 
 def fold_chart(folds, label=''):
@@ -136,19 +145,19 @@ def fold_chart(folds, label=''):
         for fold, value in enumerate(row['values'], 1):
             dots.append(f'<circle cx="{x.place(fold + aside)}" cy="{y.place(value)}" r="5" fill="{color}"><title>'
                         f'{escape(row["model"])}, fold {fold}: {value:.4f}</title></circle>')
-    names = [row['model'] for row in folds]
-    return _frame(dots, x, y, 'fold', 'accuracy', label, names if len(names) > 1 else ())
+    colors = series_colors([dict(name=row['model']) for row in folds])
+    return _frame(dots, x, y, 'fold', 'accuracy', label, colors if len(colors) > 1 else {})
 
 
-def _legend(names):
+def _legend(colors):
     """Names with their colours under the chart, in two columns; and the height they need."""
     width, rows = (WIDTH - LEFT - RIGHT) // 2, []
-    for number, name in enumerate(names):
+    for number, (name, color) in enumerate(colors.items()):
         left, top = LEFT + width * (number % 2), HEIGHT + 20 * (number // 2)
         rows.append(f'<rect x="{left}" y="{top}" width="12" height="12" rx="2" '
-                    f'fill="{COLORS[number % len(COLORS)]}"/>'
+                    f'fill="{color}"/>'
                     f'<text x="{left + 18}" y="{top + 10}">{escape(_cut(name))}</text>')
-    return f'<g class="legend">{"".join(rows)}</g>', 20 * math.ceil(len(names) / 2)
+    return f'<g class="legend">{"".join(rows)}</g>', 20 * math.ceil(len(colors) / 2)
 
 
 def _cut(name):
@@ -156,7 +165,7 @@ def _cut(name):
     return name if len(name) <= 30 else '…' + name[-29:]
 
 
-def _frame(parts, x, y, x_label, y_label, label, names=()):
+def _frame(parts, x, y, x_label, y_label, label, colors):
     """Grid, ticks, labels and legend around the parts."""
     bottom, right, grid = HEIGHT - BOTTOM, WIDTH - RIGHT, []
     for value, text in x.ticks():
@@ -171,6 +180,6 @@ def _frame(parts, x, y, x_label, y_label, label, names=()):
             f'{escape(x_label)}</text>'
             f'<text class="axis" transform="translate(16 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">'
             f'{escape(y_label)}</text>')
-    legend, more = _legend(names)
+    legend, more = _legend(colors)
     return (f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT + more}" role="img" aria-label="{escape(label)}">'
             f'{"".join(grid)}{axes}{"".join(parts)}{legend}</svg>')

@@ -21,8 +21,9 @@ def write_comparison(methods, found, folder):
     folder.mkdir(parents=True, exist_ok=True)
     charts = {}
     for name in chart_names(methods, found['metric']):
-        series = [dict(name=method.name, x=run.scalars[name][0], y=run.scalars[name][1], notes=_notes(run, name))
-                  for method in methods for run in method.runs if name in run.scalars]
+        series = [dict(name=method.name, color=COLORS[number % len(COLORS)], notes=_notes(run, name),
+                       x=run.scalars[name][0], y=run.scalars[name][1])
+                  for number, method in enumerate(methods) for run in method.runs if name in run.scalars]
         charts[name] = _chart(series, name)
         _figure(series, name, folder / f'{name.replace("/", "_")}.png')
     return write_page('compare.html', dict(found, methods=methods, charts=charts, colors=COLORS),
@@ -30,10 +31,11 @@ def write_comparison(methods, found, folder):
 
 
 def chart_names(methods, metric):
-    """What is drawn: the loss, the metric, the gates, and each benchmark's accuracy."""
+    """What is drawn: the loss, the metric, the gates, the learning rate, and each benchmark's accuracy."""
     names = dict.fromkeys(name for method in methods for run in method.runs for name in run.scalars)
     benchmarks = sorted(name for name in names if name.endswith('/accuracy') and name != metric)
-    return [name for name in ('loss', metric, 'gate', 'lr', *benchmarks) if name in names]
+    gates = sorted(name for name in names if name.endswith('gate'))
+    return [name for name in ('loss', metric, *gates, 'lr', *benchmarks) if name in names]
 
 
 def _notes(run, name):
@@ -49,12 +51,11 @@ def _chart(series, name):
 
 
 def _figure(series, name, path):
-    names = list(dict.fromkeys(line['name'] for line in series))
-
     def draw(axes):
+        labelled = set()
         for line in series:
-            number = names.index(line['name'])
-            first = line is next(other for other in series if other['name'] == line['name'])
-            axes.plot(line['x'], line['y'], color=COLORS[number % len(COLORS)], label=line['name'] if first else None)
+            first = line['name'] not in labelled
+            labelled.add(line['name'])
+            axes.plot(line['x'], line['y'], color=line['color'], label=line['name'] if first else None)
         axes.legend()
     save_figure(path, draw, 'iteration', name, name)

@@ -12,6 +12,7 @@ from mlaface.evaluation.functional.calibration import calibrate_thresholds
 from mlaface.evaluation.functional.groups import evaluate_groups
 from mlaface.evaluation.functional.intervals import (
     mcnemar,
+    mean_of_shares,
     percentile_interval,
     resampled_weights,
     wilson,
@@ -26,6 +27,13 @@ def test_wilson_is_that_of_scipy(counts, confidence):
     ours = wilson(*counts, confidence)
     theirs = binomtest(*counts).proportion_ci(confidence, method='wilson')
     np.testing.assert_allclose(ours[:2], theirs, atol=1e-9)
+
+
+def test_the_mean_of_shares_spreads_as_simulated():
+    shares, trials = (0.9, 0.6, 0.75), (500, 200, 1000)
+    found = mean_of_shares(shares, trials)
+    drawn = np.random.default_rng(0).binomial(trials, shares, (20_000, 3)) / trials
+    np.testing.assert_allclose(found[:2], np.quantile(drawn.mean(axis=1), [0.025, 0.975]), atol=2e-3)
 
 
 @settings(max_examples=60, deadline=None)
@@ -141,7 +149,8 @@ def test_the_command_explains_files_that_it_cannot_use(tmp_path, capsys):
     out = str(tmp_path / 'o.json')
     (tmp_path / 'text.npz').write_text('no archive')
     np.savez(tmp_path / 'other.npz', labels=[1])
-    for name, message in (('none.npz', 'no embeddings at'), ('text.npz', 'cannot be read'), ('other.npz', 'holds labels')):
+    for name, message in (('none.npz', 'no embeddings at'), ('text.npz', 'cannot be read'),
+                          ('other.npz', 'holds labels')):
         assert command.main([str(tmp_path / name), '--out', out]) == 1
         assert message in capsys.readouterr().err
 
