@@ -29,6 +29,28 @@ def fuse(embeddings, flipped, flip):
     return np.concatenate([embeddings, flipped], axis=1, dtype=np.float64)
 
 
+class FusedRows:
+    """``fuse`` of any rows when they are asked for: a large table is never whole in float64.
+
+    Args:
+        embeddings (array (N, D)): Of the images.
+        flipped (array (N, D) or None): Of the mirrored images.
+        flip (str): ``'none'``, ``'sum'`` or ``'concat'``.
+    """
+
+    def __init__(self, embeddings, flipped, flip):
+        self.embeddings, self.flipped, self.flip = embeddings, flipped, flip
+        joined = flipped is not None and flip == 'concat'
+        self.shape = (len(embeddings), embeddings.shape[1] * (2 if joined else 1))
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        """Rows float64 of a slice or an array of numbers."""
+        return fuse(self.embeddings[rows], None if self.flipped is None else self.flipped[rows], self.flip)
+
+
 def lengths(rows):
     """Euclidean length of each row (N, D), as (N,)."""
     return np.sqrt(np.einsum('ij,ij->i', rows, rows))

@@ -2,7 +2,7 @@
 import numpy as np
 
 from mlaface.evaluation.certainty import Sample
-from mlaface.evaluation.functional.rows import FLIPS, fuse
+from mlaface.evaluation.functional.rows import FLIPS, FusedRows
 from mlaface.evaluation.functional.search_protocols import (
     distractors_entry,
     distractors_metrics,
@@ -33,9 +33,11 @@ class SearchMetric(EmbeddingMetric):
         self.flip = flip
 
     def split(self, embeddings, flipped, benchmark, subjects):
-        """Fused embeddings and names of the images that have subjects, and embeddings of the others."""
-        count, rows = len(benchmark[subjects]), fuse(embeddings, flipped, self.flip)
-        return rows[:count], benchmark['names'][:count] if 'names' in benchmark else None, rows[count:]
+        """Fused embeddings and names of the images that have subjects, and the others' as ``FusedRows``."""
+        count = len(benchmark[subjects])
+        rest = FusedRows(embeddings[count:], None if flipped is None else flipped[count:], self.flip)
+        return (FusedRows(embeddings, flipped, self.flip)[:count],
+                benchmark['names'][:count] if 'names' in benchmark else None, rest)
 
     def stated(self, entry):
         """An entry whose rules say the flip too."""

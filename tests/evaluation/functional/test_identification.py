@@ -7,6 +7,7 @@ from sklearn.metrics import average_precision_score
 
 from mlaface.evaluation.functional.identification import find, mean_average_precision, open_set_scores
 from mlaface.evaluation.functional.roc import det_points, roc_curve
+from mlaface.evaluation.functional.rows import FusedRows, fuse
 from mlaface.evaluation.functional.search import mate_scores, mate_table, rounding_error, scan_gallery
 from mlaface.evaluation.functional.search_protocols import evaluate_distractors, evaluate_open_set, evaluate_retrieval
 
@@ -196,3 +197,15 @@ def test_open_set_needs_both_kinds_of_probes():
 def test_scan_refuses_another_dimension():
     with pytest.raises(ValueError, match='3 dimensions, the gallery 2'):
         scan_gallery(np.eye(3), np.zeros((3, 1)), np.eye(2), np.full((3, 1), -1))
+
+
+@pytest.mark.parametrize('flip', ['none', 'sum', 'concat'])
+def test_rows_fused_on_demand_are_those_fused_at_once(flip):
+    rng = np.random.default_rng(0)
+    embeddings, flipped = rng.normal(size=(2, 90, 8)).astype(np.float32)
+    probes, subjects, _, gallery_subjects = generated(0, dimension=16 if flip == 'concat' else 8)
+    lazy, whole = FusedRows(embeddings, flipped, flip), fuse(embeddings, flipped, flip)
+    assert lazy.shape == whole.shape
+    for ours, theirs in zip(find(probes, subjects, lazy, gallery_subjects, block=7),
+                            find(probes, subjects, whole, gallery_subjects)):
+        np.testing.assert_array_equal(ours, theirs)
