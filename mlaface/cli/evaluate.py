@@ -160,10 +160,10 @@ def warn_about_colors(network, evaluation, args, console):
     evaluation.result['input_check'] = dict(benchmark=name, pairs=found.pairs, auc=found.auc,
                                             auc_swapped=found.swapped, better_swapped=found.better_swapped)
     if found.better_swapped and _is_first_rank():
-        color = network.describe()['input']['color']
+        other = 'BGR' if network.describe()['input']['color'] == 'RGB' else 'RGB'
+        advice = f'Try --color {other}' if hasattr(network, 'format') else 'Look at the colour order of its training data'
         console.print(f'[bold yellow]warning:[/] with red and blue swapped the AUC on {found.pairs} pairs of {name} '
-                      f'rises from {found.auc:.4f} to {found.swapped:.4f}: the model probably wants '
-                      f'{"BGR" if color == "RGB" else "RGB"}. Try --color {"BGR" if color == "RGB" else "RGB"}')
+                      f'rises from {found.auc:.4f} to {found.swapped:.4f}: the model probably wants {other}. {advice}')
 
 
 def warn_about_scaling(suite, console):

@@ -118,6 +118,6 @@ def comparison_cells(entry):
         list[str]: Six texts, empty where there is nothing.
     """
     gap, test = entry['difference'], entry['mcnemar']
-    spread = f'{gap["low"]:+.4f} to {gap["high"]:+.4f}' if 'low' in gap else ''
+    spread = f'{gap["low"]:+.4f}..{gap["high"]:+.4f}' if 'low' in gap else ''
     counts = [str(test['only_first']), str(test['only_second']), f'{test["p_value"]:.3g}'] if test else ['', '', '']
     return [entry['metric'], f'{gap["value"]:+.4f}', spread, *counts]
