@@ -34,6 +34,8 @@ def run(args):
     _start_ranks(args.launcher)
     config, model, stated = split_paths(args)
     suite = find_suite(args, config, model)
+    if args.save_embeddings:
+        check_savable(suite)
     options = {key: getattr(args, key) for key in RULES if getattr(args, key) is not None}
     network = None if model is None else open_network(model, config, device, {**stated, **given_input(args)})
     against = [open_network(other, None, device) for other in args.against]
@@ -161,7 +163,7 @@ def warn_about_colors(network, evaluation, args, console):
                                             auc_swapped=found.swapped, better_swapped=found.better_swapped)
     if found.better_swapped and _is_first_rank():
         other = 'BGR' if network.describe()['input']['color'] == 'RGB' else 'RGB'
-        advice = f'Try --color {other}' if hasattr(network, 'format') else 'Look at the colour order of its training data'
+        advice = f'Try --color {other}' if hasattr(network, 'format') else 'See the colours of its training images'
         console.print(f'[bold yellow]warning:[/] with red and blue swapped the AUC on {found.pairs} pairs of {name} '
                       f'rises from {found.auc:.4f} to {found.swapped:.4f}: the model probably wants {other}. {advice}')
 
@@ -201,17 +203,22 @@ def finish(evaluations, args):
         console.print(f'report: {write_report(evaluations, args.report, args.show_hardest)}')
 
 
-def save_embeddings(evaluation, path):
-    """Write the embeddings of the only pairs benchmark for ``--embeddings``.
+def check_savable(suite):
+    """Refuse to save embeddings of anything but one pairs benchmark, before any work is done.
 
     Raises:
         ValueError: If there are several benchmarks, or it is no pairs benchmark.
     """
-    names = list(evaluation.suite.benchmarks)
-    if len(names) != 1 or evaluation.suite.benchmarks[names[0]]['protocol'] != 'pairs':
-        raise ValueError(f'--save-embeddings writes one pairs benchmark, and {", ".join(names)} were evaluated')
-    embeddings, flipped = evaluation.part(names[0])
-    benchmark = evaluation.suite.benchmarks[names[0]]
+    if [benchmark['protocol'] for benchmark in suite.benchmarks.values()] != ['pairs']:
+        raise ValueError(f'--save-embeddings writes one pairs benchmark, and {", ".join(suite.benchmarks)} are to be '
+                         'evaluated')
+
+
+def save_embeddings(evaluation, path):
+    """Write the embeddings of the only benchmark for ``--embeddings``."""
+    name, = evaluation.suite.benchmarks
+    embeddings, flipped = evaluation.part(name)
+    benchmark = evaluation.suite.benchmarks[name]
     arrays = dict(embeddings=embeddings, flipped=flipped, issame=np.asarray(benchmark['issame'], bool),
                   names=benchmark.get('names'), subjects=benchmark.get('subjects'))
     with atomic_path(path) as temporary, open(temporary, 'wb') as file:

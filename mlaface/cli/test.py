@@ -29,6 +29,19 @@ def make_parser():
     return parser
 
 
+def count(text, least=1):
+    """An argument that is a whole number of at least ``least``."""
+    number = int(text)
+    if number < least:
+        raise argparse.ArgumentTypeError(f'must be at least {least}, got {text}')
+    return number
+
+
+def count_from_zero(text):
+    """``count`` from 0 on."""
+    return count(text, 0)
+
+
 def _add_data(group):
     group.add_argument('--sets', nargs='+', metavar='BIN', help='verification sets (.bin)')
     group.add_argument('--data-root', metavar='DIR', help='folder of .bin files, or of the protocol')
@@ -43,7 +56,8 @@ def _add_rules(group):
     group.add_argument('--quality', choices=('none', 'detector'), help='weight of a template\'s images')
     group.add_argument('--far-rule', choices=('strict', 'nearest'), help='how TAR at FAR is read off')
     group.add_argument('--compat', choices=('insightface',), help='reproduce the public code\'s numbers')
-    group.add_argument('--bootstrap', type=int, metavar='N', help='resamples for 95%% intervals (default: none)')
+    group.add_argument('--bootstrap', type=count_from_zero, metavar='N',
+                       help='resamples for 95%% intervals (default: none)')
     group.add_argument('--seed', type=int, help='of the resampling (default 0)')
 
 
@@ -51,7 +65,7 @@ def _add_input(group):
     group.add_argument('--color', choices=('RGB', 'BGR'))
     group.add_argument('--mean', type=float, nargs='+', metavar='X', help='one number or three')
     group.add_argument('--std', type=float, nargs='+', metavar='X', help='one number or three')
-    group.add_argument('--size', type=int, nargs=2, metavar=('H', 'W'))
+    group.add_argument('--size', type=count, nargs=2, metavar=('H', 'W'))
     group.add_argument('--layout', choices=('NCHW', 'NHWC'))
     group.add_argument('--check-input', choices=('sample', 'all', 'off'), default='sample',
                        help='try swapped colour channels and warn if they do better (default: on 400 pairs)')
@@ -60,7 +74,7 @@ def _add_input(group):
 def _add_output(group):
     group.add_argument('--out', metavar='FILE', help='result JSON')
     group.add_argument('--report', metavar='DIR', help='one HTML file, its figures as PNG and CSV')
-    group.add_argument('--show-hardest', type=int, default=8, metavar='N', help='pairs of each kind (default 8)')
+    group.add_argument('--show-hardest', type=count_from_zero, default=8, metavar='N', help='pairs of each kind (default 8)')
     group.add_argument('--save-embeddings', metavar='NPZ', help='for --embeddings later; one pairs benchmark')
 
 
@@ -68,8 +82,8 @@ def _add_run(group):
     group.add_argument('--against', nargs='+', default=[], metavar='MODEL', help='other models: each compared with the '
                        'first on the same benchmarks, all in one report')
     group.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
-    group.add_argument('--batch-size', type=int, default=64, metavar='N')
-    group.add_argument('--workers', type=int, default=1, metavar='N', help='threads that read images')
+    group.add_argument('--batch-size', type=count, default=64, metavar='N')
+    group.add_argument('--workers', type=count_from_zero, default=1, metavar='N', help='threads that read images')
     group.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
 
 

@@ -53,10 +53,18 @@ def people_or_pairs(benchmark):
 
     Returns:
         tuple: ``'people'`` or ``'pairs'``, and the array.
+
+    Raises:
+        ValueError: If there are people of another number of pairs.
     """
-    if benchmark.get('subjects') is not None:
-        return 'people', np.asarray(benchmark['subjects'])
-    return 'pairs', np.arange(len(benchmark['issame']))
+    pairs = len(benchmark['issame'])
+    if benchmark.get('subjects') is None:
+        return 'pairs', np.arange(pairs)
+    subjects = np.asarray(benchmark['subjects'])
+    if subjects.shape not in ((pairs,), (pairs, 2)):
+        raise ValueError(f'subjects must be one or two people for each of the {pairs} pairs; got shape '
+                         f'{subjects.shape}')
+    return 'people', subjects
 
 
 def add_intervals(entry, sample, resamples, seed=0, confidence=0.95):

@@ -160,11 +160,14 @@ def fails(capsys, *arguments):
     ((GRID, GRID, '--sets', '{one}'), '--against'),
     ((GRID, '--sets', '{one}', '--quality', 'detector'), 'quality: not an option'),
     ((GRID, '--protocol', 'lfw'), 'needs --data-root'),
+    ((GRID, '--sets', '{one}', '--batch-size', '0'), 'must be at least 1, got 0'),
+    ((GRID, '--sets', '{one}', '--bootstrap', '-1'), 'must be at least 0, got -1'),
+    ((GRID, '--sets', '{one}', '{two}', '--save-embeddings', 'x.npz'), 'one, two are to be evaluated'),
     (('--embeddings', 'none.npz'), 'no embeddings at none.npz'),
     ((GRID, '--embeddings', 'x.npz'), 'without a model'),
 ])
 def test_bad_arguments_are_explained(bins, capsys, arguments, message):
-    assert message in fails(capsys, *(str(a).format(one=bins / 'one.bin') for a in arguments))
+    assert message in fails(capsys, *(str(a).format(one=bins / 'one.bin', two=bins / 'two.bin') for a in arguments))
 
 
 def test_bad_embeddings_files_are_explained(tmp_path, capsys):
@@ -175,6 +178,10 @@ def test_bad_embeddings_files_are_explained(tmp_path, capsys):
     assert 'odd number of images' in fails(capsys, '--embeddings', path)
     np.savez(path, embeddings=np.ones((4, 2), np.float32), issame=np.array([True, False]))
     assert 'needs the embeddings of the mirrored' in fails(capsys, '--embeddings', path, '--flip', 'sum')
+    pairs = np.arange(40) % 2 == 0
+    np.savez(path, embeddings=np.random.default_rng(0).normal(size=(80, 4)), issame=pairs, subjects=pairs[:9])
+    assert 'two people for each of the 40 pairs; got shape (9,)' in fails(capsys, '--embeddings', path,
+                                                                          '--bootstrap', 5)
     path.write_bytes(b'no archive')
     assert 'cannot be read' in fails(capsys, '--embeddings', path)
 

@@ -45,7 +45,7 @@ def check_folds(issame, folds):
         if positives in (0, stop - start):
             kind = 'same' if positives == 0 else 'different'
             raise ValueError(f'fold {fold} (pairs {start} to {stop - 1}) has no {kind} pairs: folds are consecutive '
-                             'parts of the list, so mix the list or ask for fewer folds')
+                             'parts of the list, so mix same and different pairs in it')
 
 
 def accepted_counts(distance, issame, folds, grid):
