@@ -74,7 +74,8 @@ def _add_input(group):
 def _add_output(group):
     group.add_argument('--out', metavar='FILE', help='result JSON')
     group.add_argument('--report', metavar='DIR', help='one HTML file, its figures as PNG and CSV')
-    group.add_argument('--show-hardest', type=count_from_zero, default=8, metavar='N', help='pairs of each kind (default 8)')
+    group.add_argument('--show-hardest', type=count_from_zero, default=8, metavar='N',
+                       help='pairs of each kind (default 8)')
     group.add_argument('--save-embeddings', metavar='NPZ', help='for --embeddings later; one pairs benchmark')
 
 

@@ -78,15 +78,16 @@ def resampled_weights(subjects, resamples=1000, seed=0):
     """
     subjects = np.asarray(subjects)
     known, codes = np.unique(subjects, return_inverse=True)
-    codes = codes.reshape(subjects.shape)
+    sides = np.ascontiguousarray(codes.reshape(len(subjects), -1).T)
+    same = np.flatnonzero(sides[0] == sides[-1])
     generator = np.random.default_rng(seed)
     for _ in range(resamples):
         drawn = np.bincount(generator.integers(0, len(known), len(known)), minlength=len(known))
-        if codes.ndim == 1:
-            yield drawn[codes]
-        else:
-            same = codes[:, 0] == codes[:, 1]
-            yield np.where(same, drawn[codes[:, 0]], drawn[codes[:, 0]] * drawn[codes[:, 1]])
+        weights = drawn[sides[0]]
+        if len(sides) == 2:
+            weights *= drawn[sides[1]]
+            weights[same] = drawn[sides[0, same]]
+        yield weights
 
 
 def percentile_interval(values, confidence=0.95):

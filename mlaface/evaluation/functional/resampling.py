@@ -14,13 +14,23 @@ class WeightedSample:
     Args:
         scores (array (P,)): Higher means more alike.
         issame (array (P,)): bool.
+        corners (bool): Keep only the points at which a curve can turn under any weights: those of same pairs and the
+            ones before them. TAR by the strict rule, AUC and EER stay what they are; thresholds lose the points
+            between, where only different pairs are accepted.
     """
 
-    def __init__(self, scores, issame):
+    def __init__(self, scores, issame, corners=False):
         scores, issame = check_scores(scores, issame)
         self.order = np.argsort(-scores, kind='stable')
-        self.scores, self.issame = scores[self.order], issame[self.order]
-        self.last = np.append(np.flatnonzero(self.scores[1:] != self.scores[:-1]), len(scores) - 1)
+        ordered, same = scores[self.order], issame[self.order]
+        last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(scores) - 1)
+        before = np.cumsum(same)[last]  # same pairs accepted at each point, if all count once
+        if corners:
+            rises = np.diff(before, prepend=0) > 0
+            kept = rises | np.append(rises[1:], True)
+            last, before = last[kept], before[kept]
+        self.last, self.before = last, before
+        self.positives, self.thresholds = self.order[same], ordered[last]
 
     def roc(self, weights):
         """The ROC of the sample in which each pair is written down as often as its weight says.
@@ -31,14 +41,13 @@ class WeightedSample:
         Returns:
             Roc or None: None where one kind of pair is missing.
         """
-        weights = weights[self.order]
-        accepts = np.cumsum(weights)[self.last]
-        true_accepts = np.cumsum(weights * self.issame)[self.last]
+        accepts = np.cumsum(weights[self.order])[self.last]
+        true_accepts = np.append(0, np.cumsum(weights[self.positives]))[self.before]
         drawn = np.diff(accepts, prepend=0) > 0
         accepts, true_accepts = accepts[drawn], true_accepts[drawn]
         if not len(accepts) or true_accepts[-1] in (0, accepts[-1]):
             return None
-        return Roc(self.scores[self.last[drawn]], true_accepts, accepts - true_accepts, int(true_accepts[-1]),
+        return Roc(self.thresholds[drawn], true_accepts, accepts - true_accepts, int(true_accepts[-1]),
                    int(accepts[-1] - true_accepts[-1]))
 
     def rates(self, weights, fars, rule='strict'):

@@ -65,8 +65,8 @@ def resampled_pairs(scores, issame, rules):
         tuple: Function of weights (P,) to ``metrics``, and which pairs are decided rightly, bool (P,).
     """
     issame = np.asarray(issame, bool)
-    sample, hits = WeightedSample(scores.cosine, issame), fold_hits(scores.distance, issame, rules.folds,
-                                                                    GRIDS[rules.distance])
+    sample = WeightedSample(scores.cosine, issame, corners=rules.far_rule == 'strict')
+    hits = fold_hits(scores.distance, issame, rules.folds, GRIDS[rules.distance])
 
     def numbers(weights):
         return dict(accuracy=dict(value=weighted_rate(hits, weights)), **sample.rates(weights, FARS, rules.far_rule))

@@ -70,7 +70,7 @@ class TemplatesMetric(PooledMetric):
 
     def sample(self, scores, benchmark):
         """People are those that the list's same pairs link; see the base class."""
-        sample = WeightedSample(scores.cosine, benchmark['issame'])
+        sample = WeightedSample(scores.cosine, benchmark['issame'], corners=self.rules.far_rule == 'strict')
         people = linked_people(benchmark['first'], benchmark['second'], benchmark['issame'])
         return Sample('people', people, lambda weights: dict(metrics=sample.rates(weights, FARS, self.rules.far_rule)),
                       ('metrics', 'tar_at_far', '1e-4'))

@@ -18,7 +18,7 @@ from mlaface.evaluation.functional.intervals import (
     wilson,
 )
 from mlaface.evaluation.functional.resampling import WeightedSample, bootstrap_strict
-from mlaface.evaluation.functional.roc import roc_curve, tar_at_far
+from mlaface.evaluation.functional.roc import area_under, equal_error_rate, roc_curve, tar_at_far
 
 
 @settings(max_examples=60, deadline=None)
@@ -61,6 +61,24 @@ def test_whole_weights_are_the_sample_written_out():
     weights = rng.integers(0, 4, 40)
     point = tar_at_far(roc_curve(np.repeat(scores, weights), np.repeat(issame, weights)), 0.2)
     assert tar_at_far(WeightedSample(scores, issame).roc(weights), 0.2) == point
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 40), st.integers(1, 12))
+def test_corners_alone_give_the_numbers_of_all_points(seed, pairs, levels):
+    rng = np.random.default_rng(seed)
+    scores, issame = rng.integers(0, levels, pairs) / 7, rng.random(pairs) < 0.3
+    issame[:2] = True, False
+    weights, fars = rng.integers(0, 3, pairs), (0.5, 0.1, 1e-3)
+    few = WeightedSample(scores, issame, corners=True).rates(weights, fars)
+    again = np.repeat(np.arange(pairs), weights)
+    if len(set(issame[again])) < 2:
+        assert np.isnan(few['auc']['value']) and np.isnan(few['tar_at_far']['1e-1']['value'])
+        return
+    roc = roc_curve(scores[again], issame[again])
+    assert few['auc']['value'] == pytest.approx(area_under(roc), abs=1e-12)
+    assert few['eer']['value'] == pytest.approx(equal_error_rate(roc)[0], abs=1e-12)
+    assert [row['value'] for row in few['tar_at_far'].values()] == [tar_at_far(roc, far)['value'] for far in fars]
 
 
 def sample(pairs=600, seed=0):
