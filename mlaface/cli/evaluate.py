@@ -152,13 +152,12 @@ def _evaluate(network, suite, options, args, device, console):
 
 
 def warn_about_colors(network, evaluation, args, console):
-    """Try swapped channels on the first pairs benchmark, note it in the result, and warn if they do better."""
-    suite = evaluation.suite
-    name = next((name for name, entry in suite.benchmarks.items() if entry['protocol'] == 'pairs'), None)
-    if name is None:
+    """Try swapped channels on the first benchmark, note it in the result, and warn if they do better."""
+    name = next(iter(evaluation.suite.benchmarks))
+    found = check_colors(network, evaluation.suite, name, evaluation.part(name)[0],
+                         400 if args.check_input == 'sample' else None, args.batch_size)
+    if found is None:
         return
-    pairs = 400 if args.check_input == 'sample' else len(suite.benchmarks[name]['issame'])
-    found = check_colors(network, suite, name, evaluation.part(name)[0], pairs, args.batch_size)
     evaluation.result['input_check'] = dict(benchmark=name, pairs=found.pairs, auc=found.auc,
                                             auc_swapped=found.swapped, better_swapped=found.better_swapped)
     if found.better_swapped and _is_first_rank():

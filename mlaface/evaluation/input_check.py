@@ -21,11 +21,50 @@ class SwapCheck(NamedTuple):
         return self.low > 0
 
 
-def sample_pairs(issame, pairs):
+def labelled_pairs(labels):
+    """Pairs of images that are made of labels: neighbours of one label, and images half the list apart of two.
+
+    Args:
+        labels (array (N,)): The image's person or template; -1 is known to be nobody else's.
+
+    Returns:
+        tuple: Rows (P, 2) and issame bool (P,).
+    """
+    labels = np.asarray(labels)
+    order = np.argsort(labels, kind='stable')
+    same = np.stack([order[:-1], order[1:]], axis=1)
+    same = same[(labels[same[:, 0]] == labels[same[:, 1]]) & (labels[same[:, 0]] != -1)]
+    other = np.stack([order, np.roll(order, len(order) // 2)], axis=1)
+    other = other[labels[other[:, 0]] != labels[other[:, 1]]]
+    return np.concatenate([same, other]), np.arange(len(same) + len(other)) < len(same)
+
+
+def image_pairs(benchmark):
+    """Pairs of a benchmark's images of which it is known whether they show one person, whatever its protocol.
+
+    Args:
+        benchmark (dict): Its entry in a suite.
+
+    Returns:
+        tuple: Rows (P, 2), counted from the benchmark's first image, and issame bool (P,).
+    """
+    protocol = benchmark['protocol']
+    if protocol == 'pairs':
+        return np.arange(benchmark['images']).reshape(-1, 2), np.asarray(benchmark['issame'], bool)
+    if protocol == 'groups':
+        groups = benchmark['groups'].values()
+        rows = [group['start'] + np.arange(group['images']).reshape(-1, 2) for group in groups]
+        return np.concatenate(rows), np.concatenate([group['issame'] for group in groups])
+    if protocol == 'retrieval':
+        return labelled_pairs(np.concatenate([benchmark['probe_subjects'], benchmark['gallery_subjects']]))
+    return labelled_pairs(benchmark['subjects' if protocol == 'distractors' else 'templates'])
+
+
+def spread(issame, pairs):
     """Pairs spread evenly over the same and the different ones: rows of ``issame``, at most ``pairs``."""
     chosen = []
     for kind in (True, False):
-        rows = np.flatnonzero(np.asarray(issame, bool) == kind)
+        rows = np.flatnonzero(issame == kind)
         chosen.append(rows[np.linspace(0, len(rows) - 1, min(len(rows), pairs // 2)).astype(int)])
     return np.sort(np.concatenate(chosen))
 
@@ -36,22 +75,25 @@ def check_colors(network, suite, name, embeddings, pairs=400, batch_size=64, res
     Args:
         network (object): As in ``evaluation.networks``.
         suite (Suite): Images and benchmarks.
-        name (str): A pairs benchmark of it.
+        name (str): A benchmark of it.
         embeddings (ndarray (N, D)): Its images' embeddings, not flipped.
-        pairs (int): How many pairs, at most.
+        pairs (int or None): How many pairs, at most; None is all.
         batch_size (int): Images of a forward pass.
         resamples (int): For the interval: pairs are drawn again, with both scores of a pair together.
         seed (int): Of the resampling.
 
     Returns:
-        SwapCheck: What was found.
+        SwapCheck or None: What was found; None if the benchmark's images make no same or no different pairs.
     """
     benchmark = suite.benchmarks[name]
-    chosen = sample_pairs(benchmark['issame'], pairs)
-    rows = np.stack([2 * chosen, 2 * chosen + 1], axis=1).ravel()
+    rows, issame = image_pairs(benchmark)
+    if issame.all() or not issame.any():
+        return None
+    chosen = spread(issame, pairs or 2 * len(issame))
+    rows, issame = rows[chosen].ravel(), issame[chosen]
     batches = read_ahead(suite.images, benchmark['start'] + rows, batch_size, workers=0)
     swapped = np.concatenate([network.embed(np.ascontiguousarray(batch[:, ::-1])) for _, batch in batches])
-    rules, issame = PairRules(flip='none'), np.asarray(benchmark['issame'], bool)[chosen]
+    rules = PairRules(flip='none')
     scores = np.stack([pair_scores(part, rules=rules).cosine for part in (embeddings[rows], swapped)])
     draw, gains = np.random.default_rng(seed), []
     same, other = np.flatnonzero(issame), np.flatnonzero(~issame)

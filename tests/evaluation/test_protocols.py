@@ -1,10 +1,13 @@
 """Official formats: every protocol end to end on its own files, the parsers line by line, and faults by name."""
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mlaface.evaluation.certainty import compare_samples
+from mlaface.evaluation.input_check import check_colors, image_pairs
 from mlaface.evaluation.networks import CallableNetwork
 from mlaface.evaluation.protocols import ijb, pairs
 from mlaface.evaluation.protocols.images import TEMPLATE, similarity
@@ -43,6 +46,29 @@ def test_every_protocol_has_intervals_and_is_compared(official, name):
             at, theirs = at[part], theirs[part]
         assert {'value', 'low', 'high', 'confidence'} <= set(at)
         assert compared['difference']['value'] == pytest.approx(at['value'] - theirs['value'], abs=1e-12)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_colors_are_checked_on_true_pairs_of_every_protocol(official, name):
+    """The drawn sets name files by person: a pair that is called same must show one, and the other two."""
+    suite = open_protocol(name, official(name))
+    benchmark = next(iter(suite.benchmarks.values()))
+    rows, issame = image_pairs(benchmark)
+    assert issame.any() and not issame.all()
+    if name in ('ijbb', 'ijbc'):  # five images a person, in order
+        people = [str((int(file.split('.')[0]) - 1) // 5) for file in benchmark['names']]
+    elif name == 'cfp':
+        people = [file.split('/')[2] for file in benchmark['names']]
+    else:  # Person_003_0001.jpg, 3_1.jpg; a distractor's whole name is a person's
+        people = [re.sub(r'_\d+$', '', str(Path(file).with_suffix(''))) for file in benchmark['names']]
+        people = [re.sub(r'^(Probe|Gallery_Match)/', '', person) for person in people]
+    same = np.array([people[a] == people[b] for a, b in rows])
+    assert same[issame].all()
+    if 'templates' not in benchmark:  # two templates may be one person's
+        assert not same[~issame].any()
+    found = check_colors(CallableNetwork(NETWORK), suite, next(iter(suite.benchmarks)),
+                         evaluate(CallableNetwork(NETWORK), suite).part(next(iter(suite.benchmarks)))[0], 16)
+    assert found.pairs <= 16 and 0 <= found.auc <= 1
 
 
 def test_lfw_lines(tmp_path):
