@@ -75,7 +75,7 @@ def network_of(config):
 
     from mmengine.config import Config
 
-    from mlaface.evaluation.networks import InputFormat
+    from mlaface.evaluation.input_format import InputFormat
     stated = Config.fromfile(config).get('network')
     if stated is None:
         return None, {}

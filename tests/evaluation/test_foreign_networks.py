@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mlaface.evaluation.embedding import embed_images, read_ahead
-from mlaface.evaluation.networks import CallableNetwork, InputFormat, OnnxNetwork, ScriptNetwork, kind_of
+from mlaface.evaluation.input_format import InputFormat
+from mlaface.evaluation.networks import CallableNetwork, OnnxNetwork, ScriptNetwork, kind_of
 
 
 class Means(torch.nn.Module):

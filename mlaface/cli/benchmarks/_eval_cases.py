@@ -77,7 +77,8 @@ def _template_lists(size, rng):
 
 def templates_case(size):
     """Pooling, scores and ROC of IJB 1:1; gives seconds of each step and what came out."""
-    from mlaface.evaluation.functional.templates import TemplateRules, evaluate_templates, pool_templates
+    from mlaface.evaluation.functional.template_pairs import evaluate_templates
+    from mlaface.evaluation.functional.templates import TemplateRules, pool_templates
     rng = np.random.default_rng(0)
     templates, media, first, second, issame = _template_lists(size, rng)
     centres = rng.standard_normal((size['subjects'], DIMENSION), dtype=np.float32)

@@ -8,14 +8,8 @@ from mlaface.evaluation.certainty import Sample
 from mlaface.evaluation.functional.identification import find, open_set_scores
 from mlaface.evaluation.functional.resampling import WeightedSample
 from mlaface.evaluation.functional.search_protocols import open_set_entry, open_set_metrics
-from mlaface.evaluation.functional.templates import (
-    FARS,
-    TemplateRules,
-    linked_people,
-    pool_templates,
-    template_scores,
-    templates_entry,
-)
+from mlaface.evaluation.functional.template_pairs import FARS, linked_people, template_scores, templates_entry
+from mlaface.evaluation.functional.templates import TemplateRules, pool_templates
 from mlaface.evaluation.metrics.base import EmbeddingMetric
 from mlaface.registry import METRICS
 

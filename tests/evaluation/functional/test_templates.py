@@ -4,13 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlaface.evaluation.functional.templates import (
-    TemplateRules,
-    Templates,
-    evaluate_templates,
-    pool_templates,
-    template_scores,
-)
+from mlaface.evaluation.functional.template_pairs import evaluate_templates, template_scores
+from mlaface.evaluation.functional.templates import TemplateRules, Templates, pool_templates
 
 FARS = (1e-1, 1e-2, 1e-3)
 
