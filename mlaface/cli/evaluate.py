@@ -5,6 +5,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlaface.cli.evaluated import find_suite, given_input, split_paths
 from mlaface.cli.models import choose_device, open_network
+from mlaface.engine.distributed import join_ranks, leave_ranks
 from mlaface.evaluation.certainty import compare_samples
 from mlaface.evaluation.input_check import check_colors
 from mlaface.evaluation.result import write_result
@@ -45,7 +46,7 @@ def run(args):
         first.result['comparisons'] = [compare(first, other, args) for other in others]
     if _is_first_rank():
         finish([first, *others], args)
-    _leave_ranks(args.launcher)
+    leave_ranks()
     return first.result
 
 
@@ -58,16 +59,9 @@ def _start_ranks(launcher):
         from mmengine.dist import init_dist
         init_dist(launcher, backend='nccl')
     elif launcher == 'pytorch':
-        torch.distributed.init_process_group('gloo')
+        join_ranks('gloo')
     else:
         raise ValueError(f'--launcher {launcher} needs a GPU on each rank; without one use tools/dist_test.sh')
-
-
-def _leave_ranks(launcher):
-    if launcher != 'none':
-        import torch
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
 
 
 def _is_first_rank():
