@@ -13,7 +13,7 @@ def test_sharded_equals_whole(world, tmp_path):
     ranks = [subprocess.Popen([sys.executable, SCRIPT, str(rank), str(world), tmp_path], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True) for rank in range(world)]
     try:
-        outputs = [rank.communicate(timeout=120)[0] for rank in ranks]
+        outputs = [rank.communicate(timeout=300)[0] for rank in ranks]
     finally:
         for rank in ranks:
             rank.kill()
