@@ -1,6 +1,7 @@
 """Class centres as one file, onto other identities, and what sub-centers say of the images."""
 import argparse
 
+
 def _parser():
     parser = argparse.ArgumentParser(prog='centers.py', description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True)
