@@ -73,7 +73,7 @@ def _evaluate(network, suite, options, args, device, console):
     columns = TextColumn('{task.description}'), BarColumn(), TextColumn('{task.completed}/{task.total} images'), \
         TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not _is_first_rank()) as bar:
-        task = bar.add_task('embedding', total=suite.count)
+        task = bar.add_task('embedding', total=len(suite.distinct))
         return evaluate(network, suite, options, args.batch_size, args.workers, device,
                         lambda images: bar.advance(task, images))
 

@@ -9,18 +9,22 @@ class DatasetImages:
     """Images of a data set of the registry, by row.
 
     Args:
-        dataset (Dataset): ``dataset[i]`` gives ``dict(images=uint8 (3, H, W), index)``.
+        dataset (Dataset): ``dataset.__getitems__(rows)`` gives ``dict(images=uint8 (N, 3, H, W), index)``.
+
+    Attributes:
+        same_as (int array (N,) or None): For each row the first one that has its image; None: all are distinct.
     """
 
     def __init__(self, dataset):
         self.dataset = dataset
+        self.same_as = (getattr(dataset, 'metainfo', None) or {}).get('same_as')
 
     def __len__(self):
         return len(self.dataset)
 
     def read(self, rows):
         """Images uint8 (N, 3, H, W) of rows (sequence of int)."""
-        return np.stack([np.asarray(self.dataset[int(row)]['images']) for row in rows])
+        return np.asarray(self.dataset.__getitems__([int(row) for row in rows])['images'])
 
 
 def read_ahead(images, rows, batch_size, workers=1):

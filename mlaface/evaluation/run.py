@@ -114,14 +114,14 @@ def _entry(evaluation, name, options, seconds_per_image):
 
 
 def embed_suite(network, suite, flip=True, batch_size=64, workers=1, progress=None):
-    """Embeddings of all images of a suite, over all ranks.
+    """Embeddings of all images of a suite, each distinct one embedded once, over all ranks.
 
     Returns:
         tuple: embeddings (N, D) and flipped (N, D), or None without ``flip``; the same on every rank.
     """
     from mmengine import dist
-    table, rank, ranks = EmbeddingTable(suite.count), dist.get_rank(), dist.get_world_size()
-    rows = np.arange(suite.count)[rank::ranks]
+    table, rank, ranks = EmbeddingTable(suite.count, suite.same_as), dist.get_rank(), dist.get_world_size()
+    rows = suite.distinct[rank::ranks]
     for outputs in embed_images(network, suite.images, rows, batch_size, flip, workers):
         table.add(**outputs)
         if progress is not None:

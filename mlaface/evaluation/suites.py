@@ -32,6 +32,17 @@ class Suite:
         """Rows that the benchmarks span."""
         return max(entry['start'] + entry['images'] for entry in self.benchmarks.values())
 
+    @property
+    def same_as(self):
+        """For each row the first one that has its image, int (N,); None where all images are distinct."""
+        same_as = getattr(self.images, 'same_as', None)
+        return None if same_as is None else np.asarray(same_as)[:self.count]
+
+    @property
+    def distinct(self):
+        """Rows that are embedded, int, ascending; the others have the image of one of these."""
+        return np.arange(self.count) if self.same_as is None else np.unique(self.same_as)
+
 
 def dataset_suite(cfg):
     """The suite of a data set of the registry, such as ``VerificationSets``.

@@ -10,10 +10,12 @@ class EmbeddingTable:
 
     Args:
         images (int): Images there are.
+        same_as (int array (N,) or None): For each row the first one that has its image; only those must be added, the
+            others are filled in by ``gather``. None: all images are distinct.
     """
 
-    def __init__(self, images):
-        self.images = images
+    def __init__(self, images, same_as=None):
+        self.images, self.same_as = images, same_as
         self.counts = np.zeros(images, np.int32)
         self.arrays = {}
 
@@ -55,7 +57,13 @@ class EmbeddingTable:
         self.arrays[key][index] = values
 
     def gather(self):
-        """Merge the tables of all ranks, in place; on one rank nothing is to be done."""
+        """Merge the tables of all ranks, in place, and fill in the rows that share an image."""
+        self._merge()
+        if self.same_as is not None:
+            self.counts = self.counts[self.same_as]
+            self.arrays = {key: values[self.same_as] for key, values in self.arrays.items()}
+
+    def _merge(self):
         from mmengine import dist
         if dist.get_world_size() == 1:
             return

@@ -35,6 +35,16 @@ def test_ranks_take_blocks_of_the_order_of_one(monkeypatch):
     assert joined == whole[:16] and len(whole) == 20
 
 
+@pytest.mark.parametrize('world', [1, 2, 7])
+def test_evaluation_reads_an_image_once(monkeypatch, world):
+    dataset = Labelled(range(6))
+    dataset.metainfo = dict(same_as=np.array([0, 1, 0, 3, 1, 5]))
+    shares = [list(build(monkeypatch, rank, world, 'SequentialSampler', dataset=dataset)) for rank in range(world)]
+    assert sum(shares, []) == [0, 1, 3, 5]
+    dataset.metainfo = None
+    assert list(build(monkeypatch, kind='SequentialSampler', dataset=dataset)) == list(range(6))
+
+
 @pytest.mark.parametrize('kind', ['EpochSampler', 'IdentitySampler'])
 @pytest.mark.parametrize('position', [0, 8, 16])
 def test_a_resumed_epoch_goes_on_where_it_stopped(monkeypatch, kind, position):

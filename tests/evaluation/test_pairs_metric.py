@@ -52,6 +52,20 @@ def test_any_order_and_batch_gives_the_same_numbers(batch):
     assert metric.evaluate(200) == expected
 
 
+def test_rows_that_share_an_image_need_one_embedding():
+    metric, embeddings = make_metric()
+    same_as = np.arange(200)
+    same_as[[7, 31, 150]] = [2, 2, 4]
+    feed(metric, embeddings[same_as], np.arange(200))
+    expected = metric.evaluate(200)
+    metric.dataset_meta['same_as'] = same_as
+    feed(metric, embeddings, np.unique(same_as)[::-1].copy())
+    assert metric.evaluate(200) == expected
+    feed(metric, embeddings, np.unique(same_as)[1:])
+    with pytest.raises(ValueError, match='lfw: 1 of 120 images are missing, the first is image 0'):
+        metric.evaluate(200)
+
+
 def test_fused_embeddings_keep_the_rule_that_the_model_used():
     metric, embeddings = make_metric(flip='concat')
     feed(metric, embeddings, np.arange(200))

@@ -37,6 +37,30 @@ def run(tmp_path, *arguments):
     return json.loads(out.read_text())
 
 
+def test_images_that_pairs_share_are_embedded_once(bins):
+    from mlaface.evaluation.run import evaluate
+    from mlaface.evaluation.suites import bin_suite
+
+    class Counting:
+        flip, seen = 'none', 0
+
+        def embed(self, images):
+            self.seen += len(images)
+            return images.reshape(len(images), -1)[:, ::97].astype(np.float32)
+
+        def describe(self):
+            return {}
+
+    suite, network = bin_suite([bins / 'one.bin', bins / 'two.bin']), Counting()
+    shared = evaluate(network, suite, dict(flip='sum'))
+    assert (network.seen, suite.count) == (2 * 80, 320)
+    suite.images.same_as = None
+    alone = evaluate(network, suite, dict(flip='sum'))
+    assert network.seen == 2 * 80 + 2 * 320
+    np.testing.assert_array_equal(shared.embeddings, alone.embeddings)
+    np.testing.assert_array_equal(shared.flipped, alone.flipped)
+
+
 def test_result_has_the_schema(bins, tmp_path):
     result = run(tmp_path, GRID, '--sets', bins / 'one.bin', bins / 'two.bin', '--bootstrap', 50)
     assert result['schema'] == 1 and list(result['benchmarks']) == ['one', 'two']

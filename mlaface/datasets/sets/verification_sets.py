@@ -11,7 +11,8 @@ from mlaface.registry import DATASETS
 class VerificationSets(FaceDataset):
     """Any number of ``.bin`` sets as one data set; ``metainfo['benchmarks']`` tells which rows are whose.
 
-    Only the encoded images are held, each distinct one once.
+    Only the encoded images are held, each distinct one once. Pairs share images: ``metainfo['same_as']`` int (N,) tells
+    for each row the first one that has its image, and evaluation embeds only those.
 
     Args:
         sets (dict[str, str] | Sequence[str]): Name -> file, or names, whose files are ``NAME.bin``.
@@ -45,7 +46,9 @@ class VerificationSets(FaceDataset):
             benchmarks[name] = dict(protocol='pairs', start=len(self.images), images=len(found.images),
                                     issame=found.issame, folds=folds)
             self.images += found.images
-        self.metainfo = dict(benchmarks=benchmarks)
+        first = {}
+        same_as = np.array([first.setdefault(image, row) for row, image in enumerate(self.images)])
+        self.metainfo = dict(benchmarks=benchmarks, same_as=same_as)
         self.starts = np.array([entry['start'] for entry in benchmarks.values()])
 
     def __len__(self):

@@ -41,7 +41,7 @@ class EmbeddingMetric(BaseMetric):
                 rows in the data set, and optionally ``flipped`` (N, D).
         """
         if self.table is None:
-            self.table = EmbeddingTable(self.expected_images())
+            self.table = self._new_table()
         for outputs in [data_samples] if isinstance(data_samples, dict) else data_samples:
             self.table.add(outputs['index'], outputs['embeddings'], outputs.get('flipped'))
 
@@ -58,9 +58,10 @@ class EmbeddingMetric(BaseMetric):
                              f'data set has {sorted(found) or "no benchmarks"}')
         return mine
 
-    def expected_images(self):
-        """Rows that the data set's benchmarks span."""
-        return max(entry['start'] + entry['images'] for entry in self.dataset_meta['benchmarks'].values())
+    def _new_table(self):
+        """A table of the rows that the data set's benchmarks span."""
+        images = max(entry['start'] + entry['images'] for entry in self.dataset_meta['benchmarks'].values())
+        return EmbeddingTable(images, self.dataset_meta.get('same_as'))
 
     def evaluate(self, size=None):
         """Gather over ranks and evaluate; every rank returns the same numbers.
@@ -74,7 +75,7 @@ class EmbeddingMetric(BaseMetric):
         Raises:
             ValueError: If an image is missing, or was embedded twice.
         """
-        benchmarks, table = self.benchmarks(), self.table or EmbeddingTable(self.expected_images())
+        benchmarks, table = self.benchmarks(), self.table or self._new_table()
         self.table = None
         table.gather()
         entries = {}

@@ -18,7 +18,8 @@ class ImageFiles:
         size (tuple[int]): Height and width of the faces.
 
     ``scaled`` names an image that had another size and no points, with its height and width: such images should have
-    been aligned before.
+    been aligned before. ``same_as`` int (N,) tells for each row the first one of the same file; None with points, as a
+    file may show several faces.
 
     Raises:
         FileNotFoundError: If files are missing; names the first ones.
@@ -28,6 +29,9 @@ class ImageFiles:
     def __init__(self, root, names, landmarks=None, size=(112, 112)):
         self.root, self.names, self.landmarks, self.size = Path(root), names, landmarks, size
         check_files(self.root, names)
+        first = {}
+        self.same_as = None if landmarks is not None else np.array(
+            [first.setdefault(name, row) for row, name in enumerate(names)])
 
     def __len__(self):
         return len(self.names)
