@@ -1,9 +1,17 @@
-"""Class centres as one file, onto other identities, and what sub-centers say of the images."""
+"""Class centres as one file, onto other identities, and what sub-centers say of the images.
+
+Examples:
+  python tools/converters/centers.py export work_dirs/RUN/iter_00020000.rows --out old.safetensors
+  python tools/converters/centers.py import old.safetensors --classes new.txt --out new.safetensors
+  python tools/converters/centers.py embed CONFIG work_dirs/RUN/best.pth --out embeddings.pth
+  python tools/converters/centers.py outliers old.safetensors --embeddings embeddings.pth --out noise.csv
+"""
 import argparse
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog='centers.py', description=__doc__)
+    parser = argparse.ArgumentParser(prog='centers.py', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest='command', required=True)
     export = commands.add_parser('export', help='the head of a checkpoint as one safetensors file')
     export.add_argument('rows', help='folder of rows beside the checkpoint: work_dirs/RUN/iter_00001000.rows')

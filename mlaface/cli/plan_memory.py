@@ -1,4 +1,10 @@
-"""``plan_memory CONFIG --gpus 8 --batch-size 128``: what a training step needs on each rank, before it is run."""
+"""``plan_memory CONFIG --gpus 8 --batch-size 128``: what a training step needs on each rank, before it is run.
+
+Examples:
+  python tools/analysis/plan_memory.py configs/mla_r100_glint360k.py --gpus 8 --batch-size 128
+  python tools/analysis/plan_memory.py configs/arcface_r50_ms1mv3.py --classes 2000000 --amp bfloat16 --table
+  python tools/analysis/plan_memory.py configs/mla_r18w025_synthetic.py --measure
+"""
 import argparse
 import json
 import sys
@@ -13,7 +19,8 @@ SAMPLE_RATE, CHUNK = 0.1, 16384
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog='plan_memory.py', description=__doc__)
+    parser = argparse.ArgumentParser(prog='plan_memory.py', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config of the run')
     parser.add_argument('--gpus', type=int, default=1, help='ranks (default 1)')
     parser.add_argument('--batch-size', type=int, help="images on a rank (default: the config's)")

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from mlaface.apis.model import init_model
 from mlaface.cli.centers import main
 from mlaface.engine.checkpoint.rows import save_rows
+from mlaface.engine.errors import UserError
 from mlaface.engine.hooks.init_centers import InitCentersHook
 from mlaface.engine.optimizers.sgd import RowSGD
 from mlaface.export.centers import Centers, ImportedRows, class_means, export_centers
@@ -139,6 +140,10 @@ def test_hook_refuses_other_identities_and_leaves_a_resumed_run_alone(tmp_path):
     export_centers(tmp_path / 'b.safetensors', rows_of(4), NAMES[:2], per_class=2)
     with pytest.raises(ValueError, match='4 x 3 centres, 2 a class, the head has 4 x 3, 1 a class'):
         InitCentersHook(str(tmp_path / 'b.safetensors')).before_train(runner(Model(classes=4), NAMES[:4]))
+    (tmp_path / 'c.safetensors').write_bytes(b'no centres')
+    for name in ('c.safetensors', 'missing.safetensors'):
+        with pytest.raises(UserError, match=f'{name} is no file of centres.*write it with tools/converters/centers.py'):
+            InitCentersHook(str(tmp_path / name)).before_train(runner(Model(), NAMES))
     model = Model()
     hook.before_train(runner(model, NAMES, iteration=3))
     assert torch.equal(model.head.weight, rows_of(5))

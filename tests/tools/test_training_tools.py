@@ -114,11 +114,11 @@ def test_list_plugins_lists_names_arguments_and_first_lines():
 
 
 @pytest.mark.parametrize('script', sorted(ROOT.glob('tools/**/*.py')), ids=lambda script: script.stem)
-def test_help_loads_no_torch(script):
+def test_help_loads_no_torch_and_shows_examples(script):
     code = ("import runpy, sys; sys.argv = ['x.py', '--help']\n"
             f"try: runpy.run_path({str(script)!r}, run_name='__main__')\n"
             "except SystemExit as end: assert not end.code\n"
             "assert 'torch' not in sys.modules")
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
-    assert 'usage' in done.stdout
+    assert 'usage' in done.stdout and 'xample' in done.stdout

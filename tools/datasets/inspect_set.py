@@ -1,11 +1,17 @@
-"""Count what is in a data set, decode every image, and show the first faults; exit status 1 if there are any."""
+"""Count what is in a data set, decode every image, and show the first faults; exit status 1 if there are any.
+
+Examples:
+  python tools/datasets/inspect_set.py data/ms1mv3
+  python tools/datasets/inspect_set.py data/lfw.bin
+  python tools/datasets/inspect_set.py my_faces --first 50
+"""
 import argparse
 import sys
 
 
 def parse_args():
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('path', help='folder with train.rec, a .rec or .bin file, or a folder of identities')
     parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
     parser.add_argument('--image-size', type=int, nargs=2, default=(112, 112), metavar=('HEIGHT', 'WIDTH'),

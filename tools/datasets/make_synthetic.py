@@ -1,4 +1,10 @@
-"""Draw the built-in faces: training set and three benchmarks, in the layouts of real data."""
+"""Draw the built-in faces: training set and three benchmarks, in the layouts of real data.
+
+Examples:
+  python tools/datasets/make_synthetic.py --baselines
+  python tools/datasets/make_synthetic.py --out data/small --identities 20 --test-identities 10 --pairs 40
+  python tools/datasets/make_synthetic.py --contact-sheet faces.png
+"""
 import argparse
 import os
 import signal
@@ -12,7 +18,7 @@ from mlaface.datasets.synthetic.generate import Recipe, generate
 def parse_args():
     """Arguments of the command line."""
     default = Recipe()
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--out', default='data/synthetic', help='folder to write (default: %(default)s)')
     parser.add_argument('--identities', type=int, default=default.identities, help='to train on (%(default)s)')
     parser.add_argument('--images-per-identity', type=int, default=default.images_per_identity, help='(%(default)s)')

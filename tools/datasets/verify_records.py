@@ -1,4 +1,9 @@
-"""Read every record of a .rec file, follow its index, and say where they are damaged; exit status 1 if they are."""
+"""Read every record of a .rec file, follow its index, and say where they are damaged; exit status 1 if they are.
+
+Examples:
+  python tools/datasets/verify_records.py data/ms1mv3/train.rec
+  python tools/datasets/verify_records.py train.rec --write-index train.idx
+"""
 import argparse
 import os
 import sys
@@ -6,7 +11,7 @@ import sys
 
 def parse_args():
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('records', help='the .rec file; an .idx of the same name is checked with it')
     parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
     parser.add_argument('--write-index', metavar='IDX', help='write an index of the whole records, under the keys of '

@@ -1,4 +1,11 @@
-"""Images per second of a data worker against a bare loop, of JPEG decoders, and the memory of a worker."""
+"""Images per second of a data worker against a bare loop, of JPEG decoders, and the memory of a worker.
+
+Examples:
+  python tools/analysis/benchmark.py data                              # faces drawn for it
+  python tools/analysis/benchmark.py data configs/mla_r18w025_synthetic.py --out data.json
+  python tools/analysis/benchmark.py data --decoders
+  python tools/analysis/benchmark.py data --memory --records 5000000
+"""
 import argparse
 import io
 import tempfile
@@ -14,7 +21,8 @@ MILLION = 1_000_000
 
 def parse_args(argv):
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(prog='benchmark.py data', description=__doc__)
+    parser = argparse.ArgumentParser(prog='benchmark.py data', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('source', nargs='?', help='config or .rec file; default: drawn faces in a temporary folder')
     parser.add_argument('--images', type=int, default=7680, help='images a round (default: %(default)s)')
     parser.add_argument('--batch-size', type=int, default=128)

@@ -1,4 +1,8 @@
-"""Embedding extraction as tools/test.py does it: wall time over the bare forward passes of the same images."""
+"""Embedding extraction as tools/test.py does it: wall time over the bare forward passes of the same images.
+
+Examples:
+  python tools/analysis/benchmark.py extract configs/mla_r18w025_synthetic.py --images 1024 --out extract.json
+"""
 import argparse
 import tempfile
 import threading
@@ -9,7 +13,8 @@ from mlaface.cli.benchmarks import harness
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='benchmark.py extract', description=__doc__)
+    cli = argparse.ArgumentParser(prog='benchmark.py extract', description=__doc__,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument('config', help='config file of a run or of a model')
     cli.add_argument('--images', type=int, default=512, help='images of a round (default: 512)')
     cli.add_argument('--batch-size', type=int, default=64, help='images in a batch (default: 64)')

@@ -1,6 +1,10 @@
 """``benchmark.py head``: step time and peak memory of the classifier: full, sampled, chunked.
 
 Each case runs in fresh processes, so that its peak of resident memory is its own; the cases take turns.
+
+Examples:
+  python tools/analysis/benchmark.py head --out head.json
+  python tools/analysis/benchmark.py head --classes 1000000 --ranks 1 --cases full sampled
 """
 import argparse
 import json
@@ -19,7 +23,8 @@ SETTINGS = dict(lr=0.1, momentum=0.9, weight_decay=5e-4)
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog='benchmark.py head', description=__doc__)
+    parser = argparse.ArgumentParser(prog='benchmark.py head', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--classes', type=int, nargs='+', default=[10_000, 100_000, 1_000_000],
                         help='numbers of classes')
     parser.add_argument('--ranks', type=int, nargs='+', default=[1, 2], help='numbers of gloo processes')

@@ -1,8 +1,9 @@
 """Begin with given class centres."""
 import torch
 from mmengine.hooks import Hook
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
+from mlaface.engine.errors import ConfigError
 from mlaface.registry import HOOKS
 from mlaface.utils.sharding import row_shard
 
@@ -27,10 +28,18 @@ class InitCentersHook(Hook):
             runner (FaceRunner): About to train.
 
         Raises:
-            ValueError: If the file is for other identities or another width; says what to do.
+            ConfigError: If the file cannot be read, or is for other identities or another width; says what to do.
         """
         if runner.train_loop.iter > 0:
             return
+        try:
+            self._fill(runner)
+        except (OSError, SafetensorError, KeyError, TypeError) as error:
+            raise ConfigError(f'InitCentersHook: {self.file} is no file of centres ({error}): write it with '
+                              'tools/converters/centers.py') from error
+
+    def _fill(self, runner):
+        """Read this rank's rows into the head."""
         weight = runner.bare_model.head.weight
         shard, metainfo = row_shard(weight), getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
         with safe_open(self.file, 'pt') as stream:
@@ -38,9 +47,9 @@ class InitCentersHook(Hook):
             found = [*rows.get_shape(), int(stream.metadata()['per_class'])]
             wanted = [shard.total, weight.shape[1], shard.per_class]
             if found != wanted:
-                raise ValueError(f'{self.file} holds {found[0]} x {found[1]} centres, {found[2]} a class, the head has '
-                                 f'{wanted[0]} x {wanted[1]}, {wanted[2]} a class: run tools/converters/centers.py '
-                                 "import for the data's identities")
+                raise ConfigError(f'{self.file} holds {found[0]} x {found[1]} centres, {found[2]} a class, the head '
+                                  f'has {wanted[0]} x {wanted[1]}, {wanted[2]} a class: make one for the '
+                                  'identities of the data by tools/converters/centers.py import')
             self._check_names(stream, metainfo.get('classes'))
             with torch.no_grad():
                 weight.copy_(rows[shard.start:shard.stop])
@@ -51,5 +60,5 @@ class InitCentersHook(Hook):
         names = stream.get_tensor('class_names').numpy().tobytes().decode().split('\n')
         wrong = next((place for place, (a, b) in enumerate(zip(names, classes)) if a != str(b)), None)
         if wrong is not None:
-            raise ValueError(f'{self.file}: centre {wrong} is of {names[wrong]!r}, class {wrong} of the data is '
-                             f'{classes[wrong]!r}: run tools/converters/centers.py import for the data\'s identities')
+            raise ConfigError(f'{self.file}: centre {wrong} is of {names[wrong]!r}, class {wrong} of the data is '
+                              f'{classes[wrong]!r}: run tools/converters/centers.py import for the data\'s identities')
