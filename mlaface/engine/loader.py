@@ -66,5 +66,11 @@ class FaceLoader(DataLoader):
         mapped = deque(maxlen=self.num_workers * ((self.prefetch_factor or 0) + 1))
         for batch in super().__iter__():
             mapped.append(batch)  # torch maps shared memory anew unless a tensor over it is alive
-            yield {key: value.clone() if torch.is_tensor(value) and value.is_shared() else value
-                   for key, value in batch.items()}
+            yield {key: _own(value) for key, value in batch.items()}
+
+
+def _own(value):
+    """A copy of a shared tensor, by numpy: torch copies with several threads, which then spin beside the workers."""
+    if torch.is_tensor(value) and value.is_shared():
+        return torch.from_numpy(value.numpy().copy(order='K'))
+    return value
