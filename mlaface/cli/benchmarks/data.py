@@ -137,32 +137,38 @@ def generated_index(folder, dataset, records):
     return path
 
 
-def private_bytes():
-    """Memory of this process that it shares with no other (Linux)."""
-    lines = Path('/proc/self/smaps_rollup').read_text().splitlines()
+def private_bytes(pid):
+    """Memory of a process that it shares with no other (Linux)."""
+    lines = Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines()
     return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(('Private_Clean', 'Private_Dirty')))
 
 
-def _read_and_report(dataset, reads, queue):
-    order = np.random.default_rng(0).integers(0, len(dataset), reads)
-    for draws in np.array_split(order[:256], 2):
-        dataset.__getitems__(draws)
-    before = private_bytes()
-    for draws in np.array_split(order, max(1, reads // 128)):
-        dataset.__getitems__(draws)
-    queue.put((before, private_bytes()))
+def read_by_worker(dataset, args):
+    """Read random images twice with one worker of a loader as training has it.
+
+    Returns:
+        tuple[int, int]: Private bytes of the worker after the first and after the second pass.
+    """
+    from mlaface.engine.data import build_dataloader
+    draws, order, found = np.random.default_rng(0), [0] * args.images, []
+    loader = build_dataloader(dict(dataset=dataset, batch_size=args.batch_size, sampler=order, num_workers=1,
+                                   persistent_workers=True), seed=0)
+    for _ in range(2):
+        order[:] = draws.integers(0, len(dataset), args.images).tolist()
+        for _ in loader:
+            pass
+        found.append(private_bytes(loader._iterator._workers[0].pid))
+    return found
 
 
 def measure_memory(dataset, args, folder):
-    """Private memory of a forked worker before and after reading, for a small and a large index.
+    """Private memory of a data worker after two passes, for a small and a large index.
 
     Returns:
         dict: Benchmark JSON.
     """
-    from multiprocessing import get_context
-
     from mlaface.registry import DATASETS
-    rows, context = [], get_context('fork')
+    rows = []
     for records in (args.records // 100, args.records):
         path = generated_index(folder, dataset, records)
         start = time.perf_counter()
@@ -171,13 +177,9 @@ def measure_memory(dataset, args, folder):
         rows.append(row(f'{name}: opened in', [time.perf_counter() - start], 's'))
         held = sum(a.nbytes for a in (large.records.keys, large.records.offsets, large.places, large.labels))
         rows.append(row(f'{name}: arrays, shared by workers', [held / MILLION], 'MB'))
-        queue = context.Queue()
-        worker = context.Process(target=_read_and_report, args=(large, args.images, queue))
-        worker.start()
-        before, after = queue.get()
-        worker.join()
-        rows.append(row(f'{name}: private to a worker', [after / MILLION], 'MB'))
-        rows.append(row(f'{name}: growth over {args.images} images', [(after - before) / MILLION], 'MB'))
+        first, second = read_by_worker(large, args)
+        rows.append(row(f'{name}: private to a worker', [second / MILLION], 'MB'))
+        rows.append(row(f'{name}: growth over {args.images} images', [(second - first) / MILLION], 'MB'))
     return result('data --memory', rows, {'private memory, large index over small':
                                           rows[-2]['value'] / rows[-6]['value']})
 
