@@ -11,6 +11,14 @@ from mlaface.engine.signals import StopSignal
 from mlaface.registry import LOOPS
 
 
+def _mean(outputs):
+    """What the micro-batches of an update gave, averaged; the values stay on their device."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return {key: torch.stack([output[key].detach().float() for output in outputs]).mean()
+            for key, value in outputs[0].items() if torch.is_tensor(value)}
+
+
 @LOOPS.register_module()
 class FaceTrainLoop(BaseLoop):
     """Trains by iterations; an iteration is one update of the weights, of as many micro-batches as accumulate.
@@ -155,16 +163,17 @@ class FaceTrainLoop(BaseLoop):
         runner.call_hook('before_train_iter', batch_idx=self.iter, data_batch=micro_batches[0])
         if hasattr(runner.optim_wrapper, 'begin_update'):
             runner.optim_wrapper.begin_update(len(micro_batches))
+        outputs = []
         for data in micro_batches:
             self.batch = runner.to_device(data)
             try:
-                outputs = runner.model.train_step(self.batch, optim_wrapper=runner.optim_wrapper)
+                outputs.append(runner.model.train_step(self.batch, optim_wrapper=runner.optim_wrapper))
             except ValueError as error:
                 runner.call_hook('on_step_error', error=error)
                 raise
         images = getattr(self.dataloader.sampler, 'images', float('inf'))  # a last batch may be shorter
         self.position = min(self.position + self.micro_batch * len(micro_batches), images)
-        runner.call_hook('after_train_iter', batch_idx=self.iter, data_batch=self.batch, outputs=outputs)
+        runner.call_hook('after_train_iter', batch_idx=self.iter, data_batch=self.batch, outputs=_mean(outputs))
         self.iter += 1
 
     def _end_epoch(self):
