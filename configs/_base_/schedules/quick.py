@@ -1,3 +1,3 @@
 """For the quickstart: a few epochs of some thousand images on two CPU cores."""
 _base_ = './small.py'
-train_cfg = dict(max_epochs=2)
+train_cfg = dict(max_epochs=3)
