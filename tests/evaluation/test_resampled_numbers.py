@@ -46,7 +46,7 @@ def ijb(seed=0):
                       issame=first + 1 == second)
 
 
-def close(found, expected):
+def assert_close(found, expected):
     for path, value in found.items():
         at = expected
         for key in path:
@@ -58,7 +58,7 @@ def close(found, expected):
                                         ('TemplatesMetric', ijb())])
 def test_everyone_once_gives_the_entry(kind, data):
     sample, entry = sample_of(kind, *data)
-    close(sample.everyone(), entry)
+    assert_close(sample.everyone(), entry)
 
 
 def test_weighted_retrieval_is_that_of_repeated_probes():
@@ -67,7 +67,7 @@ def test_weighted_retrieval_is_that_of_repeated_probes():
     subjects = benchmark['probe_subjects']
     weights = np.arange(len(subjects)) % 3
     again = np.repeat(np.arange(len(subjects)), weights)
-    close(values_of(sample.numbers(weights)), evaluate_retrieval(rows[again], subjects[again], rows[len(subjects):],
+    assert_close(values_of(sample.numbers(weights)), evaluate_retrieval(rows[again], subjects[again], rows[len(subjects):],
                                                                  benchmark['gallery_subjects']))
 
 
@@ -79,7 +79,7 @@ def test_weighted_identification_is_that_of_repeated_probes():
     weights = np.array([0, 1, 2, 3, 1, 0, 2, 1, 2])
     again = np.repeat(np.arange(9), weights)
     galleries = {name: (pooled.embeddings[pooled.rows(g)], s) for name, (g, s) in benchmark['galleries'].items()}
-    close(values_of(sample.numbers(weights)),
+    assert_close(values_of(sample.numbers(weights)),
           evaluate_open_set(pooled.embeddings[pooled.rows(ids[again])], subjects[again], galleries))
 
 
