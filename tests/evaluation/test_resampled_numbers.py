@@ -67,8 +67,8 @@ def test_weighted_retrieval_is_that_of_repeated_probes():
     subjects = benchmark['probe_subjects']
     weights = np.arange(len(subjects)) % 3
     again = np.repeat(np.arange(len(subjects)), weights)
-    assert_close(values_of(sample.numbers(weights)), evaluate_retrieval(rows[again], subjects[again], rows[len(subjects):],
-                                                                 benchmark['gallery_subjects']))
+    expected = evaluate_retrieval(rows[again], subjects[again], rows[len(subjects):], benchmark['gallery_subjects'])
+    assert_close(values_of(sample.numbers(weights)), expected)
 
 
 def test_weighted_identification_is_that_of_repeated_probes():
