@@ -23,6 +23,7 @@ from mlaface.utils.sharding import row_shard
 DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), param_scheduler=dict(type='ParamSchedulerHook'),
                      logger=dict(type='FaceLogHook'), results=dict(type='ResultHook'),
                      checkpoint=dict(type='FaceCheckpointHook'))
+SAMPLING_PAYS_FROM = 300_000  # classes on 8 GPUs; docs/scale.md has the figures
 
 
 @RUNNERS.register_module()
@@ -139,6 +140,10 @@ class FaceRunner(Runner):
             if hook is not None:
                 self.register_hook(hook)
 
+    def get_hooks_info(self):
+        """The hooks in their order, for the log, in one line (str)."""
+        return ', '.join(type(hook).__name__ for hook in self._hooks)
+
     def call_hook(self, fn_name, **kwargs):
         """Call the hooks that do something at this point; what the others are is found out once."""
         calls = self.__dict__.setdefault('_calls', {})
@@ -185,9 +190,18 @@ class FaceRunner(Runner):
         self.scale_lr(self.optim_wrapper, self.auto_scale_lr)
         if self.param_schedulers is not None:
             self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
+        self._say_what_sampling_gains()
         torch.manual_seed(self.seed + self.rank)  # dropout masks differ between ranks
         self.call_hook('before_run')
         self.load_or_resume()
+
+    def _say_what_sampling_gains(self):
+        """Log that sampling classes gains little, where it does: people expect speed of it."""
+        head = getattr(self.bare_model, 'head', None)
+        rate, classes = getattr(head, 'sample_rate', 1), getattr(head, 'num_classes', 0)
+        if rate < 1 and classes < SAMPLING_PAYS_FROM:
+            self.logger.info(f'the head samples {rate:g} of {classes:,} classes: below some {SAMPLING_PAYS_FROM:,} on '
+                             '8 GPUs the head is a small part of a step, and sampling gains little (docs/scale.md)')
 
     def set_seed(self, seed):
         """Take over the seed of the run that is continued."""

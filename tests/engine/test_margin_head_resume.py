@@ -54,6 +54,7 @@ def test_a_sampling_head_is_asked_for_its_rows_and_resumes_bit_for_bit(tmp_path)
     head, optimizer = whole.bare_model.head, whole.optim_wrapper.optimizer
     assert head.row_hook is not None, 'rows left behind would be read as they are'
     assert len(optimizer.state[head.weight]['last_step'].unique()) > 1, 'some rows should be behind'
+    assert 'the head samples 0.4 of' in (tmp_path / 'whole' / 'log.txt').read_text()
     shutil.copytree(tmp_path / 'whole', tmp_path / 'run')
     for path in store.checkpoints(tmp_path / 'run')[:15]:
         store.remove(path)
