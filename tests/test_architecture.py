@@ -14,7 +14,7 @@ RULES = {
     'utils': ({'utils', 'registry', 'version'}, ANY),
     'registry': ({'version'}, {'mmengine'}),
     'datasets.formats': ({'datasets.formats', 'utils'}, NUMPY_ONLY),
-    'evaluation.functional': ({'evaluation.functional', 'utils'}, NUMPY_ONLY | {'faiss'}),
+    'evaluation.functional': ({'evaluation.functional', 'utils'}, NUMPY_ONLY),
     'models.margins': ({'models.margins', 'registry'}, {'torch'}),
     'models': ({'models', 'registry', 'utils', 'version'}, ANY),
     'datasets': ({'datasets', 'registry', 'utils', 'version'}, ANY),

@@ -13,7 +13,7 @@ from mlaface.evaluation.run import evaluate
 from mlaface.evaluation.tables import benchmark_table, comparison_table
 from mlaface.utils.files import atomic_path
 
-RULES = ('flip', 'norm', 'distance', 'quality', 'far_rule', 'compat', 'bootstrap', 'seed')
+RULES = ('flip', 'norm', 'distance', 'quality', 'far_rule', 'compat', 'bootstrap', 'seed', 'search')
 
 
 def run(args):

@@ -55,7 +55,7 @@ def evaluate(network, suite, options=None, batch_size=64, workers=1, device='cpu
         options (dict or None): Rules by name, for the metrics that take them.
         batch_size (int): Images of a forward pass.
         workers (int): Threads that read.
-        device (str): For the result.
+        device (str): Where the network runs; scores of templates and searches are computed there too.
         progress (callable or None): Called with the number of images of each finished batch.
 
     Returns:
@@ -78,7 +78,7 @@ def evaluate(network, suite, options=None, batch_size=64, workers=1, device='cpu
         options = options if flipped is not None else {**options, 'flip': 'none'}
     seconds = (time.perf_counter() - start) / max(1, suite.count)
     evaluation = Evaluation(None, suite, embeddings, flipped)
-    entries = {name: _entry(evaluation, name, options, seconds) for name in suite.benchmarks}
+    entries = {name: _entry(evaluation, name, options, device, seconds) for name in suite.benchmarks}
     described = network.describe() if network is not None else dict(name='precomputed embeddings')
     evaluation.result = make_result(entries, {**described, 'embedding_size': int(embeddings.shape[1])}, device)
     return evaluation
@@ -99,10 +99,10 @@ def with_own_flip(network, options):
     return {**options, 'flip': own}
 
 
-def _entry(evaluation, name, options, seconds_per_image):
+def _entry(evaluation, name, options, device, seconds_per_image):
     """One benchmark's entry, with the time that its images and its numbers took."""
     benchmark, start = evaluation.suite.benchmarks[name], time.perf_counter()
-    metric = metric_of(benchmark['protocol'], options)
+    metric = metric_of(benchmark['protocol'], {'device': device, **options})
     evaluation.metrics[benchmark['protocol']] = metric
     try:
         evaluation.scores[name] = metric.scores(*evaluation.part(name), benchmark)

@@ -38,7 +38,7 @@ class Found(NamedTuple):
         return np.where(self.mated, self.above[:, 0] + 1, 0)
 
 
-def find(probes, probe_subjects, gallery, gallery_subjects, block=4096, names=None):
+def find(probes, probe_subjects, gallery, gallery_subjects, block=None, names=None, scan=scan_gallery):
     """Compare all probes with a whole gallery, exactly, in blocks.
 
     Args:
@@ -46,8 +46,9 @@ def find(probes, probe_subjects, gallery, gallery_subjects, block=4096, names=No
         probe_subjects (array (P,)): Integers or strings; -1 is not allowed.
         gallery (array (N, D)): Embeddings, a memory map too.
         gallery_subjects (array (N,)): Subjects; -1 marks distractors.
-        block (int): Rows in one matrix product.
+        block (int or None): Rows in one matrix product; None is what suits the search.
         names (sequence of str (P,) or None): Names of probes, for messages.
+        scan (callable): The search, with the signature of ``search.scan_gallery``; FAISS's or a GPU's.
 
     Returns:
         Found: Mates' scores and the counts above them; the same for any block.
@@ -67,11 +68,11 @@ def find(probes, probe_subjects, gallery, gallery_subjects, block=4096, names=No
     mates = mate_table(*codes)
     unit = unit_rows(probes, names, what='probe')
     thresholds = mate_scores(unit, gallery, mates)
-    scan = scan_gallery(unit, thresholds, gallery, mates, block)
+    scanned = scan(unit, thresholds, gallery, mates, block)
     scores = np.where(mates >= 0, thresholds, -np.inf)
     order = np.argsort(-scores, axis=1, kind='stable')
-    return Found(mates[:, 0] >= 0, np.take_along_axis(scores, order, 1), np.take_along_axis(scan.above, order, 1),
-                 scan.best_other)
+    return Found(mates[:, 0] >= 0, np.take_along_axis(scores, order, 1), np.take_along_axis(scanned.above, order, 1),
+                 scanned.best_other)
 
 
 def rank_rates(found, ranks=(1, 5, 10), weights=None):

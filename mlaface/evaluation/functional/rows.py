@@ -5,10 +5,10 @@ such thing: its rounding changes with the shape of the block.
 """
 import numpy as np
 
+from mlaface.evaluation.functional.arrays import HOST
 from mlaface.evaluation.functional.checks import check_norms
 
 FLIPS = ('none', 'sum', 'concat')
-_BLOCK = 512
 
 
 def fuse(embeddings, flipped, flip):
@@ -77,20 +77,39 @@ def unit_rows(rows, names=None, start=0, what='embedding'):
     return rows / norms[:, None]
 
 
-def cosines(first, first_rows, second, second_rows):
+def cosines(first, first_rows, second, second_rows, arrays=HOST):
     """Dot products of chosen rows of two tables of unit vectors.
 
     Args:
-        first (ndarray (N, D)): float64, unit rows.
+        first (ndarray (N, D)): float64, unit rows; already where ``arrays`` computes.
         first_rows (ndarray (P,)): Rows of ``first``.
-        second (ndarray (M, D)): float64, unit rows.
+        second (ndarray (M, D)): float64, unit rows; where ``arrays`` computes.
         second_rows (ndarray (P,)): Rows of ``second``.
+        arrays (HostArrays): Where the products are computed.
 
     Returns:
-        ndarray (P,): float64.
+        ndarray (P,): float64, on the host; the same bits for any ``arrays``.
     """
     scores = np.empty(len(first_rows))
-    for start in range(0, len(scores), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        np.einsum('ij,ij->i', first[first_rows[part]], second[second_rows[part]], out=scores[part])
+    for start in range(0, len(scores), arrays.pairs):
+        part = slice(start, start + arrays.pairs)
+        products = first[arrays.load(first_rows[part])]
+        products *= second[arrays.load(second_rows[part])]
+        scores[part] = arrays.host(_fold(products))
     return scores
+
+
+def _fold(products):
+    """Sum of each row (P, D), as (P,), by adding halves until one column is left; the rows are spoilt.
+
+    Single additions of whole columns are rounded alike by every array library, processor and GPU; ``sum`` and a matrix
+    product add in an order of their own.
+    """
+    width = products.shape[1]
+    while width > 1:
+        half = width // 2
+        if width % 2:
+            products[:, 0] += products[:, width - 1]
+        products[:, :half] += products[:, half:2 * half]
+        width = half
+    return products[:, 0]

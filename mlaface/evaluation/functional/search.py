@@ -1,13 +1,16 @@
 """Exact 1:N comparison in blocks: whole score matrices are made block by block and never kept.
 
-A float32 matrix product finds which scores are certain to lie above or below a threshold; the few within its rounding
-error are computed again in float64, pair by pair. So ranks and scores are exact, and the same for any block size.
+A float32 matrix product (``coarse``) finds which scores are certain to lie above or below a threshold; the few within
+its rounding error are computed again in float64, pair by pair. So ranks and scores are exact, and the same for any
+block size and any device.
 """
 from typing import NamedTuple
 
 import numpy as np
 
+from mlaface.evaluation.functional.arrays import HOST
 from mlaface.evaluation.functional.checks import check_gallery
+from mlaface.evaluation.functional.coarse import CoarseProbes
 from mlaface.evaluation.functional.rows import cosines, unit_rows
 
 DISTRACTOR = -1
@@ -83,7 +86,7 @@ def mate_scores(probes, gallery, mates):
     return scores
 
 
-def scan_gallery(probes, thresholds, gallery, mates, block=4096, names=None):
+def scan_gallery(probes, thresholds, gallery, mates, block=None, names=None, arrays=HOST):
     """Count, for each probe, the gallery entries of other subjects that reach its thresholds; find the best of them.
 
     Args:
@@ -92,89 +95,58 @@ def scan_gallery(probes, thresholds, gallery, mates, block=4096, names=None):
         gallery (array (N, D)): As the network makes them, any float type; a memory map, or anything whose slices are
             arrays.
         mates (ndarray (P, M)): The probe's own subject's rows, -1 for none; they are left out.
-        block (int): Rows of gallery and of probes in one matrix product.
+        block (int or None): Rows of gallery and of probes in one matrix product; None is what suits ``arrays``.
         names (sequence of str (N,) or None): Names of gallery entries, for messages.
+        arrays (HostArrays): Where products are computed.
 
     Returns:
-        Scan: Exact counts and scores.
+        Scan: Exact counts and scores; the same for any block and any ``arrays``.
 
     Raises:
         ValueError: If an entry is not finite or zero, or of another dimension than the probes.
     """
     gallery = check_gallery(gallery, probes.shape[1])
+    block = block or arrays.block
     scan = Scan(np.zeros(thresholds.shape, np.int64), np.full(len(probes), -np.inf))
-    coarse = probes.astype(np.float32)
-    rows, slots = np.nonzero(mates >= 0)
-    columns = mates[rows, slots]
-    by_column = np.argsort(columns, kind='stable')
-    rows, columns = rows[by_column], columns[by_column]
+    coarse = CoarseProbes(probes, thresholds, arrays)
+    own = _Own(mates)
     for start in range(0, len(gallery), block):
         unit = unit_rows(gallery[start:start + block], names, start, 'gallery entry')
-        own = slice(*np.searchsorted(columns, (start, start + len(unit))))
-        _scan_block(scan, probes, coarse, thresholds, unit, (rows[own], columns[own] - start), block)
+        entries = arrays.load(unit.astype(np.float32))
+        own_rows, own_columns = own.within(start, start + len(unit))
+        for first in range(0, len(probes), block):
+            part = slice(first, min(first + block, len(probes)))
+            mine = slice(*np.searchsorted(own_rows, (part.start, part.stop)))
+            close = coarse.compare(part, entries, (own_rows[mine] - first, own_columns[mine]), scan.best_other[part])
+            _settle(scan, part, close, probes[part], thresholds[part], unit)
     return scan
 
 
-def _scan_block(scan, probes, coarse, thresholds, unit, own, block):
-    """Add one block of gallery entries to the scan, for all probes."""
-    small = np.ascontiguousarray(unit.astype(np.float32).T)
-    by_row = np.argsort(own[0], kind='stable')
-    own_rows, own_columns = own[0][by_row], own[1][by_row]
-    for start in range(0, len(probes), block):
-        part = slice(start, start + block)
-        scores = coarse[part] @ small
-        mine = slice(*np.searchsorted(own_rows, (start, start + len(scores))))
-        scores[own_rows[mine] - start, own_columns[mine]] = -np.inf
-        highest = scores.max(axis=1)
-        for slot in range(thresholds.shape[1]):
-            rows = np.flatnonzero(highest >= thresholds[part, slot] - rounding_error(unit.shape[1]))
-            if len(rows):
-                scan.above[start + rows, slot] += _count_above(scores[rows], thresholds[start + rows, slot],
-                                                               probes[start + rows], unit)
-        scan.best_other[part] = _best(scores, highest, scan.best_other[part], probes[part], unit)
+class _Own:
+    """The places of mates in the score matrix, by column.
 
-
-def rounding_error(dimension):
-    """Bound on the error of a float32 dot product of unit vectors, their own rounding included.
-
-    The sum's bound is (D + 2) u for any order of additions (Higham 2002, section 3.1); some slack is added.
+    Args:
+        mates (ndarray (P, M)): Gallery rows, -1 for none.
     """
-    return (dimension + 8) * 2.0 ** -24 * 1.01
+
+    def __init__(self, mates):
+        rows, slots = np.nonzero(mates >= 0)
+        columns = mates[rows, slots]
+        order = np.argsort(columns, kind='stable')
+        self.rows, self.columns = rows[order], columns[order]
+
+    def within(self, start, stop):
+        """Rows, rising, and columns counted from ``start`` of the mates among some columns."""
+        part = slice(*np.searchsorted(self.columns, (start, stop)))
+        order = np.argsort(self.rows[part], kind='stable')
+        return self.rows[part][order], self.columns[part][order] - start
 
 
-def _count_above(scores, thresholds, probes, unit):
-    """Scores of each row that reach its threshold, the doubtful ones computed again, (P,)."""
-    error = rounding_error(unit.shape[1])
-    low, high = thresholds - error, thresholds + error
-    sure = (scores >= _float32_above(high)[:, None]).sum(axis=1)
-    possible = (scores >= _float32_below(low)[:, None]).sum(axis=1)
-    doubtful = np.flatnonzero(sure != possible)
-    if len(doubtful):
-        some = scores[doubtful]
-        rows, columns = np.nonzero((some >= _float32_below(low)[doubtful, None])
-                                   & (some < _float32_above(high)[doubtful, None]))
-        rows = doubtful[rows]
-        reached = cosines(probes, rows, unit, columns) >= thresholds[rows]
-        sure += np.bincount(rows[reached], minlength=len(sure))
-    return sure
-
-
-def _best(scores, highest, best, probes, unit):
-    """The larger of ``best`` and each row's highest score, exact, (P,)."""
-    error = rounding_error(unit.shape[1])
-    rows = np.flatnonzero(highest + error >= best)
-    rows = rows[np.isfinite(highest[rows])]
-    near, columns = np.nonzero(scores[rows] >= _float32_below(highest[rows] - 2 * error)[:, None])
-    best = best.copy()
-    np.maximum.at(best, rows[near], cosines(probes, rows[near], unit, columns))
-    return best
-
-
-def _float32_below(values):
-    """float32 numbers that do not exceed float64 ones, so that comparing in float32 is safe."""
-    return np.nextafter(values.astype(np.float32), np.float32(-np.inf))
-
-
-def _float32_above(values):
-    """float32 numbers that are not below float64 ones."""
-    return np.nextafter(values.astype(np.float32), np.float32(np.inf))
+def _settle(scan, part, close, probes, thresholds, unit):
+    """Add what a product found in one block of probes and entries; what it left open is computed exactly."""
+    rows, slots, columns = close.doubtful
+    reached = cosines(probes, rows, unit, columns) >= thresholds[rows, slots]
+    scan.above[part] += close.above
+    np.add.at(scan.above[part], (rows[reached], slots[reached]), 1)
+    rows, columns = close.near
+    np.maximum.at(scan.best_other[part], rows, cosines(probes, rows, unit, columns))

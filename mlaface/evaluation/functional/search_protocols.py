@@ -20,8 +20,8 @@ from mlaface.evaluation.functional.search import DISTRACTOR, encode, mate_scores
 RULES = dict(ties='against', far_rule='strict', rank_condition=True)
 
 
-def evaluate_open_set(probes, probe_subjects, galleries, *, ranks=(1, 5, 10), fpirs=(1e-2, 1e-1), block=4096,
-                      names=None):
+def evaluate_open_set(probes, probe_subjects, galleries, *, ranks=(1, 5, 10), fpirs=(1e-2, 1e-1), block=None,
+                      names=None, scan=scan_gallery):
     """IJB 1:N: ranks on mated probes and TPIR at FPIR, per gallery and mean.
 
     Args:
@@ -30,13 +30,14 @@ def evaluate_open_set(probes, probe_subjects, galleries, *, ranks=(1, 5, 10), fp
         galleries (dict[str, tuple]): Name -> (embeddings (N, D), subjects (N,)).
         ranks (sequence of int): For the CMC.
         fpirs (sequence of float): Targets.
-        block (int): Rows in one matrix product.
+        block (int or None): Rows in one matrix product; None is what suits the search.
         names (sequence of str (P,) or None): Names of probes, for messages.
+        scan (callable): The search; see ``identification.find``.
 
     Returns:
         dict: A benchmark's entry of result JSON; ``galleries`` holds each gallery's metrics, ``metrics`` their means.
     """
-    founds = {name: find(probes, probe_subjects, gallery, subjects, block, names)
+    founds = {name: find(probes, probe_subjects, gallery, subjects, block, names, scan)
               for name, (gallery, subjects) in galleries.items()}
     return open_set_entry(founds, {name: len(gallery) for name, (gallery, _) in galleries.items()}, ranks, fpirs)
 
@@ -84,8 +85,8 @@ def _mean(tables):
                   for key in ('value', 'any_rank') if key in tables[0][row]} for row in tables[0]}
 
 
-def evaluate_retrieval(probes, probe_subjects, gallery, gallery_subjects, *, ranks=(1, 5, 20), block=4096,
-                       names=None):
+def evaluate_retrieval(probes, probe_subjects, gallery, gallery_subjects, *, ranks=(1, 5, 20), block=None,
+                       names=None, scan=scan_gallery):
     """TinyFace: every probe has mates in a gallery that holds distractors too; rank-k and mAP.
 
     Args:
@@ -94,8 +95,9 @@ def evaluate_retrieval(probes, probe_subjects, gallery, gallery_subjects, *, ran
         gallery (array (N, D)): Embeddings of mates and distractors.
         gallery_subjects (array (N,)): Subjects; -1 marks distractors.
         ranks (sequence of int): For the CMC.
-        block (int): Rows in one matrix product.
+        block (int or None): Rows in one matrix product; None is what suits the search.
         names (sequence of str (P,) or None): Names of probes, for messages.
+        scan (callable): The search; see ``identification.find``.
 
     Returns:
         dict: A benchmark's entry of result JSON.
@@ -103,17 +105,17 @@ def evaluate_retrieval(probes, probe_subjects, gallery, gallery_subjects, *, ran
     Raises:
         ValueError: If a probe's subject is not in the gallery; names the probe.
     """
-    found = find_all(probes, probe_subjects, gallery, gallery_subjects, block, names)
+    found = find_all(probes, probe_subjects, gallery, gallery_subjects, block, names, scan)
     return retrieval_entry(found, gallery_subjects, ranks)
 
 
-def find_all(probes, probe_subjects, gallery, gallery_subjects, block=4096, names=None):
+def find_all(probes, probe_subjects, gallery, gallery_subjects, block=None, names=None, scan=scan_gallery):
     """``identification.find`` for a closed set, in which every probe has a mate.
 
     Raises:
         ValueError: If a probe's subject is not in the gallery; names the probe.
     """
-    found = find(probes, probe_subjects, gallery, gallery_subjects, block, names)
+    found = find(probes, probe_subjects, gallery, gallery_subjects, block, names, scan)
     lost = np.flatnonzero(~found.mated)
     if len(lost):
         raise ValueError(f'subject {np.asarray(probe_subjects)[lost[0]]} of probe {image_name(int(lost[0]), names)} is '
@@ -134,7 +136,8 @@ def retrieval_metrics(found, ranks=(1, 5, 20), weights=None):
     return dict(rank=rank_rates(found, ranks, weights), map=dict(value=mean_average_precision(found, weights)))
 
 
-def evaluate_distractors(embeddings, subjects, distractors, *, ranks=(1, 10), block=4096, names=None):
+def evaluate_distractors(embeddings, subjects, distractors, *, ranks=(1, 10), block=None, names=None,
+                         scan=scan_gallery):
     """MegaFace's first challenge: each image searches each other image of its subject among all distractors.
 
     Args:
@@ -142,8 +145,9 @@ def evaluate_distractors(embeddings, subjects, distractors, *, ranks=(1, 10), bl
         subjects (array (P,)): Their subjects; at least one has two images.
         distractors (array (N, D)): Embeddings of people outside the probe set.
         ranks (sequence of int): For the CMC.
-        block (int): Rows in one matrix product.
+        block (int or None): Rows in one matrix product; None is what suits the search.
         names (sequence of str (P,) or None): Names of images, for messages.
+        scan (callable): The search; see ``identification.find``.
 
     Returns:
         dict: A benchmark's entry of result JSON; rates are over ordered pairs of images of one subject.
@@ -151,11 +155,11 @@ def evaluate_distractors(embeddings, subjects, distractors, *, ranks=(1, 10), bl
     Raises:
         ValueError: If no subject has two images.
     """
-    found = find_among(embeddings, subjects, distractors, block, names)
+    found = find_among(embeddings, subjects, distractors, block, names, scan)
     return distractors_entry(found, len(embeddings), len(distractors), ranks)
 
 
-def find_among(embeddings, subjects, distractors, block=4096, names=None):
+def find_among(embeddings, subjects, distractors, block=None, names=None, scan=scan_gallery):
     """Compare each image's cosine with each mate's to its cosines with the distractors.
 
     Returns:
@@ -173,8 +177,8 @@ def find_among(embeddings, subjects, distractors, block=4096, names=None):
     if not (mates >= 0).any():
         raise ValueError('no subject has two images: nothing can be searched for')
     thresholds = mate_scores(unit, unit, mates)
-    scan = scan_gallery(unit, thresholds, distractors, np.full((len(unit), 1), -1), block)
-    return Found((mates >= 0).any(axis=1), np.where(mates >= 0, thresholds, -np.inf), scan.above, scan.best_other)
+    scanned = scan(unit, thresholds, distractors, np.full((len(unit), 1), -1), block)
+    return Found((mates >= 0).any(axis=1), np.where(mates >= 0, thresholds, -np.inf), scanned.above, scanned.best_other)
 
 
 def distractors_entry(found, images, distractors, ranks=(1, 10)):

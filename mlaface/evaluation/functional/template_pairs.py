@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from mlaface.evaluation.functional.arrays import HOST
 from mlaface.evaluation.functional.checks import check_scores
 from mlaface.evaluation.functional.roc import area_under, equal_error_rate, roc_curve, tar_table
 from mlaface.evaluation.functional.rows import cosines
@@ -12,7 +13,7 @@ from mlaface.evaluation.functional.templates import DEFAULT_RULES
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
 
-def template_scores(templates, first, second, workers=1):
+def template_scores(templates, first, second, workers=1, arrays=HOST):
     """Cosines of pairs of templates.
 
     Args:
@@ -20,9 +21,10 @@ def template_scores(templates, first, second, workers=1):
         first (array (P,)): Ids of the one side.
         second (array (P,)): Ids of the other side.
         workers (int): Threads.
+        arrays (HostArrays): Where the products are computed.
 
     Returns:
-        ndarray (P,): float64, the same bits for any number of threads and any order of the pairs.
+        ndarray (P,): float64, the same bits for any number of threads, any order of the pairs and any ``arrays``.
 
     Raises:
         ValueError: If the sides differ in count or name a template without images.
@@ -30,15 +32,16 @@ def template_scores(templates, first, second, workers=1):
     if len(first) != len(second):
         raise ValueError(f'the list of pairs has {len(first)} templates on one side and {len(second)} on the other')
     first, second = templates.rows(first, 'the list of pairs'), templates.rows(second, 'the list of pairs')
-    table = templates.embeddings
+    table = arrays.load(templates.embeddings)
     bounds = range(0, len(first), 1 << 16)
     with ThreadPoolExecutor(workers) as pool:
         parts = pool.map(lambda start: cosines(table, first[start:start + (1 << 16)], table,
-                                               second[start:start + (1 << 16)]), bounds)
+                                               second[start:start + (1 << 16)], arrays), bounds)
         return np.concatenate(list(parts))
 
 
-def evaluate_templates(templates, first, second, issame, *, images=None, rules=DEFAULT_RULES, fars=FARS, workers=1):
+def evaluate_templates(templates, first, second, issame, *, images=None, rules=DEFAULT_RULES, fars=FARS, workers=1,
+                       arrays=HOST):
     """IJB 1:1: TAR at FAR over a list of pairs of templates.
 
     Args:
@@ -50,6 +53,7 @@ def evaluate_templates(templates, first, second, issame, *, images=None, rules=D
         rules (TemplateRules): How they were pooled, and the rule for FAR.
         fars (sequence of float): Targets.
         workers (int): Threads.
+        arrays (HostArrays): Where scores are computed.
 
     Returns:
         dict: A benchmark's entry of result JSON, schema 1.
@@ -57,7 +61,7 @@ def evaluate_templates(templates, first, second, issame, *, images=None, rules=D
     Raises:
         ValueError: If counts do not fit or a template has no images.
     """
-    scores = template_scores(templates, first, second, workers)
+    scores = template_scores(templates, first, second, workers, arrays)
     counts = dict(templates=len(templates.ids))
     return templates_entry(scores, issame, counts if images is None else dict(images=images, **counts), rules, fars)
 

@@ -12,6 +12,7 @@ from mlaface.evaluation.functional.search_protocols import (
     retrieval_metrics,
 )
 from mlaface.evaluation.metrics.base import EmbeddingMetric
+from mlaface.evaluation.search import check_search, choose_search
 from mlaface.registry import METRICS
 
 
@@ -23,14 +24,16 @@ class SearchMetric(EmbeddingMetric):
             hands over embeddings that it has fused itself, this says how it did.
         bootstrap (int): Resamples for intervals; 0 leaves intervals out.
         seed (int): Seed of the resampling.
+        device (str): Where scores are computed; the numbers are the same on all.
+        search (str): ``'auto'``, ``'blocks'`` or ``'faiss'``; see ``evaluation.search``.
     """
     headline = ('rank', '1')
 
-    def __init__(self, flip='sum', bootstrap=0, seed=0):
+    def __init__(self, flip='sum', bootstrap=0, seed=0, device='cpu', search='auto'):
         super().__init__(bootstrap, seed)
         if flip not in FLIPS:
             raise ValueError(f'flip must be one of {FLIPS}; got {flip!r}')
-        self.flip = flip
+        self.flip, self.device, self.search = flip, device, check_search(search)
 
     def split(self, embeddings, flipped, benchmark, subjects):
         """Fused embeddings and names of the images that have subjects, and the others' as ``FusedRows``."""
@@ -52,7 +55,9 @@ class RetrievalMetric(SearchMetric):
     def scores(self, embeddings, flipped, benchmark):
         """``identification.Found``; see the base class."""
         probes, names, gallery = self.split(embeddings, flipped, benchmark, 'probe_subjects')
-        return find_all(probes, benchmark['probe_subjects'], gallery, benchmark['gallery_subjects'], names=names)
+        scan = choose_search(self.search, self.device, len(probes) * len(gallery), deep=True)
+        return find_all(probes, benchmark['probe_subjects'], gallery, benchmark['gallery_subjects'], names=names,
+                        scan=scan)
 
     def entry(self, scores, benchmark):
         """The numbers of the search; see the base class."""
@@ -73,7 +78,8 @@ class DistractorsMetric(SearchMetric):
     def scores(self, embeddings, flipped, benchmark):
         """``identification.Found`` with a column a mate; see the base class."""
         images, names, distractors = self.split(embeddings, flipped, benchmark, 'subjects')
-        return find_among(images, benchmark['subjects'], distractors, names=names)
+        scan = choose_search(self.search, self.device, len(images) * len(distractors))
+        return find_among(images, benchmark['subjects'], distractors, names=names, scan=scan)
 
     def entry(self, scores, benchmark):
         """The numbers of the search; see the base class."""

@@ -3,14 +3,18 @@ from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from mlaface.evaluation.certainty import Sample
+from mlaface.evaluation.device import arrays_on
+from mlaface.evaluation.functional.arrays import HOST
 from mlaface.evaluation.functional.identification import find, open_set_scores
 from mlaface.evaluation.functional.resampling import WeightedSample
 from mlaface.evaluation.functional.search_protocols import open_set_entry, open_set_metrics
 from mlaface.evaluation.functional.template_pairs import FARS, linked_people, template_scores, templates_entry
 from mlaface.evaluation.functional.templates import TemplateRules, pool_templates
 from mlaface.evaluation.metrics.base import EmbeddingMetric
+from mlaface.evaluation.search import check_search, choose_search
 from mlaface.registry import METRICS
 
 
@@ -23,10 +27,14 @@ class PooledMetric(EmbeddingMetric):
         compat (str or None): ``'insightface'`` begins with the rules of the published scripts.
         bootstrap (int): Resamples for intervals; 0 leaves intervals out.
         seed (int): Seed of the resampling.
+        device (str): Where scores are computed; the numbers are the same on all.
+        search (str): ``'auto'``, ``'blocks'`` or ``'faiss'``: how 1:N is searched; see ``evaluation.search``.
     """
 
-    def __init__(self, flip=None, norm=None, quality=None, far_rule=None, compat=None, bootstrap=0, seed=0):
+    def __init__(self, flip=None, norm=None, quality=None, far_rule=None, compat=None, bootstrap=0, seed=0,
+                 device='cpu', search='auto'):
         super().__init__(bootstrap, seed)
+        self.device, self.search = device, check_search(search)
         if compat not in (None, 'insightface'):
             raise ValueError(f"compat must be None or 'insightface'; got {compat!r}")
         given = dict(flip=flip, norm=norm, quality=quality, far_rule=far_rule)
@@ -55,7 +63,10 @@ class TemplatesMetric(PooledMetric):
     def scores(self, embeddings, flipped, benchmark):
         """``TemplatePairs``; see the base class."""
         templates = self.pool(embeddings, flipped, benchmark)
-        return TemplatePairs(template_scores(templates, benchmark['first'], benchmark['second']), len(templates.ids))
+        arrays = arrays_on(self.device)
+        workers = torch.get_num_threads() if arrays is HOST else 1
+        scores = template_scores(templates, benchmark['first'], benchmark['second'], workers, arrays)
+        return TemplatePairs(scores, len(templates.ids))
 
     def entry(self, scores, benchmark):
         """The numbers of 1:1; see the base class."""
@@ -87,7 +98,7 @@ class IdentificationMetric(PooledMetric):
         rows = templates.embeddings[templates.rows(probes, 'the list of probes')]
         names = [f'template {number}' for number in probes]
         return {name: find(rows, subjects, templates.embeddings[templates.rows(ids, f'gallery {name}')], known,
-                           names=names)
+                           names=names, scan=choose_search(self.search, self.device, len(rows) * len(ids)))
                 for name, (ids, known) in benchmark['galleries'].items()}
 
     def entry(self, scores, benchmark):

@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
+from mlaface.evaluation.functional.coarse import rounding_error
 from mlaface.evaluation.functional.identification import find, mean_average_precision, open_set_scores
 from mlaface.evaluation.functional.roc import det_points, roc_curve
 from mlaface.evaluation.functional.rows import FusedRows, fuse
-from mlaface.evaluation.functional.search import mate_scores, mate_table, rounding_error, scan_gallery
+from mlaface.evaluation.functional.search import mate_scores, mate_table, scan_gallery
 from mlaface.evaluation.functional.search_protocols import evaluate_distractors, evaluate_open_set, evaluate_retrieval
 
 
