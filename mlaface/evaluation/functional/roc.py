@@ -96,20 +96,25 @@ def equal_error_rate(roc):
     return float(before_far + share * (far[after] - before_far)), float(roc.thresholds[after])
 
 
-def _strict_point(roc, far):
-    """Index of the lowest threshold with a FAR of at most ``far``, -1 if even the highest score has more."""
-    return int(np.searchsorted(roc.far, far, side='right')) - 1
+def _strict_point(rates, far):
+    """Index of the last of rising rates that is at most ``far``, -1 if even the first is more."""
+    return int(np.searchsorted(rates, far, side='right')) - 1
 
 
 def _nearest_point(roc, far):
-    """Index of the point (-1 for (0, 0)) with the FAR nearest to ``far``; of several, that of the largest TAR."""
-    below = _strict_point(roc, far)
-    if below + 1 == len(roc.thresholds):
-        return below
-    before = roc.far[below] if below >= 0 else 0.0
-    if abs(roc.far[below + 1] - far) > abs(before - far):
-        return below
-    return int(np.searchsorted(roc.false_accepts, roc.false_accepts[below + 1], side='right')) - 1
+    """Index of the kept point (-1 for (0, 0)) with the FAR nearest to ``far``; of several, that of the largest TAR."""
+    kept = _kept_points(roc)
+    rates = roc.far[kept]
+    below = _strict_point(rates, far)
+    if below + 1 < len(kept) and abs(rates[below + 1] - far) <= abs((rates[below] if below >= 0 else 0.0) - far):
+        below = int(np.searchsorted(rates, rates[below + 1], side='right')) - 1
+    return int(kept[below]) if below >= 0 else -1
+
+
+def _kept_points(roc):
+    """Indices of the points that scikit-learn's ``roc_curve`` keeps: not those between two equal steps."""
+    turns = (np.diff(roc.true_accepts, 2) != 0) | (np.diff(roc.false_accepts, 2) != 0)
+    return np.flatnonzero(np.concatenate([[True], turns, [True]])[:len(roc.thresholds)])
 
 
 def tar_at_far(roc, far, rule='strict'):
@@ -119,7 +124,8 @@ def tar_at_far(roc, far, rule='strict'):
         roc (Roc): The curve.
         far (float): Target, a fraction.
         rule (str): ``'strict'``: the largest TAR of all thresholds with FAR <= far. ``'nearest'``: the TAR where FAR
-            is nearest to the target, which may lie above it, as public IJB scripts report.
+            is nearest to the target, which may lie above it, among the points that scikit-learn's ``roc_curve`` keeps,
+            as public IJB scripts report.
 
     Returns:
         dict: ``value``, ``threshold`` (accept if score >= threshold; if nothing may be accepted, the next number
@@ -131,7 +137,7 @@ def tar_at_far(roc, far, rule='strict'):
     check_far(far)
     if rule not in FAR_RULES:
         raise ValueError(f'far_rule must be one of {", ".join(FAR_RULES)}; got {rule!r}')
-    point = _strict_point(roc, far) if rule == 'strict' else _nearest_point(roc, far)
+    point = _strict_point(roc.far, far) if rule == 'strict' else _nearest_point(roc, far)
     if point < 0:
         highest = np.float64(roc.thresholds[0])
         return dict(value=0.0, threshold=float(np.nextafter(highest, np.inf)), false_accepts=0)
