@@ -9,7 +9,7 @@ import pytest
 from mlaface.evaluation.certainty import compare_samples
 from mlaface.evaluation.input_check import check_colors, image_pairs
 from mlaface.evaluation.networks import CallableNetwork
-from mlaface.evaluation.protocols import ijb, pairs
+from mlaface.evaluation.protocols import agedb, ijb, pairs
 from mlaface.evaluation.protocols.images import TEMPLATE, similarity
 from mlaface.evaluation.protocols.registry import OPENERS, open_protocol
 from mlaface.evaluation.run import evaluate
@@ -39,7 +39,7 @@ def test_every_protocol_has_intervals_and_is_compared(official, name):
     found, other = (evaluate(CallableNetwork(f'toy_networks:{kind}'), suite, dict(bootstrap=20))
                     for kind in ('grid', 'coarse'))
     for key, entry in found.result['benchmarks'].items():
-        assert entry['bootstrap']['unit'] == ('pairs' if name == 'agedb' else 'people')
+        assert entry['bootstrap']['unit'] == 'people'
         compared = compare_samples(found.sample(key), other.sample(key), 20)
         at, theirs = entry, other.result['benchmarks'][key]
         for part in found.sample(key).headline:
@@ -57,6 +57,8 @@ def test_colors_are_checked_on_true_pairs_of_every_protocol(official, name):
     assert issame.any() and not issame.all()
     if name in ('ijbb', 'ijbc'):  # five images a person, in order
         people = [str((int(file.split('.')[0]) - 1) // 5) for file in benchmark['names']]
+    elif name == 'agedb':
+        people = agedb.people_of(benchmark['names']).ravel()
     elif name == 'cfp':
         people = [file.split('/')[2] for file in benchmark['names']]
     else:  # Person_003_0001.jpg, 3_1.jpg; a distractor's whole name is a person's
@@ -142,7 +144,7 @@ def test_landmarks_of_other_images_are_an_error(official, tmp_path):
 
 
 @pytest.mark.parametrize('lines, message', [
-    (['10\t300', 'Ada\t1\t2'], '1 pairs, and its first line says 6000'), (['10\t300'], '0 pairs'), ([''], '0 pairs'),
+    (['10\t300', 'Ada\t1\t2'], '1 pairs, and its first line says 6000'), (['10\t300'], '0 pairs'), ([''], 'is empty'),
     (['Ada\t1'], r'Ada|whole number'), (['Ada\t1\tx'], 'line 1: .x. is no whole number'),
     (['1\t1', 'Ada\t1\tBob\t2\t3'], 'line 2: 5 fields')])
 def test_a_torn_or_foreign_list_of_pairs_is_an_error(tmp_path, lines, message):

@@ -70,13 +70,22 @@ def write_flat(root, name='calfw', people=20, seed=0):
     _write(root, f'pairs_{name.upper()}.txt', '\n'.join(lines) + '\n')
 
 
-def write_agedb(root, people=20, seed=0):
-    """AgeDB-30 as a list of ``IMAGE IMAGE 0|1``."""
-    _write_people(root, draw(people, 2, seed), 'images/')
-    path = '{0}/{0}_{1:04d}.jpg'
-    lines = [f'{path.format(_person(k), 1)} {path.format(_person(k), 2)} 1' for k in range(people)]
-    lines += [f'{path.format(_person(k), 1)} {path.format(_person((k + 1) % people), 2)} 0' for k in range(people)]
-    _write(root, 'pairs.txt', '\n'.join(lines) + '\n')
+def write_agedb(root, people=20, folds=10, seed=0):
+    """AgeDB-30: ``03_Protocol_Images`` and ``04_FINAL_protocol_30_years.mat``, a cell a fold; labels are 1 and -1."""
+    from scipy.io import savemat
+    names = [[f'{2 * k + young}_Person{k:03d}_{70 - 35 * young}_f' for young in (0, 1)] for k in range(people)]
+    for images, own in zip(draw(people, 2, seed), names):
+        for name, image in zip(own, images):
+            _write(root, f'03_Protocol_Images/{name}.jpg', image)
+    splits = np.empty((folds, 1), object)
+    for fold, members in enumerate(np.array_split(np.arange(people), folds)):
+        sides = np.empty((2, 2 * len(members)), object)
+        sides[0] = [dict(name=names[k][0]) for k in members] * 2
+        sides[1] = [dict(name=names[k][1]) for k in (*members, *np.roll(members, 1))]
+        splits[fold, 0] = dict(pairs=sides, labels=np.repeat(np.int8([1, -1]), len(members)))
+    path = Path(root) / 'AgeDB_FINAL_protocol/04_FINAL_protocol_30_years.mat'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    savemat(path, dict(splits=splits))
 
 
 def write_cfp(root, people=20, folds=10, seed=0):
@@ -99,10 +108,14 @@ def write_cfp(root, people=20, folds=10, seed=0):
 
 
 def write_rfw(root, people=20, seed=0):
-    """RFW: four groups, each with ``data/RACE`` and ``txts/RACE/RACE_pairs.txt`` (no header)."""
+    """RFW: four groups, each with ``data/RACE``, ``txts/RACE/RACE_pairs.txt`` (no header) and ``RACE_lmk.txt``."""
+    points = POINTS.replace(' ', '\t')
     for number, race in enumerate(RACES):
         _write_people(root, draw(people, 2, seed, number * people), f'data/{race}/')
         _write(root, f'txts/{race}/{race}_pairs.txt', '\n'.join(_lfw_lines(people, 10)[1:]) + '\n')
+        _write(root, f'txts/{race}/{race}_lmk.txt', ''.join(
+            f'/test/data/{race}/{_person(k)}/{_person(k)}_{count:04d}.jpg\t{k}\t{points}\n'
+            for k in range(people) for count in (1, 2)))
 
 
 def write_ijb(root, name='ijbc', people=12, seed=0):

@@ -1,5 +1,8 @@
-"""Text lists read line by line, with errors that name file and line."""
+"""Lists as they are published, text or MATLAB, with errors that name file and line."""
+import zlib
 from pathlib import Path
+
+import numpy as np
 
 
 def find_file(root, *names):
@@ -10,7 +13,7 @@ def find_file(root, *names):
     """
     root = Path(root)
     for name in names:
-        found = sorted(root.glob(name)) if root.is_dir() else []
+        found = sorted(path for path in root.glob(name) if path.is_file()) if root.is_dir() else []
         if found:
             return found[0]
     there = ', '.join(sorted(path.name for path in root.iterdir())[:12]) if root.is_dir() else 'no such folder'
@@ -23,28 +26,77 @@ def find_folder(root, *names):
 
 
 def read_fields(path, counts, separator=None):
-    """Lines of a text file, split into fields.
+    """Lines of a text file, split into fields; blank lines are passed over, whatever ends a line.
+
+    Args:
+        path (Path): The file, UTF-8 with or without a byte order mark.
+        counts (tuple[int]): How many fields a line may have.
+        separator (str or None): None splits at tabs where that fits, so that a field may hold blanks, else at blanks.
+
+    Returns:
+        list[tuple]: Line number from 1, and the fields (list of str), of each line.
+
+    Raises:
+        ValueError: If there is no line, or one has another number of fields; names file and line.
+    """
+    rows = []
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        if line.strip():
+            fields = line.split(separator or '\t')
+            if separator is None and (len(fields) == 1 or len(fields) not in counts):
+                fields = line.split()
+            if len(fields) not in counts:
+                wanted = ' or '.join(map(str, counts))
+                raise ValueError(f'{path}, line {number}: {len(fields)} fields, and {wanted} are needed: '
+                                 f'{line.strip()[:80]!r}')
+            rows.append((number, [field.strip() for field in fields]))
+    if not rows:
+        raise ValueError(f'{path} is empty: copy the list again from the set as it is published')
+    return rows
+
+
+def _text(path):
+    try:
+        return Path(path).read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is no UTF-8 text ({error}): is it the list itself, and not an archive?') from error
+
+
+def read_mat(path, keys):
+    """Variables of a MATLAB file of version 5, cells and structures as numpy gives them.
 
     Args:
         path (Path): The file.
-        counts (tuple[int]): How many fields a line may have.
-        separator (str or None): None splits at blanks.
+        keys (tuple[str]): Names of the variables.
 
-    Yields:
-        tuple: Line number from 1, and the fields (list of str).
+    Returns:
+        list[ndarray]: At least two-dimensional, as MATLAB has them.
 
     Raises:
-        ValueError: If a line has another number of fields; names file and line.
+        ValueError: If it is no such file, or lacks a variable; names the file.
     """
-    with open(path, encoding='utf-8') as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                fields = [field.strip() for field in line.strip().split(separator)]
-                if len(fields) not in counts:
-                    wanted = ' or '.join(map(str, counts))
-                    raise ValueError(f'{path}, line {number}: {len(fields)} fields, and {wanted} are needed: '
-                                     f'{line.strip()[:80]!r}')
-                yield number, fields
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+    try:
+        content = loadmat(path)
+    except (ValueError, TypeError, NotImplementedError, EOFError, zlib.error, MatReadError) as error:
+        raise ValueError(f'{path} cannot be read as a MATLAB file of version 5: {error}') from error
+    lacking = [key for key in keys if key not in content]
+    if lacking:
+        held = ', '.join(key for key in content if not key.startswith('__')) or 'nothing'
+        raise ValueError(f'{path} lacks {", ".join(lacking)}; it holds {held}')
+    return [content[key] for key in keys]
+
+
+def cell_text(cell):
+    """The text that stands in a MATLAB cell, at whatever depth of cells and structures of one element each.
+
+    Raises:
+        IndexError, TypeError: If there is none.
+    """
+    while not isinstance(cell, str):
+        cell = cell.ravel()[0] if isinstance(cell, np.ndarray) else cell[0]
+    return cell.strip()
 
 
 def whole_number(text, path, number):

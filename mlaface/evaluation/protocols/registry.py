@@ -1,8 +1,8 @@
 """Name of a protocol to what opens its folder."""
-from mlaface.evaluation.protocols import ijb, megaface, pairs, tinyface
+from mlaface.evaluation.protocols import agedb, cfp, ijb, megaface, pairs, rfw, tinyface
 
-OPENERS = dict(lfw=pairs.open_lfw, xqlfw=pairs.open_lfw, cfp=pairs.open_cfp, agedb=pairs.open_agedb,
-               calfw=pairs.open_flat, cplfw=pairs.open_flat, rfw=pairs.open_rfw, ijbb=ijb.open_ijb, ijbc=ijb.open_ijb,
+OPENERS = dict(lfw=pairs.open_lfw, xqlfw=pairs.open_lfw, cfp=cfp.open_cfp, agedb=agedb.open_agedb,
+               calfw=pairs.open_flat, cplfw=pairs.open_flat, rfw=rfw.open_rfw, ijbb=ijb.open_ijb, ijbc=ijb.open_ijb,
                tinyface=tinyface.open_tinyface, megaface=megaface.open_megaface)
 
 
