@@ -121,6 +121,48 @@ def pairs_sample(strength, people=40, seed=0):
     return sample_of('PairsMetric', rows, dict(issame=issame, subjects=subjects))
 
 
+def four_groups(seed=0, people=30, pairs=120):
+    """Groups that differ in nothing but chance, their people's names shared by all groups."""
+    rng = np.random.default_rng(seed)
+    groups, rows = {}, []
+    for start, name in enumerate('abcd'):
+        issame = np.arange(pairs) % 2 == 0
+        first = rng.normal(size=(pairs, 6))
+        second = rng.normal(size=(pairs, 6)) + first * issame[:, None]
+        groups[name] = dict(start=2 * pairs * start, images=2 * pairs, issame=issame,
+                            subjects=rng.integers(0, people, (pairs, 2)))
+        rows.append(np.stack([first, second], axis=1).reshape(2 * pairs, 6))
+    return np.concatenate(rows), dict(groups=groups)
+
+
+def test_groups_and_their_gap_under_weights_are_those_of_the_pairs_written_out():
+    rows, benchmark = four_groups()
+    sample, entry = sample_of('GroupsMetric', rows, benchmark)
+    people = [(name, person) for name, group in benchmark['groups'].items() for person in np.unique(group['subjects'])]
+    assert sample.unit == 'people' and len(np.unique(sample.subjects)) == len(people)
+    weights = np.random.default_rng(3).integers(0, 3, len(sample.subjects))
+    found, accuracy = sample.numbers(weights), {}
+    for number, (name, group) in enumerate(benchmark['groups'].items()):
+        pairs = rows[group['start']:group['start'] + group['images']].reshape(-1, 2, 6)
+        distance = ((pairs[:, 0] / np.linalg.norm(pairs[:, 0], axis=1)[:, None]
+                     - pairs[:, 1] / np.linalg.norm(pairs[:, 1], axis=1)[:, None]) ** 2).sum(axis=1)
+        thresholds = 2 - 2 * np.array(entry['groups'][name]['metrics']['threshold']['folds'])
+        right = (distance < np.repeat(thresholds, 12)) == group['issame']
+        accuracy[name] = np.repeat(right, weights[number * 120:(number + 1) * 120]).mean()
+        assert found['groups'][name]['metrics']['accuracy']['value'] == pytest.approx(accuracy[name], abs=1e-12)
+    assert found['metrics']['accuracy']['value'] == pytest.approx(np.mean(list(accuracy.values())), abs=1e-12)
+    gap = entry['metrics']['gap']
+    assert found['metrics']['gap']['value'] == pytest.approx(accuracy[gap['best']] - accuracy[gap['worst']], abs=1e-12)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_the_gap_lies_within_its_interval_where_groups_hardly_differ(seed):
+    sample, entry = sample_of('GroupsMetric', *four_groups(seed))
+    add_intervals(entry, sample, 100)
+    gap = entry['metrics']['gap']
+    assert gap['low'] < gap['value'] < gap['high']
+
+
 def test_intervals_stand_beside_every_number_of_pairs():
     sample, entry = pairs_sample(1.0)
     add_intervals(entry, sample, 100)
