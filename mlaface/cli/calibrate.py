@@ -48,9 +48,9 @@ def read_scores(path, flip='sum'):
         FileNotFoundError: If there is no such file.
         ValueError: If it is no such archive; names the file and the key that is missing.
     """
+    from mlaface.evaluation.embeddings_file import read_arrays
     from mlaface.evaluation.functional.checks import check_pairs
     from mlaface.evaluation.functional.pairs import PairRules, pair_scores
-    from mlaface.evaluation.suites import read_arrays
     arrays = read_arrays(path)
     if 'issame' not in arrays or not {'scores', 'embeddings'} & arrays.keys():
         held = ', '.join(list(arrays)[:8]) or 'nothing'

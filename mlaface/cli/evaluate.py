@@ -1,5 +1,4 @@
 """The work of ``tools/test.py``: find the data, open the model, evaluate, show, write."""
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -7,11 +6,11 @@ from mlaface.cli.evaluated import find_suite, given_input, split_paths
 from mlaface.cli.models import choose_device, open_network
 from mlaface.engine.distributed import join_ranks, leave_ranks
 from mlaface.evaluation.certainty import compare_samples
+from mlaface.evaluation.embeddings_file import check_savable, save_embeddings
 from mlaface.evaluation.input_check import check_colors
 from mlaface.evaluation.result import write_result
 from mlaface.evaluation.run import evaluate
 from mlaface.evaluation.tables import benchmark_table, comparison_table
-from mlaface.utils.files import atomic_path
 
 RULES = ('flip', 'norm', 'distance', 'quality', 'far_rule', 'compat', 'bootstrap', 'seed', 'search')
 
@@ -127,25 +126,3 @@ def finish(evaluations, args):
     if args.report:
         from mlaface.evaluation.report.page import write_report
         console.print(f'report: {write_report(evaluations, args.report, args.show_hardest)}')
-
-
-def check_savable(suite):
-    """Refuse to save embeddings of anything but one pairs benchmark, before any work is done.
-
-    Raises:
-        ValueError: If there are several benchmarks, or it is no pairs benchmark.
-    """
-    if [benchmark['protocol'] for benchmark in suite.benchmarks.values()] != ['pairs']:
-        raise ValueError(f'--save-embeddings writes one pairs benchmark, and {", ".join(suite.benchmarks)} are to be '
-                         'evaluated')
-
-
-def save_embeddings(evaluation, path):
-    """Write the embeddings of the only benchmark for ``--embeddings``."""
-    name, = evaluation.suite.benchmarks
-    embeddings, flipped = evaluation.part(name)
-    benchmark = evaluation.suite.benchmarks[name]
-    arrays = dict(embeddings=embeddings, flipped=flipped, issame=np.asarray(benchmark['issame'], bool),
-                  names=benchmark.get('names'), subjects=benchmark.get('subjects'))
-    with atomic_path(path) as temporary, open(temporary, 'wb') as file:
-        np.savez(file, **{key: values for key, values in arrays.items() if values is not None})

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from mlaface.cli.models import config_of, network_of
 from mlaface.evaluation import suites
+from mlaface.evaluation.embeddings_file import embeddings_suite
 
 INPUT = ('color', 'mean', 'std', 'size', 'layout')
 
@@ -45,7 +46,7 @@ def find_suite(args, config, model):
         ValueError: If no data are named anywhere.
     """
     if args.embeddings:
-        return suites.embeddings_suite(args.embeddings)
+        return embeddings_suite(args.embeddings)
     if args.protocol:
         from mlaface.evaluation.protocols.registry import open_protocol
         if not args.data_root:

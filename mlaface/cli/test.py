@@ -46,7 +46,8 @@ def _add_data(group):
     group.add_argument('--sets', nargs='+', metavar='BIN', help='verification sets (.bin)')
     group.add_argument('--data-root', metavar='DIR', help='folder of .bin files, or of the protocol')
     group.add_argument('--protocol', choices=PROTOCOLS, help='official lists with image folders in --data-root')
-    group.add_argument('--embeddings', metavar='NPZ', help='precomputed: embeddings (2P, D), issame (P,), [flipped]')
+    group.add_argument('--embeddings', metavar='NPZ', help='precomputed: embeddings (2P, D), issame (P,), [flipped, '
+                       'names, subjects, groups]')
 
 
 def _add_rules(group):

@@ -1,7 +1,5 @@
 """What is to be evaluated: images, and the benchmarks that are made of their rows."""
 import inspect
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,45 +90,6 @@ def folder_suite(folder):
         raise FileNotFoundError(f'no .bin file in {Path(folder).resolve()}: give --sets, or --protocol for official '
                                 'lists with image folders')
     return bin_suite(found)
-
-
-def embeddings_suite(path):
-    """The suite of precomputed embeddings of pairs.
-
-    Args:
-        path (str): ``.npz`` with ``embeddings`` (2P, D), ``issame`` (P,), and optionally ``flipped`` (2P, D),
-            ``names`` (2P,) of the images and ``subjects`` (P, 2) or (P,), the people of the pairs.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no such file, or something is missing in it.
-    """
-    arrays = read_arrays(path)
-    lacking = {'embeddings', 'issame'} - set(arrays)
-    if lacking:
-        raise ValueError(f'{path} lacks {", ".join(sorted(lacking))}; it holds {", ".join(arrays) or "nothing"}')
-    entry = dict(protocol='pairs', start=0, images=len(arrays['embeddings']), issame=arrays['issame'])
-    if 'names' in arrays:
-        entry['names'] = arrays['names'].tolist()
-    if 'subjects' in arrays:
-        entry['subjects'] = arrays['subjects']
-    return Suite(None, {Path(path).stem: entry}, arrays['embeddings'], arrays.get('flipped'))
-
-
-def read_arrays(path):
-    """The arrays of an ``.npz`` file, by name.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read without running code; names it.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'no embeddings at {path}: write them with tools/test.py ... --save-embeddings FILE')
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f'{path} cannot be read as an .npz archive of plain arrays: {error}') from error
 
 
 def metric_of(protocol, given):

@@ -153,6 +153,25 @@ def test_saved_embeddings_keep_names_and_people(tmp_path):
         main(['--embeddings', str(tmp_path / 'bad.npz')])
 
 
+def test_saved_embeddings_keep_groups(tmp_path, capsys):
+    from mlaface.datasets.synthetic.official import write_rfw
+    write_rfw(tmp_path / 'rfw')
+    first = run(tmp_path, GRID, '--protocol', 'rfw', '--data-root', tmp_path / 'rfw', '--bootstrap', 20,
+                '--save-embeddings', tmp_path / 'rfw.npz')['benchmarks']['rfw']
+    arrays = dict(np.load(tmp_path / 'rfw.npz'))
+    order = np.random.default_rng(0).permutation(4).repeat(40) * 40 + np.tile(np.arange(40), 4)
+    rows = (2 * order[:, None] + (0, 1)).ravel()
+    np.savez(tmp_path / 'rfw.npz', **{key: values[order if len(values) == 160 else rows]
+                                      for key, values in arrays.items()})
+    again = run(tmp_path, '--embeddings', tmp_path / 'rfw.npz', '--bootstrap', 20)['benchmarks']['rfw']
+    assert again['metrics'] == first['metrics'] and again['groups'] == first['groups']
+    np.savez(tmp_path / 'bad.npz', **{**arrays, 'groups': arrays['groups'][1:]})
+    assert 'groups must hold one row for each of the 160 pairs; got shape (159,)' in fails(
+        capsys, '--embeddings', tmp_path / 'bad.npz')
+    np.savez(tmp_path / 'bad.npz', **{**arrays, 'groups': np.full(160, 'Asian')})
+    assert '1 groups: a gap needs at least two' in fails(capsys, '--embeddings', tmp_path / 'bad.npz')
+
+
 def colored_pairs():
     import cv2
     draw = np.random.default_rng(0)
