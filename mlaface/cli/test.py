@@ -101,7 +101,7 @@ def main(argv=None):
     from mlaface.cli.evaluate import run
     try:
         run(args)
-    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
         sys.exit(f'error: {message}')
 

@@ -104,7 +104,7 @@ class OnnxNetwork:
         except Exception as error:  # see above
             raise ValueError(f'{self.path} cannot take images of shape {padded.shape}: {str(error).splitlines()[0]}. '
                              'See --size and --layout') from error
-        return np.asarray(output, np.float32).reshape(len(padded), -1)[:len(prepared)]
+        return _matrix(output, len(padded), self.path)[:len(prepared)]
 
     def describe(self):
         """The ``model`` entry of result JSON."""
@@ -139,7 +139,7 @@ class ScriptNetwork:
         except RuntimeError as error:
             raise ValueError(f'{self.path} cannot take images of shape {prepared.shape}: '
                              f'{str(error).splitlines()[-1]}. See --size and --layout') from error
-        return output.float().cpu().numpy().reshape(len(images), -1)
+        return _matrix(output.float().cpu().numpy(), len(images), self.path)
 
     def describe(self):
         """The ``model`` entry of result JSON."""
@@ -168,12 +168,27 @@ class CallableNetwork:
     def embed(self, images):
         """Embeddings float32 (N, D) of images uint8 (N, 3, H, W)."""
         output = self.function(self.format.prepare(images))
-        output = output.detach().cpu().numpy() if hasattr(output, 'detach') else np.asarray(output)
-        return output.astype(np.float32).reshape(len(images), -1)
+        return _matrix(output.detach().cpu().numpy() if hasattr(output, 'detach') else output, len(images), self.path)
 
     def describe(self):
         """The ``model`` entry of result JSON."""
         return _describe(self.path, asdict(self.format))
+
+
+def _matrix(output, images, path):
+    """A foreign network's output as float32 (N, D); what belongs to no image must not become an embedding.
+
+    Raises:
+        ValueError: If it has not one row an image.
+    """
+    try:
+        output = np.asarray(output, np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{path} must give one array of numbers, (images, dimensions): {error}') from error
+    if output.ndim < 1 or len(output) != images or output.size == 0:
+        raise ValueError(f'{path} gave an output of shape {output.shape} for {images} images: (images, dimensions) is '
+                         'needed, one row an image')
+    return output.reshape(images, -1)
 
 
 def _describe(path, input_format):

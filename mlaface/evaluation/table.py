@@ -39,6 +39,9 @@ class EmbeddingTable:
         parts = dict(embeddings=_array(embeddings))
         if flipped is not None:
             parts['flipped'] = _array(flipped)
+            if parts['flipped'].shape != parts['embeddings'].shape:
+                raise ValueError(f'embeddings are {parts["embeddings"].shape}, but those of the mirrored images '
+                                 f'{parts["flipped"].shape}: both must come from the same images and the same network')
         if self.arrays and set(parts) != set(self.arrays):
             raise ValueError('some batches have embeddings of mirrored images and others have not')
         if len(index) and not 0 <= index.min() <= index.max() < self.images:

@@ -190,3 +190,15 @@ def test_a_network_that_loses_images_is_refused():
             return np.ones((len(batch) - 1, 4), np.float32)
     with pytest.raises(ValueError, match='for 5 images'):
         list(embed_images(Short(), Memory(images())))
+
+
+@pytest.mark.parametrize('output, message', [
+    (lambda batch: np.ones((len(batch) - 1, 5 * len(batch))), r'shape \(4, 25\) for 5 images'),
+    (lambda batch: None, r'shape \(\) for 5 images'), (lambda batch: ['a'] * 5, 'one array of numbers'),
+    (lambda batch: (np.ones((5, 4)), np.ones(5)), 'one array of numbers')])
+def test_an_output_that_is_not_one_row_an_image_is_never_reshaped_into_one(monkeypatch, output, message):
+    """Four rows of 25 numbers for five images are 100 numbers, and would be taken for five rows of 20."""
+    import toy_networks
+    monkeypatch.setattr(toy_networks, 'bad', output, raising=False)
+    with pytest.raises(ValueError, match=message):
+        CallableNetwork('toy_networks:bad').embed(images())

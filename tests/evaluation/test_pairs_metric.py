@@ -104,6 +104,12 @@ def test_another_dimension_or_index_is_an_error():
         metric.process({}, dict(embeddings=embeddings[:1], flipped=embeddings[:1], index=[20]))
 
 
+def test_mirror_images_of_another_dimension_are_an_error():
+    metric, embeddings = make_metric()
+    with pytest.raises(ValueError, match=r'embeddings are \(2, 16\), but those of the mirrored images \(2, 8\)'):
+        metric.process({}, dict(embeddings=embeddings[:2], flipped=embeddings[:2, :8], index=[0, 1]))
+
+
 def test_a_data_set_of_another_protocol_is_an_error():
     metric, _ = make_metric()
     metric.dataset_meta = dict(benchmarks=dict(x=dict(protocol='ijb', start=0, images=2)))

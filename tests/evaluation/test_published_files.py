@@ -47,13 +47,14 @@ def test_line_ends_marks_and_blank_lines_change_nothing(official, tmp_path, name
 
 
 @pytest.mark.parametrize('name', sorted(OPENERS))
-def test_an_empty_list_is_named(official, tmp_path, name):
+def test_an_empty_or_foreign_list_is_named(official, tmp_path, name):
     root = copied(official, tmp_path, name)
     for path in lists_of(root):
         text = path.read_text()
-        path.write_text('')
-        with pytest.raises(ValueError, match=str(path.relative_to(root))):
-            open_protocol(name, root)
+        for content in (b'', bytes(range(256))):
+            path.write_bytes(content)
+            with pytest.raises(ValueError, match=str(path.relative_to(root))):
+                open_protocol(name, root)
         path.write_text(text)
 
 
@@ -139,9 +140,11 @@ def test_torn_folds_of_agedb_are_an_error(tmp_path):
     savemat(tmp_path / 'a.mat', dict(other=1))
     with pytest.raises(ValueError, match='a.mat lacks splits; it holds other'):
         agedb.read_splits(tmp_path / 'a.mat')
-    (tmp_path / 'a.mat').write_bytes(b'MATLAB 7.3 MAT-file')
-    with pytest.raises(ValueError, match='a.mat cannot be read as a MATLAB file'):
-        agedb.read_splits(tmp_path / 'a.mat')
+    torn = (tmp_path / 'a.mat').read_bytes()[:170]
+    for content in (torn, b'MATLAB 7.3 MAT-file'):
+        (tmp_path / 'a.mat').write_bytes(content)
+        with pytest.raises(ValueError, match='a.mat cannot be read as a MATLAB file'):
+            agedb.read_splits(tmp_path / 'a.mat')
 
 
 def test_rfw_is_aligned_by_its_points_unless_it_is_already(official, tmp_path):
@@ -234,4 +237,7 @@ def test_people_of_mixed_kinds_are_an_error(tmp_path):
     path = tmp_path / 'facescrub_features_list.json'
     path.write_text(json.dumps(dict(path=['a', 'b'], id=[1, '1'])))
     with pytest.raises(ValueError, match='id mixes int and str'):
+        megaface.read_list(path, ('path', 'id'))
+    path.write_text(json.dumps(dict(path=3, id=4)))
+    with pytest.raises(ValueError, match='features_list.json is not a list of the development kit'):
         megaface.read_list(path, ('path', 'id'))

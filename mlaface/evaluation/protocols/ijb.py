@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.evaluation.protocols.images import ImageFiles
-from mlaface.evaluation.protocols.lists import find_file, find_folder, read_fields
+from mlaface.evaluation.protocols.lists import find_file, find_folder, read_fields, read_text
 from mlaface.evaluation.suites import Suite
 
 GALLERIES = dict(ijbb=('S1', 'S2'), ijbc=('G1', 'G2'))
@@ -102,8 +102,7 @@ def read_subjects(path):
     Raises:
         ValueError: If a template has two subjects.
     """
-    with open(path, encoding='utf-8-sig') as file:
-        headed = not file.readline().partition(',')[0].strip().isdigit()
+    headed = not read_text(path).partition(',')[0].strip().isdigit()
     pairs = np.unique(read_table(path, (0, 1), ',', skip=int(headed)), axis=0)
     doubled = pairs[1:, 0][pairs[1:, 0] == pairs[:-1, 0]]
     if len(doubled):

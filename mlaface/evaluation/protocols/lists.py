@@ -40,7 +40,7 @@ def read_fields(path, counts, separator=None):
         ValueError: If there is no line, or one has another number of fields; names file and line.
     """
     rows = []
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if line.strip():
             fields = line.split(separator or '\t')
             if separator is None and (len(fields) == 1 or len(fields) not in counts):
@@ -55,7 +55,12 @@ def read_fields(path, counts, separator=None):
     return rows
 
 
-def _text(path):
+def read_text(path):
+    """A text file's content, UTF-8 with or without a byte order mark.
+
+    Raises:
+        ValueError: If it is no such text; names the file.
+    """
     try:
         return Path(path).read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
@@ -79,7 +84,7 @@ def read_mat(path, keys):
     from scipy.io.matlab import MatReadError
     try:
         content = loadmat(path)
-    except (ValueError, TypeError, NotImplementedError, EOFError, zlib.error, MatReadError) as error:
+    except (ValueError, TypeError, NotImplementedError, EOFError, OSError, zlib.error, MatReadError) as error:
         raise ValueError(f'{path} cannot be read as a MATLAB file of version 5: {error}') from error
     lacking = [key for key in keys if key not in content]
     if lacking:

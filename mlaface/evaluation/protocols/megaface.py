@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.evaluation.protocols.images import ImageFiles
-from mlaface.evaluation.protocols.lists import find_file
+from mlaface.evaluation.protocols.lists import find_file, read_text
 from mlaface.evaluation.suites import Suite
 
 
@@ -17,8 +17,8 @@ def read_list(path, keys):
         ValueError: If it is no such file, counts differ, or a column mixes numbers and texts.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
-        columns = [content[key] for key in keys]
+        content = json.loads(read_text(path))
+        columns = [list(content[key]) for key in keys]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{path} is not a list of the development kit with {" and ".join(keys)}: {error}') from error
     if len({len(column) for column in columns}) != 1 or not columns[0]:
@@ -26,8 +26,8 @@ def read_list(path, keys):
     for key, column in zip(keys, columns):
         kinds = sorted({type(value).__name__ for value in column})
         if len(kinds) > 1:
-            raise ValueError(f'{path}: {key} mixes {" and ".join(kinds)}, so that 1 and "1" would be two people; write '
-                             'all of one kind')
+            raise ValueError(f'{path}: {key} mixes {" and ".join(kinds)}, and 1 may or may not be "1": write all of '
+                             'one kind')
     return columns
 
 
