@@ -188,6 +188,13 @@ def test_verification_sets_stand_one_behind_the_other(root):
     assert dataset.images[5] and dataset.where(5).endswith('b.bin, image 1')
 
 
+def test_a_damaged_image_of_a_verification_set_cannot_be_left_out(root):
+    write_bin(root / 'a.bin', [jpeg(0), jpeg(1)[:200]], [True])
+    with pytest.raises(FormatError, match='a.bin, image 1: .*a pair cannot be left out') as caught:
+        build('VerificationSets', sets=['a'])[1]
+    assert 'skip' not in str(caught.value)
+
+
 def test_no_verification_set_is_no_data_set(root):
     with pytest.raises(ValueError, match='sets'):
         build('VerificationSets', sets=[])

@@ -26,6 +26,8 @@ class FaceDataset(Dataset):
         seed (int): Of the transforms' random numbers.
     """
 
+    remedy = "on_bad_image='skip' passes over such images and counts them"
+
     def __init__(self, transforms=(), image_size=(112, 112), on_bad_image='stop', seed=0):
         if on_bad_image not in ('stop', 'skip'):
             raise ValueError(f"on_bad_image is {on_bad_image!r}; it must be 'stop' or 'skip'")
@@ -97,8 +99,7 @@ class FaceDataset(Dataset):
             decode_face(data, self.image_size, out)
             return numbers
         except DecodeError as error:
-            raise DecodeError(f'{self.where(index)}: {error}. on_bad_image=\'skip\' passes over such images and counts '
-                              'them') from error
+            raise DecodeError(f'{self.where(index)}: {error}. {self.remedy}') from error
 
     def _replacement(self, index, out, error):
         """The next good image in place of a bad one."""

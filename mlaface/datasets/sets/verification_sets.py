@@ -27,6 +27,8 @@ class VerificationSets(FaceDataset):
         ValueError: If no set is named, or images are to be skipped.
     """
 
+    remedy = 'Fetch the file again: a pair cannot be left out'
+
     def __init__(self, sets, data_root='', folds=10, image_size=(112, 112), on_bad_image='stop'):
         super().__init__((), image_size, on_bad_image)
         if on_bad_image != 'stop':
