@@ -27,8 +27,18 @@ def run(args):
     Raises:
         FileNotFoundError, ValueError: If input is missing or does not fit; nothing has been computed then.
     """
-    console, device = Console(stderr=True), choose_device(args.device)
     _start_ranks(args.launcher)
+    try:
+        result = _run(args)
+    except BaseException:
+        leave_ranks(wait=False)  # a group that is left open aborts the process when it ends
+        raise
+    leave_ranks()
+    return result
+
+
+def _run(args):
+    console, device = Console(stderr=True), choose_device(args.device)
     config, model, stated = split_paths(args)
     suite = find_suite(args, config, model)
     if args.save_embeddings:
@@ -45,7 +55,6 @@ def run(args):
         first.result['comparisons'] = [compare(first, other, args) for other in others]
     if _is_first_rank():
         finish([first, *others], args)
-    leave_ranks()
     return first.result
 
 

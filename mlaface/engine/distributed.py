@@ -31,13 +31,17 @@ def join_ranks(backend, **where):
     dist.init_process_group(backend, **where)
 
 
-def leave_ranks():
-    """End the process group, where there is one, when all ranks have come this far.
+def leave_ranks(wait=True):
+    """End the process group, where there is one.
 
     What holds the group (a ``DistributedDataParallel`` model) should be let go of first: see ``join_ranks``.
+
+    Args:
+        wait (bool): When all ranks have come this far; False after an error, which others may not have met.
     """
     if dist.is_available() and dist.is_initialized():
-        dist.barrier()
+        if wait:
+            dist.barrier()
         gc.collect()
         dist.destroy_process_group()
 

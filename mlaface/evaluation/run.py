@@ -118,13 +118,31 @@ def embed_suite(network, suite, flip=True, batch_size=64, workers=1, progress=No
 
     Returns:
         tuple: embeddings (N, D) and flipped (N, D), or None without ``flip``; the same on every rank.
+
+    Raises:
+        OSError, ValueError: If an image or a batch cannot be embedded, on every rank.
     """
     from mmengine import dist
     table, rank, ranks = EmbeddingTable(suite.count, suite.same_as), dist.get_rank(), dist.get_world_size()
     rows = suite.distinct[rank::ranks]
-    for outputs in embed_images(network, suite.images, rows, batch_size, flip, workers):
-        table.add(**outputs)
-        if progress is not None:
-            progress(len(outputs['index']))
+    error = None
+    try:
+        for outputs in embed_images(network, suite.images, rows, batch_size, flip, workers):
+            table.add(**outputs)
+            if progress is not None:
+                progress(len(outputs['index']))
+    except (OSError, ValueError) as caught:
+        error = caught
+    _raise_together(error)
     table.gather()
     return table.rows(slice(None), 'images')
+
+
+def _raise_together(error):
+    """Raise what one rank met on all ranks, so that none waits for embeddings that never come."""
+    from mmengine import dist
+    messages = dist.all_gather_object(None if error is None else str(error))
+    if error is not None:
+        raise error
+    for message in filter(None, messages):
+        raise ValueError(message)

@@ -67,7 +67,7 @@ def test_any_order_of_the_lists_gives_the_same_numbers(official, tmp_path, name,
     assert found == expected
 
 
-def _rank(rank, ranks, port, roots, queue):
+def _rank(rank, ranks, port, roots, broken, queue):
     import os
 
     import torch
@@ -76,24 +76,33 @@ def _rank(rank, ranks, port, roots, queue):
     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(ranks))
     torch.set_num_threads(1)
     join_ranks('gloo')
-    queue.put([numbers(name, root, batch_size=3 + rank) for name, root in roots.items()])
+    found = [numbers(name, root, batch_size=3 + rank) for name, root in roots.items()]
+    try:
+        numbers('lfw', broken)
+    except ValueError as error:  # the image is one rank's, the message all ranks'
+        found.append(str(error))
+    queue.put(found)
     leave_ranks()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('ranks', [2, 3])
-def test_any_number_of_ranks_gives_the_same_numbers(official, ranks):
+def test_any_number_of_ranks_gives_the_same_numbers_and_errors(official, tmp_path, ranks):
     import socket
 
     import torch
     roots = {name: official(name) for name in KINDS}
     expected = [numbers(name, root) for name, root in roots.items()]
+    image = shutil.copytree(official('lfw'), tmp_path / 'lfw') / 'images/Person_001/Person_001_0001.jpg'
+    image.write_bytes(b'no image')
+    expected.append(f'{image} cannot be decoded as an image: copy it again from the set')
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     context = torch.multiprocessing.get_context('spawn')
     queue = context.Queue()
-    processes = [context.Process(target=_rank, args=(rank, ranks, port, roots, queue)) for rank in range(ranks)]
+    processes = [context.Process(target=_rank, args=(rank, ranks, port, roots, tmp_path / 'lfw', queue))
+                 for rank in range(ranks)]
     [process.start() for process in processes]
     found = [queue.get(timeout=120) for _ in processes]
     [process.join() for process in processes]
