@@ -137,6 +137,30 @@ def test_a_template_without_images_is_an_error(official, tmp_path):
         evaluate(CallableNetwork(NETWORK), open_protocol('ijbc', root))
 
 
+def test_a_gallery_or_probe_template_without_images_is_an_error(official, tmp_path):
+    for list_name, message in (('gallery_G2', 'gallery G2'), ('probe_mixed', 'the list of probes')):
+        root = changed(official, tmp_path / list_name, 'ijbc', f'meta/ijbc_1N_{list_name}.csv',
+                       lambda text: text + '7777,1,img/1.jpg\n')
+        with pytest.raises(ValueError, match=f'ijbc_1n: {message} names 1 templates without images, the first 7777'):
+            evaluate(CallableNetwork(NETWORK), open_protocol('ijbc', root))
+
+
+@pytest.mark.parametrize('value, word', [(np.nan, 'not finite'), (0, 'zero')])
+@pytest.mark.parametrize('name', NAMES)
+def test_an_unusable_embedding_is_named_in_every_protocol(official, monkeypatch, name, value, word):
+    import toy_networks
+
+    def broken(images):
+        rows = toy_networks.grid(images)
+        rows[0] = value
+        return rows
+    monkeypatch.setattr(toy_networks, 'broken', broken, raising=False)
+    suite = open_protocol(name, official(name))
+    first = next(iter(suite.benchmarks.values()))
+    with pytest.raises(ValueError, match=rf'{re.escape(suite.images.names[first["start"]])}.* is {word}'):
+        evaluate(CallableNetwork('toy_networks:broken'), suite, batch_size=suite.count)
+
+
 def test_landmarks_of_other_images_are_an_error(official, tmp_path):
     root = changed(official, tmp_path, 'ijbc', 'meta/ijbc_name_5pts_score.txt', lambda text: text.replace('3.jpg', 'x'))
     with pytest.raises(ValueError, match='line 3: names image x, and the list of templates 3.jpg'):
