@@ -43,8 +43,12 @@ def find_suite(args, config, model):
     """What is to be evaluated, looked for before a model is opened.
 
     Raises:
-        ValueError: If no data are named anywhere.
+        ValueError: If no data are named anywhere, or twice.
     """
+    named = [f'--{key}' for key in ('embeddings', 'protocol', 'sets') if getattr(args, key)]
+    named += ['--data-root'] if args.embeddings and args.data_root else []
+    if len(named) > 1:
+        raise ValueError(f'{" and ".join(named)} name two things to evaluate on: give one')
     if args.embeddings:
         return embeddings_suite(args.embeddings)
     if args.protocol:

@@ -208,6 +208,9 @@ def fails(capsys, *arguments):
     ((GRID, '--sets', '{one}', '{two}', '--save-embeddings', 'x.npz'), 'one, two are to be evaluated'),
     (('--embeddings', 'none.npz'), 'no embeddings at none.npz'),
     ((GRID, '--embeddings', 'x.npz'), 'without a model'),
+    (('--embeddings', 'x.npz', '--protocol', 'lfw'), '--embeddings and --protocol name two things'),
+    ((GRID, '--sets', '{one}', '--protocol', 'lfw', '--data-root', '.'), '--protocol and --sets name two things'),
+    (('--embeddings', 'x.npz', '--data-root', '.'), '--embeddings and --data-root name two things'),
 ])
 def test_bad_arguments_are_explained(bins, capsys, arguments, message):
     assert message in fails(capsys, *(str(a).format(one=bins / 'one.bin', two=bins / 'two.bin') for a in arguments))

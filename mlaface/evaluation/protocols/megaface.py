@@ -33,15 +33,18 @@ def read_list(path, keys):
 
 def _largest(root):
     """The list with most distractors, ``megaface_features_list.json_1000000_1``, and of those the first set."""
-    found = {path: re.search(r'json_(\d+)_(\d+)$', path.name)
-             for path in Path(root).glob('**/megaface_features_list.json_*')}
-    sizes = {path: (int(match[1]), -int(match[2])) for path, match in found.items() if match}
+    name, sizes = 'megaface_features_list.json_*', {}
+    for path in [*Path(root).glob(f'devkit/**/{name}')] or Path(root).glob(f'**/{name}'):
+        match = re.search(r'json_(\d+)_(\d+)$', path.name)
+        if match:
+            sizes[path] = int(match[1]), -int(match[2])
     return max(sizes, key=sizes.get) if sizes else find_file(root, '**/megaface_features_list.json*')
 
 
 def open_megaface(name, root):
     """The suite of MegaFace: images of known people, each searching its mates among all distractors."""
-    probes, subjects = read_list(find_file(root, '**/facescrub*features_list.json'), ('path', 'id'))
+    path = find_file(root, 'devkit/**/facescrub*features_list.json', '**/facescrub*features_list.json')
+    probes, subjects = read_list(path, ('path', 'id'))
     distractors, = read_list(_largest(root), ('path',))
     first, second = _folder(root, 'facescrub_images', 'facescrub_aligned'), _folder(root, 'megaface_images',
                                                                                     'FlickrFinal2')
