@@ -104,6 +104,14 @@ def test_another_dimension_or_index_is_an_error():
         metric.process({}, dict(embeddings=embeddings[:1], flipped=embeddings[:1], index=[20]))
 
 
+def test_an_unusable_embedding_is_named_with_its_benchmark():
+    metric, embeddings = make_metric()
+    embeddings[125] = np.nan
+    feed(metric, embeddings, np.arange(200))
+    with pytest.raises(ValueError, match='cfp: the embedding of image 5 is not finite'):
+        metric.evaluate(200)
+
+
 def test_mirror_images_of_another_dimension_are_an_error():
     metric, embeddings = make_metric()
     with pytest.raises(ValueError, match=r'embeddings are \(2, 16\), but those of the mirrored images \(2, 8\)'):

@@ -73,7 +73,7 @@ class EmbeddingMetric(BaseMetric):
             dict: ``{name}/{headline}`` of each benchmark and ``mean_{headline}``. The whole is ``last_result``.
 
         Raises:
-            ValueError: If an image is missing, or was embedded twice.
+            ValueError: If an image is missing, was embedded twice, or its embedding is not usable; names the benchmark.
         """
         benchmarks, table = self.benchmarks(), self.table or self._new_table()
         self.table = None
@@ -82,7 +82,10 @@ class EmbeddingMetric(BaseMetric):
         for name, benchmark in benchmarks.items():
             rows = slice(benchmark['start'], benchmark['start'] + benchmark['images'])
             embeddings, flipped = table.rows(rows, name, benchmark.get('names'))
-            entries[name] = self.full_entry(self.scores(embeddings, flipped, benchmark), benchmark)
+            try:
+                entries[name] = self.full_entry(self.scores(embeddings, flipped, benchmark), benchmark)
+            except ValueError as error:
+                raise ValueError(f'{name}: {error}') from error
         self.last_result = make_result(entries, dict(embedding_size=table.dimension))
         return self.summary(entries)
 
