@@ -220,8 +220,8 @@ def test_points_that_no_face_can_be_aligned_by_are_named(tmp_path):
 
 def test_other_files_among_distractors_are_passed_over(official, tmp_path):
     root = copied(official, tmp_path, 'tinyface')
-    (root / 'Testing_Set/Gallery_Distractor/.DS_Store').write_bytes(b'x')
-    (root / 'Testing_Set/Gallery_Distractor/Thumbs.db').write_bytes(b'x')
+    for other in ('.DS_Store', 'Thumbs.db', '._1.jpg'):
+        (root / 'Testing_Set/Gallery_Distractor' / other).write_bytes(b'x')
     assert len(open_protocol('tinyface', root).images) == len(open_protocol('tinyface', official('tinyface')).images)
 
 

@@ -92,8 +92,8 @@ def find_images(root, names):
 
 
 def is_image(name):
-    """Whether a file's name ends as images do, in any case."""
-    return splitext(name)[1].lower() in SUFFIXES
+    """Whether a file's name ends as images do, in any case; a hidden file is none."""
+    return splitext(name)[1].lower() in SUFFIXES and not name.startswith('.')
 
 
 def without_suffix(name):

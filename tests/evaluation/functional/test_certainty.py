@@ -59,8 +59,9 @@ def test_whole_weights_are_the_sample_written_out():
     rng = np.random.default_rng(3)
     scores, issame = rng.integers(0, 9, 40) / 9, np.arange(40) % 2 == 0
     weights = rng.integers(0, 4, 40)
-    point = tar_at_far(roc_curve(np.repeat(scores, weights), np.repeat(issame, weights)), 0.2)
-    assert tar_at_far(WeightedSample(scores, issame).roc(weights), 0.2) == point
+    whole = roc_curve(np.repeat(scores, weights), np.repeat(issame, weights))
+    for rule in ('strict', 'nearest'):
+        assert tar_at_far(WeightedSample(scores, issame).roc(weights), 0.2, rule) == tar_at_far(whole, 0.2, rule)
 
 
 @settings(max_examples=150, deadline=None)
