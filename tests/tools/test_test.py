@@ -266,3 +266,16 @@ def test_two_ranks_give_the_numbers_of_one(bins, tmp_path):
                     'pytorch', '--out', out], check=True,
                    env={**os.environ, 'PYTHONPATH': str(ROOT / 'tests/evaluation')})
     assert json.loads(out.read_text())['benchmarks']['one']['metrics'] == expected['benchmarks']['one']['metrics']
+
+
+@pytest.mark.slow
+def test_an_image_that_one_rank_cannot_read_ends_all_in_a_line(tmp_path):
+    from mlaface.datasets.synthetic.official import write_lfw
+    write_lfw(tmp_path)
+    (tmp_path / 'images/Person_003/Person_003_0002.jpg').write_bytes(b'no image')
+    ended = subprocess.run([sys.executable, '-m', 'mlaface.cli.ranks', '--standalone', '--nproc-per-node', '2',
+                            ROOT / 'tools/test.py', GRID, '--protocol', 'lfw', '--data-root', tmp_path, '--launcher',
+                            'pytorch'], capture_output=True, text=True,
+                           env={**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT / "tests/evaluation"}'})
+    assert ended.returncode == 1 and 'Traceback' not in ended.stderr
+    assert 'Person_003_0002.jpg cannot be decoded' in ended.stderr and 'ended with exit status 1' in ended.stderr
