@@ -14,7 +14,8 @@ def open_network(name, config=None, device='cpu', options=None):
     """A network of any kind.
 
     Args:
-        name (str): Checkpoint, ONNX file, TorchScript file, or ``module:function``.
+        name (str): Checkpoint, ONNX file, TorchScript file, ``module:function``, or a config that names one of the
+            last three together with its images.
         config (str or None): Config file, for a checkpoint without one of its own.
         device (str): Where it runs.
         options (dict or None): Fields of ``InputFormat`` that the user gave.
@@ -24,9 +25,14 @@ def open_network(name, config=None, device='cpu', options=None):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If input options are given for a checkpoint, which states its own.
+        ValueError: If input options are given for a checkpoint, which states its own, or a config names no model.
     """
     from mlaface.evaluation.networks import NETWORKS, RecognizerNetwork, kind_of
+    if str(name).endswith('.py'):
+        path, (name, stated) = name, network_of(name)
+        if name is None:
+            raise ValueError(f"{path} names no model: it needs network = dict(model='module:function', color='BGR')")
+        options = {**stated, **(options or {})}
     kind = kind_of(name)
     if kind != 'checkpoint':
         return NETWORKS[kind](name, device=device, options=options)

@@ -81,8 +81,8 @@ def _add_output(group):
 
 
 def _add_run(group):
-    group.add_argument('--against', nargs='+', default=[], metavar='MODEL', help='other models: each compared with the '
-                       'first on the same benchmarks, all in one report')
+    group.add_argument('--against', nargs='+', default=[], metavar='MODEL', help='other models, or configs that name '
+                       'one with its colours: each compared with the first on the same benchmarks, in one report')
     group.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
     group.add_argument('--search', choices=('auto', 'blocks', 'faiss'), help='of 1:N; the numbers are the same '
                        '(default: FAISS, if installed, where one matrix product would not hold the scores)')

@@ -27,6 +27,8 @@ class InputFormat:
     def __post_init__(self):
         if self.color not in ('RGB', 'BGR') or self.layout not in ('NCHW', 'NHWC'):
             raise ValueError(f'color is RGB or BGR and layout NCHW or NHWC; got {self.color!r} and {self.layout!r}')
+        if not all(isinstance(value, (int, float)) for value in (*self.mean, *self.std, *self.size)):
+            raise ValueError(f'mean, std and size are numbers; got {self.mean}, {self.std} and {self.size}')
         if not {len(self.mean), len(self.std)} <= {1, 3} or min(self.std) <= 0:
             raise ValueError(f'mean and std are one number or three, std above zero; got {self.mean} and {self.std}')
         if len(self.size) != 2 or min(self.size) < 1:

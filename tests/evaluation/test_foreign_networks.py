@@ -67,7 +67,7 @@ def test_other_size_is_scaled():
 
 
 @pytest.mark.parametrize('options', [dict(color='GRB'), dict(layout='CHWN'), dict(std=(0,)), dict(mean=(1, 2)),
-                                     dict(size=(112,))])
+                                     dict(size=(112,)), dict(mean=('0.5',))])
 def test_impossible_formats_are_refused(options):
     with pytest.raises(ValueError):
         InputFormat(**options)
@@ -122,10 +122,49 @@ def test_onnx_of_bytes_gets_color_and_size_and_refuses_mean_and_std(tmp_path):
         OnnxNetwork(path, options=dict(mean=(0.0,)))
 
 
+def graph_file(path, inputs, outputs, kind=1):
+    """An ONNX file with the given inputs, name -> shape, and outputs, name -> axes of a mean over the first input."""
+    import onnx
+    from onnx import TensorProto, helper
+    nodes = [helper.make_node('Cast', [next(iter(inputs))], ['f'], to=TensorProto.FLOAT)]
+    nodes += [helper.make_node('ReduceMean', ['f'], [name], axes=axes, keepdims=0) for name, axes in outputs.items()]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(nodes, 'g', [value(name, kind, shape) for name, shape in inputs.items()],
+                              [value(name, 1, [None] * (4 - len(axes))) for name, axes in outputs.items()])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8), path)
+    return path
+
+
+def test_the_embedding_is_found_among_several_outputs(tmp_path):
+    shape = dict(x=('n', 3, 112, 112))
+    network = OnnxNetwork(graph_file(tmp_path / 'm.onnx', shape, dict(map=[3], embedding=[2, 3])))
+    np.testing.assert_allclose(network.embed(images()), ((images() - 127.5) / 127.5).mean(axis=(2, 3)), atol=1e-5)
+    with pytest.raises(ValueError, match=r'm.onnx has several outputs, a .*, b .*extract_model'):
+        OnnxNetwork(graph_file(tmp_path / 'm.onnx', shape, dict(a=[2, 3], b=[2, 3])))
+
+
+@pytest.mark.parametrize('kind', [1, 10, 11])  # float32, float16, float64
+def test_onnx_of_any_float_gives_float32(tmp_path, kind):
+    path = graph_file(tmp_path / 'm.onnx', dict(x=('n', 3, 112, 112)), dict(y=[2, 3]), kind)
+    found = OnnxNetwork(path).embed(images())
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, ((images() - 127.5) / 127.5).mean(axis=(2, 3)), atol=1e-3)
+
+
+@pytest.mark.parametrize('inputs, options, kind, message', [
+    (dict(x=('n', 3, 112, 112)), dict(size=(96, 96)), 1, r'takes images of shape \(3, 112, 112\), .*--size'),
+    (dict(x=('n', 112, 112, 3)), dict(layout='NCHW'), 1, r'takes images of shape \(112, 112, 3\), .*--layout'),
+    (dict(x=('n', 1, 112, 112)), {}, 1, 'three channels'),
+    (dict(x=('n', 3, 112, 112), mode=(1,)), {}, 1, r'2 inputs \(x, mode\)'),
+    (dict(x=('n', 3, 112, 112)), {}, 6, r"'x' is tensor\(int32\)"),
+])
+def test_onnx_files_that_do_not_fit_are_refused_when_opened(tmp_path, inputs, options, kind, message):
+    path = graph_file(tmp_path / 'm.onnx', inputs, dict(y=[2, 3]), kind)
+    with pytest.raises(ValueError, match=f'm.onnx.*{message}'):
+        OnnxNetwork(path, options=options)
+
+
 def test_images_that_a_file_cannot_take_are_explained(tmp_path):
-    network = OnnxNetwork(onnx_file(tmp_path / 'm.onnx'), options=dict(size=(96, 96)))
-    with pytest.raises(ValueError, match=r'cannot take images of shape \(5, 3, 96, 96\).*--size'):
-        network.embed(images())
     path = tmp_path / 'm.pt'
     torch.jit.script(torch.nn.Conv2d(1, 1, 3)).save(path)
     with pytest.raises(ValueError, match=r'cannot take images of shape \(5, 3, 112, 112\)'):
@@ -138,6 +177,66 @@ def test_torchscript_agrees_with_the_module(tmp_path):
     assert kind_of(path) == 'torchscript'
     expected = Means()(torch.from_numpy(InputFormat().prepare(images()))).numpy()
     np.testing.assert_allclose(ScriptNetwork(path).embed(images()), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float64])
+def test_torchscript_gets_images_of_its_own_type(tmp_path, dtype):
+    path = tmp_path / 'm.pt'
+    torch.jit.script(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 112), torch.nn.Flatten()).to(dtype)).save(path)
+    found = ScriptNetwork(path).embed(images())
+    assert found.shape == (5, 4) and found.dtype == np.float32
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    """A pickle that writes a file, under every name and in every wrapping that a model comes in."""
+    import os
+    import pickle
+    import zipfile
+
+    from mlaface.cli.models import open_network
+    mark = tmp_path / 'ran'
+
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f'touch {mark}',)
+    data = pickle.dumps(Evil(), 2)
+    for name in ('a.pth', 'a.pt', 'a.onnx'):
+        (tmp_path / name).write_bytes(data)
+    torch.save(dict(config='', model=Evil()), tmp_path / 'zip.pth')
+    with zipfile.ZipFile(tmp_path / 'script.pt', 'w') as archive:
+        for entry in ('data.pkl', 'constants.pkl', 'code/x.py', 'version'):
+            archive.writestr(f'a/{entry}', data if entry.endswith('pkl') else '3\n')
+    for name in ('a.pth', 'a.pt', 'a.onnx', 'zip.pth', 'script.pt'):
+        with pytest.raises(ValueError, match=name):
+            open_network(str(tmp_path / name))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize('name', ['brain_float', 'wrapped', 'bright'])
+def test_functions_objects_and_modules_give_float32(name):
+    found = CallableNetwork(f'toy_networks:{name}').embed(images())
+    assert found.dtype == np.float32 and len(found) == 5
+
+
+@pytest.mark.parametrize('name, message', [
+    ('failing', r'RuntimeError: out of memory \(.*toy_networks.py, line \d+\)'),
+    ('column', r'of shape \(5,\) for 5 images'),
+    ('maps', r'of shape \(5, 3, 112, 112\) for 5 images'),
+    ('pair', 'gave a tuple of 2 for 5 images'),
+    ('silent', 'gave a NoneType'),
+])
+def test_what_a_function_gives_instead_of_embeddings_is_named(name, message):
+    network = CallableNetwork(f'toy_networks:{name}')
+    with pytest.raises(ValueError, match=f'toy_networks:{name} .*{message}'):
+        network.embed(images())
+
+
+@pytest.mark.parametrize('name, message', [('Wrapper', r'is a class: .*embed = Wrapper\(...\)'),
+                                           ('CELLS', r'\(int\) cannot be called'),
+                                           ('nowhere', 'names no function')])
+def test_what_cannot_be_called_with_images_is_refused(name, message):
+    with pytest.raises(ValueError, match=message):
+        CallableNetwork(f'toy_networks:{name}')
 
 
 def test_kinds_are_told_apart(tmp_path):

@@ -130,6 +130,17 @@ def test_a_config_names_a_function_and_its_images(bins, tmp_path):
     assert run(tmp_path, config, '--color', 'RGB')['model']['input']['color'] == 'RGB'
 
 
+def test_the_other_model_too_may_be_named_by_a_config(bins, tmp_path, capsys):
+    config = tmp_path / 'c.py'
+    config.write_text("network = dict(model='toy_networks:third_only', color='BGR')\n")
+    expected = run(tmp_path, 'toy_networks:third_only', '--sets', bins / 'one.bin', '--color', 'BGR')
+    compared, = run(tmp_path, GRID, '--sets', bins / 'one.bin', '--against', config)['comparisons']
+    assert compared['name'] == 'toy_networks:third_only'
+    assert compared['benchmarks']['one']['values'][1] == pytest.approx(expected['mean_accuracy'])
+    config.write_text('')
+    assert 'c.py names no model' in fails(capsys, GRID, '--sets', bins / 'one.bin', '--against', config)
+
+
 def test_a_config_with_a_mistyped_network_is_explained(tmp_path, capsys):
     config = tmp_path / 'c.py'
     config.write_text("network = dict(model='toy_networks:grid', colour='BGR')\n")
