@@ -25,7 +25,7 @@ def labelled_pairs(labels):
     """Pairs of images that are made of labels: neighbours of one label, and images half the list apart of two.
 
     Args:
-        labels (array (N,)): The image's person or template; -1 is known to be nobody else's.
+        labels (array (N,)): The image's person; -1 is known to be nobody else's.
 
     Returns:
         tuple: Rows (P, 2) and issame bool (P,).
@@ -57,7 +57,21 @@ def image_pairs(benchmark):
         return np.concatenate(rows), np.concatenate([group['issame'] for group in groups])
     if protocol == 'retrieval':
         return labelled_pairs(np.concatenate([benchmark['probe_subjects'], benchmark['gallery_subjects']]))
-    return labelled_pairs(benchmark['subjects' if protocol == 'distractors' else 'templates'])
+    if protocol == 'distractors':
+        return labelled_pairs(benchmark['subjects'])
+    return _template_pairs(benchmark)
+
+
+def _template_pairs(benchmark):
+    """Pairs of images of two templates: those of one template may be frames of one video, which any colours match."""
+    ids, images = np.unique(benchmark['templates'], return_index=True)
+    if benchmark['protocol'] == 'templates':
+        listed = np.stack([benchmark['first'], benchmark['second']], axis=1)
+        return images[np.searchsorted(ids, listed)], np.asarray(benchmark['issame'], bool)
+    known = [benchmark['probes'], *benchmark['galleries'].values()]
+    templates, first = np.unique(np.concatenate([templates for templates, _ in known]), return_index=True)
+    pairs, issame = labelled_pairs(np.concatenate([subjects for _, subjects in known])[first])
+    return images[np.searchsorted(ids, templates)][pairs], issame
 
 
 def spread(issame, pairs):
@@ -91,10 +105,11 @@ def check_colors(network, suite, name, embeddings, pairs=400, batch_size=64, res
         return None
     chosen = spread(issame, pairs or 2 * len(issame))
     rows, issame = rows[chosen].ravel(), issame[chosen]
-    batches = read_ahead(suite.images, benchmark['start'] + rows, batch_size, workers=0)
+    distinct, places = np.unique(rows, return_inverse=True)
+    batches = read_ahead(suite.images, benchmark['start'] + distinct, batch_size, workers=0)
     swapped = np.concatenate([network.embed(np.ascontiguousarray(batch[:, ::-1])) for _, batch in batches])
     rules = PairRules(flip='none')
-    scores = np.stack([pair_scores(part, rules=rules).cosine for part in (embeddings[rows], swapped)])
+    scores = np.stack([pair_scores(part, rules=rules).cosine for part in (embeddings[rows], swapped[places])])
     draw, gains = np.random.default_rng(seed), []
     same, other = np.flatnonzero(issame), np.flatnonzero(~issame)
     for _ in range(resamples):

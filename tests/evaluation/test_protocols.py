@@ -13,6 +13,7 @@ from mlaface.evaluation.protocols import agedb, ijb, pairs
 from mlaface.evaluation.protocols.images import TEMPLATE, similarity
 from mlaface.evaluation.protocols.registry import OPENERS, open_protocol
 from mlaface.evaluation.run import evaluate
+from mlaface.evaluation.suites import Suite
 
 NETWORK = 'toy_networks:grid'
 NAMES = ['lfw', 'xqlfw', 'cfp', 'agedb', 'calfw', 'cplfw', 'rfw', 'ijbb', 'ijbc', 'tinyface', 'megaface']
@@ -48,29 +49,48 @@ def test_every_protocol_has_intervals_and_is_compared(official, name):
         assert compared['difference']['value'] == pytest.approx(at['value'] - theirs['value'], abs=1e-12)
 
 
+def people_of(name, benchmark):
+    """The person in each image; the drawn sets name their files by person."""
+    names = [str(Path(file).with_suffix('')) for file in benchmark['names']]
+    if name in ('ijbb', 'ijbc'):  # five images a person, in order
+        return [(int(file) - 1) // 5 for file in names]
+    if name == 'agedb':
+        return agedb.people_of(benchmark['names']).ravel().tolist()
+    if name == 'cfp':
+        return [file.split('/')[2] for file in names]
+    people = [re.sub(r'_\d+$', '', file) for file in names]  # Person_003_0001, 3_1; a distractor's name is a person's
+    return [re.sub(r'^(Probe|Gallery_Match)/', '', person) for person in people]
+
+
+class RedPeople:
+    """Images in which people differ by their red alone; blue is noise."""
+
+    def __init__(self, people):
+        self.people = np.unique(people, return_inverse=True)[1]
+
+    def read(self, rows):
+        draw = [[np.random.default_rng((person, red)).integers(0, 256, (7, 7)) for person, red in
+                 ((self.people[row], 0), (row, 1), (row, 2))] for row in rows]
+        return np.kron(np.array(draw, np.uint8), np.ones((16, 16), np.uint8))
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_colors_are_checked_on_true_pairs_of_every_protocol(official, name):
-    """The drawn sets name files by person: a pair that is called same must show one, and the other two."""
+    """What is called same must be one person, and the other two; a model of the other colours is warned of."""
     suite = open_protocol(name, official(name))
-    benchmark = next(iter(suite.benchmarks.values()))
-    rows, issame = image_pairs(benchmark)
-    assert issame.any() and not issame.all()
-    if name in ('ijbb', 'ijbc'):  # five images a person, in order
-        people = [str((int(file.split('.')[0]) - 1) // 5) for file in benchmark['names']]
-    elif name == 'agedb':
-        people = agedb.people_of(benchmark['names']).ravel()
-    elif name == 'cfp':
-        people = [file.split('/')[2] for file in benchmark['names']]
-    else:  # Person_003_0001.jpg, 3_1.jpg; a distractor's whole name is a person's
-        people = [re.sub(r'_\d+$', '', str(Path(file).with_suffix(''))) for file in benchmark['names']]
-        people = [re.sub(r'^(Probe|Gallery_Match)/', '', person) for person in people]
-    same = np.array([people[a] == people[b] for a, b in rows])
-    assert same[issame].all()
-    if 'templates' not in benchmark:  # two templates may be one person's
-        assert not same[~issame].any()
-    found = check_colors(CallableNetwork(NETWORK), suite, next(iter(suite.benchmarks)),
-                         evaluate(CallableNetwork(NETWORK), suite).part(next(iter(suite.benchmarks)))[0], 16)
-    assert found.pairs <= 16 and 0 <= found.auc <= 1
+    for key, benchmark in suite.benchmarks.items():
+        people = np.array(people_of(name, benchmark))
+        rows, issame = image_pairs(benchmark)
+        assert issame.any() and not issame.all()
+        assert ((people[rows[:, 0]] == people[rows[:, 1]]) == issame).all()
+        if 'templates' in benchmark:
+            assert (benchmark['templates'][rows[:, 0]] != benchmark['templates'][rows[:, 1]]).all()
+        colored = Suite(RedPeople(['?'] * benchmark['start'] + people.tolist()), {key: benchmark})
+        for color, warned in (('RGB', True), ('BGR', False)):
+            network = CallableNetwork('toy_networks:third_only', options=dict(color=color))
+            embeddings = network.embed(colored.images.read(range(benchmark['start'], colored.count)))
+            found = check_colors(network, colored, key, embeddings, 40)
+            assert found.better_swapped == warned and found.pairs <= 40
 
 
 def test_lfw_lines(tmp_path):
