@@ -1,5 +1,6 @@
 """The work of ``tools/test.py``: find the data, open the model, evaluate, show, write."""
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlaface.cli.evaluated import find_suite, given_input, split_paths
@@ -8,7 +9,7 @@ from mlaface.engine.distributed import join_ranks, leave_ranks
 from mlaface.evaluation.certainty import compare_samples
 from mlaface.evaluation.embeddings_file import check_savable, save_embeddings
 from mlaface.evaluation.input_check import check_colors
-from mlaface.evaluation.result import write_result
+from mlaface.evaluation.result import model_names, write_result
 from mlaface.evaluation.run import evaluate
 from mlaface.evaluation.tables import benchmark_table, comparison_table
 
@@ -48,8 +49,9 @@ def _run(args):
     against = [open_network(other, None, device) for other in args.against]
     first = _evaluate(network, suite, options, args, device, console)
     others = [_evaluate(other, suite, options, args, device, console) for other in against]
-    if network is not None and args.check_input != 'off':
-        warn_about_colors(network, first, args, console)
+    for tried, evaluation in zip([network, *against], [first, *others]):
+        if tried is not None and args.check_input != 'off':
+            warn_about_colors(tried, evaluation, args, console)
     warn_about_scaling(suite, console)
     if others:
         first.result['comparisons'] = [compare(first, other, args) for other in others]
@@ -87,7 +89,7 @@ def _evaluate(network, suite, options, args, device, console):
 
 
 def warn_about_colors(network, evaluation, args, console):
-    """Try swapped channels on the first benchmark, note it in the result, and warn if they do better."""
+    """Try swapped channels on a model's first benchmark, note it in the result, and warn if they do better."""
     name = next(iter(evaluation.suite.benchmarks))
     found = check_colors(network, evaluation.suite, name, evaluation.part(name)[0],
                          400 if args.check_input == 'sample' else None, args.batch_size)
@@ -98,8 +100,9 @@ def warn_about_colors(network, evaluation, args, console):
     if found.better_swapped and _is_first_rank():
         other = 'BGR' if network.describe()['input']['color'] == 'RGB' else 'RGB'
         advice = f'Try --color {other}' if hasattr(network, 'format') else 'See the colours of its training images'
-        console.print(f'[bold yellow]warning:[/] with red and blue swapped the AUC on {found.pairs} pairs of {name} '
-                      f'rises from {found.auc:.4f} to {found.swapped:.4f}: the model probably wants {other}. {advice}')
+        console.print('[bold yellow]warning:[/]', escape(f'{network.path}: with red and blue swapped the AUC on '
+                      f'{found.pairs} pairs of {name} rises from {found.auc:.4f} to {found.swapped:.4f}: the model '
+                      f'probably wants {other}. {advice}'))
 
 
 def warn_about_scaling(suite, console):
@@ -107,14 +110,16 @@ def warn_about_scaling(suite, console):
     scaled = getattr(suite.images, 'scaled', None)
     if scaled is not None and _is_first_rank():
         name, height, width = scaled
-        console.print(f'[bold yellow]warning:[/] {name} is {height} x {width}: images of this set were scaled, not '
-                      'aligned. Numbers of published networks hold for faces aligned to 112 x 112 by five points',
+        console.print(f'[bold yellow]warning:[/] {escape(str(name))} is {height} x {width}: images of this set were '
+                      'scaled, not aligned. Numbers of published networks hold for faces aligned to 112 x 112 by '
+                      'five points',
                       highlight=False)
 
 
 def compare(first, second, args):
     """The paired comparison of two evaluations, by benchmark."""
     model = {key: second.result['model'][key] for key in ('file', 'sha256', 'name')}
+    model.update({key: second.result[key] for key in ('input_check',) if key in second.result})
     found = {name: compare_samples(first.sample(name), second.sample(name), args.bootstrap or 1000, args.seed or 0)
              for name in first.suite.benchmarks}
     return dict(**model, benchmarks=found)
@@ -123,15 +128,16 @@ def compare(first, second, args):
 def finish(evaluations, args):
     """Show the numbers and write what was asked for."""
     console, first = Console(), evaluations[0]
-    for evaluation in evaluations:
-        console.print(benchmark_table(evaluation.result))
-    for comparison in first.result.get('comparisons', ()):
-        console.print(comparison_table(comparison))
+    names = model_names([evaluation.result['model'] for evaluation in evaluations])
+    for name, evaluation in zip(names, evaluations):
+        console.print(benchmark_table(evaluation.result, name))
+    for name, comparison in zip(names[1:], first.result.get('comparisons', ())):
+        console.print(comparison_table(comparison, names[0], name))
     if args.out:
         write_result(first.result, args.out)
-        console.print(f'result: {args.out}')
+        console.print('result:', escape(args.out))
     if args.save_embeddings:
         save_embeddings(first, args.save_embeddings)
     if args.report:
         from mlaface.evaluation.report.page import write_report
-        console.print(f'report: {write_report(evaluations, args.report, args.show_hardest)}')
+        console.print('report:', escape(str(write_report(evaluations, args.report, args.show_hardest))))

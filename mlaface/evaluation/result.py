@@ -67,6 +67,23 @@ def read_result(path):
     return result
 
 
+def model_names(models):
+    """A short and distinct name for each model: its file, with as many folders as tell it from the others.
+
+    Args:
+        models (sequence of dict): ``model`` entries of result JSON.
+
+    Returns:
+        list[str]: In their order; models of one file are numbered.
+    """
+    parts = [Path(model['file'] or model['name'] or 'model').parts for model in models]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ['/'.join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(set(parts)):
+            break
+    return [name if names.count(name) == 1 else f'{name} ({number})' for number, name in enumerate(names, 1)]
+
+
 def file_sha256(path):
     """SHA-256 of a file's bytes, as hexadecimal digits."""
     with open(path, 'rb') as file:

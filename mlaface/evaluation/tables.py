@@ -1,6 +1,5 @@
 """Result JSON as tables for a terminal."""
-from pathlib import Path
-
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -66,45 +65,46 @@ def counts_text(counts):
     return ', '.join(f'{value:,} {key}' for key, value in counts.items() if isinstance(value, int))
 
 
-def benchmark_table(result):
+def benchmark_table(result, name):
     """All numbers of a result, a column a benchmark.
 
     Args:
         result (dict): Result JSON.
+        name (str): The model's; see ``result.model_names``.
 
     Returns:
         rich.table.Table: To be printed.
     """
-    model = result['model']
-    table = Table(title=Path(model['file']).name if model['file'] else model['name'], title_justify='left')
+    table = Table(title=escape(name), title_justify='left')
     table.add_column('')
     columns = []
-    for name, entry in result['benchmarks'].items():
-        table.add_column(name, justify='right')
+    for benchmark, entry in result['benchmarks'].items():
+        table.add_column(escape(benchmark), justify='right')
         columns.append(dict([*entry_rows(entry), ('counts', counts_text(entry['counts'])),
                              ('rules', rules_text(entry['rules'])), ('seconds', str(entry.get('seconds', '')))]))
     for key in dict.fromkeys(key for column in columns for key in column):
-        table.add_row(key, *(column.get(key, '') for column in columns))
+        table.add_row(escape(key), *(escape(column.get(key, '')) for column in columns))
     if result['mean_accuracy'] is not None:
         table.caption = f'mean accuracy {result["mean_accuracy"]:.4f}'
     return table
 
 
-def comparison_table(comparison):
+def comparison_table(comparison, name, other):
     """The paired comparison with one other model.
 
     Args:
         comparison (dict): One of ``comparisons`` in result JSON.
+        name (str): The first model's.
+        other (str): The other's.
 
     Returns:
         rich.table.Table: To be printed.
     """
-    table = Table(title=f'difference against {Path(comparison["file"] or comparison["name"] or "the other").name}',
-                  title_justify='left')
+    table = Table(title=escape(f'{name} minus {other}'), title_justify='left')
     for column in ('', 'metric', 'difference', '95% interval', 'only first', 'only second', 'McNemar p'):
         table.add_column(column, overflow='fold', justify='left' if column in ('', 'metric') else 'right')
-    for name, entry in comparison['benchmarks'].items():
-        table.add_row(name, *comparison_cells(entry))
+    for benchmark, entry in comparison['benchmarks'].items():
+        table.add_row(escape(benchmark), *comparison_cells(entry))
     return table
 
 

@@ -118,6 +118,32 @@ def test_swapped_channels_are_warned_about(tmp_path, capsys):
     assert not right['input_check']['better_swapped']
 
 
+def test_colors_of_the_other_models_are_checked_too(tmp_path, capsys):
+    images, issame = colored_pairs()
+    write_bin(tmp_path / 'c.bin', images, issame)
+    result = run(tmp_path, 'toy_networks:third_only', '--sets', tmp_path / 'c.bin', '--color', 'BGR', '--against',
+                 'toy_networks:third_only', '--report', tmp_path / 'page')
+    assert not result['input_check']['better_swapped']
+    assert result['comparisons'][0]['input_check']['better_swapped']
+    assert 'probably wants BGR' in capsys.readouterr().err.replace('\n', ' ')
+    assert (tmp_path / 'page/report.html').read_text().count('class="warning"') == 1
+
+
+def test_names_with_brackets_are_names_not_markup(bins, tmp_path, capsys):
+    path = tmp_path / 'a[bold].bin'
+    path.write_bytes((bins / 'one.bin').read_bytes())
+    run(tmp_path, GRID, '--sets', path, '--check-input', 'off', '--report', tmp_path / 'page')
+    assert 'a[bold]' in ''.join(capsys.readouterr().out.split())
+
+
+def test_models_of_one_file_name_are_told_apart_by_their_folders():
+    from mlaface.evaluation.result import model_names
+    entries = [dict(file=file, name='best') for file in ('runs/a/best.pth', 'runs/b/best.pth', 'c.onnx')]
+    assert model_names(entries) == ['a/best.pth', 'b/best.pth', 'c.onnx']
+    assert model_names(entries[:1]) == ['best.pth']
+    assert model_names([dict(file=None, name='m:f')] * 2) == ['m:f (1)', 'm:f (2)']
+
+
 def test_a_config_names_a_function_and_its_images(bins, tmp_path):
     config = tmp_path / 'c.py'
     config.write_text("network = dict(model='toy_networks:grid', color='BGR', mean=0.0, std=(1.0, 2.0, 3.0))\n"

@@ -1,10 +1,10 @@
 """What a report shows, gathered from evaluations as plain numbers and small pictures."""
 import base64
-from pathlib import Path
 
 import numpy as np
 
 from mlaface.evaluation.functional.pairs import roc_points
+from mlaface.evaluation.result import model_names
 from mlaface.evaluation.tables import comparison_cells, counts_text, entry_rows, rules_text
 
 POINTS = 300
@@ -25,21 +25,16 @@ def collect(evaluations, hardest=8):
         hardest (int): Pairs of each kind and model to show.
 
     Returns:
-        dict: ``models``, ``benchmarks`` (one dict each, in order), ``environment``, ``comparisons``, ``input_check``.
+        dict: ``models``, ``benchmarks`` (one dict each, in order), ``environment``, ``comparisons``, ``warnings``.
     """
-    first, names = evaluations[0], model_names(evaluations)
+    first, names = evaluations[0], model_names([evaluation.result['model'] for evaluation in evaluations])
     comparisons = [dict(model=name, rows={key: comparison_cells(row) for key, row in found['benchmarks'].items()})
                    for name, found in zip(names[1:], first.result.get('comparisons', []))]
     return dict(models=[_model(name, evaluation.result) for name, evaluation in zip(names, evaluations)],
                 benchmarks=[_benchmark(evaluations, names, name, hardest) for name in first.suite.benchmarks],
                 environment=first.result['environment'], comparisons=comparisons,
-                input_check=first.result.get('input_check'))
-
-
-def model_names(evaluations):
-    """A short and distinct name for each model."""
-    names = [Path(e.result['model']['file'] or e.result['model']['name'] or 'model').name for e in evaluations]
-    return [name if names.count(name) == 1 else f'{name} ({number + 1})' for number, name in enumerate(names)]
+                warnings=[dict(found, model=name) for name, evaluation in zip(names, evaluations)
+                          if (found := evaluation.result.get('input_check')) and found['better_swapped']])
 
 
 def _model(name, result):
