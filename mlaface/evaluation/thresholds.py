@@ -31,6 +31,38 @@ def write_thresholds(report, path):
         temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
 
 
+def read_report(path):
+    """Thresholds as they were written, whoever's they are.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        dict: Schema 1.
+
+    Raises:
+        ValueError: If the file is no such JSON; names it.
+    """
+    try:
+        report = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f'{path} is not JSON ({error})') from error
+    if not isinstance(report, dict) or report.get('schema') != SCHEMA or 'thresholds' not in report:
+        raise ValueError(f'{path} holds no thresholds of schema {SCHEMA}; tools/analysis/calibrate.py writes them')
+    return report
+
+
+def check_owner(path, model):
+    """Refuse to write over the thresholds of another model: ``best.pth`` and ``best.onnx`` share one name for theirs.
+
+    Raises:
+        ValueError: If the file there was made for a model of another name.
+    """
+    owner = (read_report(path).get('model') or {}).get('file') if path.is_file() else None
+    if owner not in (None, Path(model).name):
+        raise ValueError(f'{path} holds the thresholds of {owner}: name another file by --out')
+
+
 def read_thresholds(model, path=None):
     """The thresholds of a model, of this very file's bytes.
 
@@ -50,12 +82,7 @@ def read_thresholds(model, path=None):
     if not path.is_file():
         raise FileNotFoundError(f'no thresholds at {path}: make them with tools/analysis/calibrate.py EMBEDDINGS '
                                 f'--model {model}')
-    try:
-        report = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f'{path} is not JSON ({error})') from error
-    if not isinstance(report, dict) or report.get('schema') != SCHEMA or 'thresholds' not in report:
-        raise ValueError(f'{path} holds no thresholds of schema {SCHEMA}; tools/analysis/calibrate.py writes them')
+    report = read_report(path)
     made_for = (report.get('model') or {}).get('sha256')
     if made_for is not None and made_for != file_sha256(model):
         raise ValueError(f'the thresholds in {path} were made for another model ({report["model"]["file"]}, SHA-256 '

@@ -85,7 +85,7 @@ def test_corners_alone_give_the_numbers_of_all_points(seed, pairs, levels):
 def sample(pairs=600, seed=0):
     rng = np.random.default_rng(seed)
     issame = np.arange(pairs) % 2 == 0
-    return rng.normal(issame * 0.5, 0.2), issame, rng.integers(0, 80, (pairs, 2))
+    return rng.normal(issame * 0.5, 0.2).clip(-1, 1), issame, rng.integers(0, 80, (pairs, 2))
 
 
 def test_calibrated_thresholds_hold_their_targets_and_lie_in_their_intervals():
@@ -193,6 +193,46 @@ def test_thresholds_lie_beside_their_model_and_are_of_no_other(tmp_path, capsys)
     (tmp_path / 'best.thresholds.json').write_text('{"schema": 2}')
     with pytest.raises(ValueError, match='no thresholds of schema 1'):
         read_thresholds(model)
+
+
+def test_several_files_give_one_threshold_for_all_their_pairs(tmp_path, capsys):
+    scores, issame, people = sample()
+    half, out = len(scores) // 2, tmp_path / 't.json'
+    for name, part in (('a', slice(half)), ('b', slice(half, None))):
+        np.savez(tmp_path / f'{name}.npz', scores=scores[part], issame=issame[part], subjects=people[part])
+    files = [str(tmp_path / 'a.npz'), str(tmp_path / 'b.npz')]
+    assert command.main([*files, '--far', '1e-2', '--resamples', '20', '--out', str(out)]) == 0
+    found, whole = json.loads(out.read_text()), calibrate_thresholds(scores, issame, [1e-2], resamples=20)
+    assert found['inputs'] == ['a.npz', 'b.npz'] and found['counts'] == whole['counts']
+    row, expected = found['thresholds']['1e-2'], whole['thresholds']['1e-2']
+    for key in ('threshold', 'tar'):
+        assert row[key]['value'] == expected[key]['value']
+    assert found['bootstrap']['unit'] == 'people'
+    assert command.main([files[0], files[0], '--out', str(out)]) == 1
+    assert 'named twice' in capsys.readouterr().err
+    np.savez(tmp_path / 'c.npz', **group(1.0, 0))
+    assert command.main([files[0], str(tmp_path / 'c.npz'), '--out', str(out)]) == 1
+    assert 'c.npz: none' in capsys.readouterr().err
+
+
+def test_thresholds_of_another_model_are_not_written_over(tmp_path, capsys):
+    np.savez(tmp_path / 's.npz', **dict(zip(('scores', 'issame'), sample())))
+    for name in ('best.pth', 'best.onnx'):
+        (tmp_path / name).write_bytes(name.encode())
+    arguments = [str(tmp_path / 's.npz'), '--resamples', '20', '--model']
+    assert command.main([*arguments, str(tmp_path / 'best.pth')]) == 0
+    (tmp_path / 'best.pth').write_bytes(b'trained further')
+    assert command.main([*arguments, str(tmp_path / 'best.pth')]) == 0
+    assert command.main([*arguments, str(tmp_path / 'best.onnx')]) == 1
+    assert 'best.thresholds.json holds the thresholds of best.pth: name another file' in capsys.readouterr().err
+    assert command.main([*arguments, str(tmp_path / 'best.onnx'), '--out', str(tmp_path / 'onnx.json')]) == 0
+
+
+def test_distances_are_not_taken_for_cosines(tmp_path, capsys):
+    scores, issame, _ = sample()
+    np.savez(tmp_path / 's.npz', scores=scores * 40, issame=issame)
+    assert command.main([str(tmp_path / 's.npz'), '--out', str(tmp_path / 't.json')]) == 1
+    assert 'they must be cosines' in capsys.readouterr().err
 
 
 def test_the_command_asks_where_to_write(tmp_path, capsys):
