@@ -10,9 +10,13 @@ import pytest
 from mlaface.evaluation.certainty import compare_samples
 from mlaface.evaluation.networks import CallableNetwork
 from mlaface.evaluation.protocols.registry import open_protocol
-from mlaface.evaluation.report.charts import Axis
+from mlaface.evaluation.report.axis import Axis
+from mlaface.evaluation.report.curves import det_line, roc_line
+from mlaface.evaluation.report.data import collect
 from mlaface.evaluation.report.page import write_report
+from mlaface.evaluation.report.styles import style_of
 from mlaface.evaluation.run import evaluate
+from mlaface.evaluation.suites import Suite
 
 
 @pytest.fixture(scope='module')
@@ -69,7 +73,7 @@ def test_charts_and_pairs_are_drawn(page):
     titles = page.locator('[data-panel="1"] figcaption').all_inner_texts()
     assert titles == ['ROC', 'DET', 'Scores: toy_networks:grid', 'Scores: toy_networks:coarse', 'Accuracy by fold']
     assert page.locator('[data-panel="1"] .curve').count() == 4
-    assert page.locator('[data-panel="1"] circle').count() == 20
+    assert page.locator('[data-panel="1"] circle:has(title)').count() == 20
     pictures = page.locator('[data-panel="1"] .pair img')
     assert pictures.count() == 2 * 2 * 3 * 2  # models, kinds of error, pairs, images
     assert pictures.evaluate_all('all => all.every(one => one.complete && one.naturalWidth === 112)')
@@ -88,12 +92,35 @@ def test_tabs_switch_benchmarks(page):
     assert page.locator('[data-panel="2"]').is_visible() and not page.locator('[data-panel="1"]').is_visible()
 
 
-def test_a_column_sorts_both_ways_by_number(page):
-    head = page.locator('#numbers th').nth(2)
+def test_tabs_follow_the_arrow_keys(page):
+    page.get_by_role('tab', name='cfp_ff').press('ArrowLeft')  # round to the last
+    assert page.locator('[data-panel="2"]').is_visible()
+    assert page.evaluate('document.activeElement.textContent') == 'cfp_fp'
+    page.keyboard.press('Home')
+    assert page.locator('[data-panel="1"]').is_visible() and page.get_by_role('tabpanel').count() == 1
+
+
+def test_a_column_sorts_both_ways_by_number_within_its_benchmark(page):
     for down in (False, True):
-        head.click()
-        shown = [float(text.split()[0]) for text in page.locator('#numbers tbody td:nth-child(3)').all_inner_texts()]
-        assert shown == sorted(shown, reverse=down)
+        page.get_by_role('button', name='toy_networks:coarse').press('Enter')
+        for body in page.locator('#numbers tbody').all():
+            assert 'group' in body.locator('tr').first.get_attribute('class')
+            shown = [float(text.split()[0]) for text in body.locator('td:nth-child(3)').all_inner_texts()]
+            assert len(shown) > 5 and shown == sorted(shown, reverse=down)
+
+
+def test_print_shows_every_benchmark(page):
+    page.emulate_media(media='print')
+    assert page.locator('[data-panel="2"]').is_visible() and not page.get_by_role('tab', name='cfp_fp').is_visible()
+    assert page.get_by_role('heading', name='cfp_fp').is_visible()
+
+
+def test_the_dark_page_is_dark_and_its_text_light(page):
+    page.emulate_media(color_scheme='dark')
+    for place, style, light in (('body', 'backgroundColor', False), ('h1', 'color', True),
+                                ('.chart .axis >> nth=0', 'fill', True), ('#numbers td >> nth=0', 'color', True)):
+        color = page.locator(place).evaluate(f'node => getComputedStyle(node).{style}')
+        assert (min(map(int, re.findall(r'\d+', color)[:3])) > 150) == light
 
 
 def test_hovering_tells_the_nearest_point(page):
@@ -122,12 +149,27 @@ def test_figures_and_their_numbers_stand_beside_the_page(report):
     assert (folder / 'cfp_ff_roc.png').read_bytes().startswith(b'\x89PNG')
 
 
-def test_names_cannot_inject_markup(official, tmp_path):
+HOSTILE = ('<img src=x onerror=alert(1)>"', "'><script>alert(2)</script>", '../../$x^', '_$\\frac{')
+
+
+def test_names_cannot_inject_markup_formulas_or_folders(official, browser, tmp_path):
     suite = open_protocol('lfw', official('lfw'))
-    found = evaluate(CallableNetwork('toy_networks:grid'), suite)
-    found.result['model']['name'], found.result['model']['file'] = '<img src=x onerror=alert(1)>"', None
-    text = write_report([found], tmp_path).read_text()
-    assert '<img src=x' not in text and '&lt;img src=x' in text
+    suite.benchmarks['lfw']['names'] = [HOSTILE[0]] * suite.benchmarks['lfw']['images']
+    suite.benchmarks[HOSTILE[1]] = suite.benchmarks['lfw']
+    suite.benchmarks[HOSTILE[2]] = suite.benchmarks.pop('lfw')
+    found = [evaluate(CallableNetwork(f'toy_networks:{kind}'), suite) for kind in ('grid', 'coarse')]
+    for evaluation, name in zip(found, (HOSTILE[0], HOSTILE[3])):
+        evaluation.result['model']['name'], evaluation.result['model']['file'] = name, None
+    path = write_report(found, tmp_path / 'in' / 'side', hardest=1)
+    assert {entry.name for entry in tmp_path.rglob('*') if entry.parent != path.parent} == {'in', 'side'}
+    opened, complaints = browser.new_page(), []
+    opened.on('dialog', lambda dialog: complaints.append(dialog.message) or dialog.dismiss())
+    opened.on('pageerror', lambda error: complaints.append(str(error)))
+    opened.goto(path.as_uri())
+    text = opened.locator('#numbers').inner_text()
+    assert all(name in text for name in HOSTILE) and not complaints
+    assert opened.locator('img[src=x]').count() == 0 and opened.locator('script').count() == 1
+    opened.close()
 
 
 def test_search_is_drawn_by_gallery_and_called_by_its_words(official, tmp_path):
@@ -153,6 +195,45 @@ def test_groups_and_more_than_two_models_are_drawn_apart(official, tmp_path):
     with open(tmp_path / 'rfw_roc.csv') as file:
         assert len({row['model'] for row in csv.DictReader(file)}) == 12
     assert len(list(tmp_path.glob('rfw_scores*.png'))) == 12
+
+
+def test_hardest_pairs_of_groups_and_of_templates_are_shown(official, tmp_path):
+    for name, groups in (('rfw', 4), ('ijbc', 1)):
+        suite = open_protocol(name, official(name))
+        found = evaluate(CallableNetwork('toy_networks:grid'), suite)
+        benchmark = collect([found], 2)['benchmarks'][0]
+        assert len(benchmark['hardest']) == 2 * groups
+        scored = list(found.curves(name).values())
+        for number, part in enumerate(benchmark['hardest']):
+            cosine, issame = scored[number // 2]
+            extreme = np.sort(cosine[issame])[:2] if number % 2 else np.sort(cosine[~issame])[::-1][:2]
+            assert [pair['score'] for pair in part['pairs']] == extreme.tolist()
+        assert 'African: different' in benchmark['hardest'][0]['title'] or name == 'ijbc'
+    pair, entry = benchmark['hardest'][1]['pairs'][0], suite.benchmarks['ijbc']
+    worst = np.flatnonzero(entry['issame'])[np.argmin(cosine[issame])]
+    assert pair['label'] == f'templates {entry["first"][worst]} and {entry["second"][worst]}'
+    assert pair['names'][0] == entry['names'][np.flatnonzero(entry['templates'] == entry['first'][worst])[0]]
+
+
+def test_precomputed_embeddings_have_curves_and_no_pictures(tmp_path):
+    draw = np.random.default_rng(0)
+    first, issame = draw.normal(size=(60, 8)), np.arange(60) % 2 == 0
+    second = draw.normal(size=(60, 8)) + 3 * first * issame[:, None]
+    suite = Suite(None, dict(e=dict(protocol='pairs', start=0, images=120, issame=issame)),
+                  np.stack([first, second], 1).reshape(120, 8))
+    text = write_report([evaluate(None, suite)], tmp_path).read_text()
+    assert text.count('<svg') == 4 and '<img' not in text and 'precomputed embeddings' in text
+
+
+def test_curves_begin_with_the_best_point_without_a_false_accept_and_end_where_no_miss_is_left():
+    curve = dict(far=[0, 0, 0.25, 0.5, 1], tar=[0, 0.5, 0.5, 1, 1], miss=[1, 0.5, 0.5, 0, 0], threshold=[5, 4, 3, 2, 1])
+    roc, det = roc_line(curve, 0.1), det_line(curve, 0.1, 0.01)
+    assert (roc['x'], roc['y']) == ([0.1, 0.25, 0.5, 1], [0.5, 0.5, 1, 1])
+    assert (det['x'], det['y'], det['rows']) == ([0.1, 0.25, 0.5], [0.5, 0.5, 0.01], [1, 2, 3])
+
+
+def test_styles_beyond_the_colors_differ_by_dashes():
+    assert len({style_of(number) for number in range(20)}) == 20
 
 
 def test_report_of_numbers_only(official, tmp_path):

@@ -109,7 +109,7 @@ def test_command_writes_json_page_and_charts(four, tmp_path, capsys):
 
 def test_a_method_keeps_its_color_in_every_chart(tmp_path):
     """Only the second method has a gate: its line must not take the first one's colour."""
-    from mlaface.evaluation.report.charts import COLORS
+    from mlaface.evaluation.report.styles import COLORS
     plain, gated = write_run(tmp_path / 'plain', [0.5, 0.6]), write_run(tmp_path / 'gated', [0.5, 0.6])
     lines = [json.loads(line) for line in (tmp_path / 'plain/scalars.jsonl').read_text().splitlines()]
     (tmp_path / 'plain/scalars.jsonl').write_text(''.join(

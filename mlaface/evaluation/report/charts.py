@@ -3,56 +3,28 @@ import json
 import math
 from html import escape
 
-COLORS = ('#2563eb', '#ea580c', '#059669', '#9333ea', '#dc2626', '#0891b2', '#a16207', '#475569')
+from mlaface.evaluation.report.axis import Axis
+from mlaface.evaluation.report.styles import (
+    COLORS,
+    box_sample,
+    dot_look,
+    dot_sample,
+    line_sample,
+    series_styles,
+    stroke,
+    style_of,
+)
+
 WIDTH, HEIGHT = 520, 340
 LEFT, RIGHT, TOP, BOTTOM = 62, 16, 16, 50
-
-
-class Axis:
-    """Numbers to places along one direction.
-
-    Args:
-        low (float): Number at ``first``.
-        high (float): Number at ``last``.
-        first (float): Place of ``low``, in pixels.
-        last (float): Place of ``high``, in pixels.
-        log (bool): Logarithmic; then both ends are above zero, and smaller numbers stand at ``low``.
-    """
-
-    def __init__(self, low, high, first, last, log=False):
-        self.log, self.low, self.high, self.first, self.last = log, low, high, first, last
-
-    def place(self, value):
-        """The pixel of a number, kept inside the chart."""
-        low, high = self.low, self.high
-        value = min(max(value, low), high)
-        if self.log:
-            low, high, value = math.log10(low), math.log10(high), math.log10(value)
-        return round(self.first + (value - low) / (high - low) * (self.last - self.first), 2)
-
-    def ticks(self):
-        """Numbers to mark, with their labels."""
-        if self.log:
-            powers = range(math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9) + 1)
-            return [(10.0 ** power, '1' if power == 0 else f'1e{power}') for power in powers]
-        step = _nice_step((self.high - self.low) / 6)
-        count = math.floor((self.high - math.ceil(self.low / step - 1e-9) * step) / step + 1e-9)
-        start = math.ceil(self.low / step - 1e-9)
-        return [((start + k) * step, f'{(start + k) * step:.4g}') for k in range(count + 1)]
-
-
-def _nice_step(rough):
-    """The next of 1, 2, 5 times a power of ten."""
-    power = 10 ** math.floor(math.log10(rough))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
 
 
 def line_chart(series, x_label, y_label, x_range, y_range, x_log=False, y_log=False, label=''):
     """Curves of one or several models.
 
     Args:
-        series (list[dict]): ``name``, ``x``, ``y``; for hovering ``notes`` (str a point); ``color``, if it is to be
-            the same in several charts. Lines of one name share a colour.
+        series (list[dict]): ``name``, ``x``, ``y``; for hovering ``notes`` (str a point); ``style``, a number, if it
+            is to be the same in several charts. Lines of one name share a style.
         x_label (str): Under the axis.
         y_label (str): Beside the axis.
         x_range (tuple[float, float]): Ends of the axis.
@@ -65,29 +37,22 @@ def line_chart(series, x_label, y_label, x_range, y_range, x_log=False, y_log=Fa
         str: ``<svg>``.
     """
     x, y = _axes(x_range, y_range, x_log, y_log)
-    colors = series_colors(series)
-    body = [_curve(line, x, y, colors[line['name']]) for line in series]
-    return _frame(body, x, y, x_label, y_label, label, colors if len(colors) > 1 or 'color' in series[0] else {})
-
-
-def series_colors(series):
-    """Name of a series to its colour, in the order of the names."""
-    colors = {}
-    for line in series:
-        colors.setdefault(line['name'], line.get('color', COLORS[len(colors) % len(COLORS)]))
-    return colors
+    styles = series_styles(series)
+    body = [_curve(line, x, y, styles[line['name']]) for line in series]
+    named = styles if len(styles) > 1 or 'style' in series[0] else {}
+    return _frame(body, x, y, x_label, y_label, label, {name: line_sample(style) for name, style in named.items()})
 
 
 def _axes(x_range, y_range, x_log=False, y_log=False):
     return (Axis(*x_range, LEFT, WIDTH - RIGHT, x_log), Axis(*y_range, HEIGHT - BOTTOM, TOP, y_log))
 
 
-def _curve(line, x, y, color):
+def _curve(line, x, y, style):
     points = [(x.place(a), y.place(b)) for a, b in zip(line['x'], line['y'])]
     notes = line.get('notes') or [f'{a:.4g}, {b:.4g}' for a, b in zip(line['x'], line['y'])]
     hover = json.dumps([[*point, note] for point, note in zip(points, notes)], separators=(',', ':'))
     path = ' '.join(f'{a},{b}' for a, b in points)
-    return (f'<polyline class="curve" points="{path}" fill="none" stroke="{color}" stroke-width="2" '
+    return (f'<polyline class="curve" points="{path}" fill="none" {stroke(style)} '
             f'data-name="{escape(line["name"])}" data-points="{escape(hover)}"/>')
 
 
@@ -121,7 +86,7 @@ def histogram_chart(edges, same, different, threshold=None, label='', words=None
         parts.append(f'<line class="mark" x1="{x.place(threshold)}" x2="{x.place(threshold)}" y1="{TOP}" '
                      f'y2="{HEIGHT - BOTTOM}"><title>threshold {threshold:.4f}</title></line>')
     return _frame(parts, x, y, 'cosine', 'share', label,
-                  {words['same']: COLORS[0], words['different']: COLORS[1]})
+                  {words['same']: box_sample(COLORS[0], 0.5), words['different']: box_sample(COLORS[1], 0.5)})
 
 
 def fold_chart(folds, label=''):
@@ -138,34 +103,33 @@ def fold_chart(folds, label=''):
     x, y = _axes((0.3, len(folds[0]['values']) + 0.7), (max(0.0, min(values) - 0.02), min(1.0, max(values)) + 0.01))
     dots = []
     for number, row in enumerate(folds):
-        mean, color = sum(row['values']) / len(row['values']), COLORS[number % len(COLORS)]
+        mean, color = sum(row['values']) / len(row['values']), style_of(number)[0]
         aside = 0.6 * ((number + 0.5) / len(folds) - 0.5)  # models that reach the same accuracy stand beside each other
         dots.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y.place(mean)}" y2="{y.place(mean)}" '
                     f'stroke="{color}" stroke-dasharray="4 4" opacity="0.6"/>')
         for fold, value in enumerate(row['values'], 1):
-            dots.append(f'<circle cx="{x.place(fold + aside)}" cy="{y.place(value)}" r="5" fill="{color}"><title>'
+            dots.append(f'<circle cx="{x.place(fold + aside)}" cy="{y.place(value)}" r="4" {dot_look(number)}><title>'
                         f'{escape(row["model"])}, fold {fold}: {value:.4f}</title></circle>')
-    colors = series_colors([dict(name=row['model']) for row in folds])
-    return _frame(dots, x, y, 'fold', 'accuracy', label, colors if len(colors) > 1 else {})
+    samples = {row['model']: dot_sample(number) for number, row in enumerate(folds)} if len(folds) > 1 else {}
+    return _frame(dots, x, y, 'fold', 'accuracy', label, samples)
 
 
-def _legend(colors):
-    """Names with their colours under the chart, in two columns; and the height they need."""
+def _legend(samples):
+    """Names with their samples under the chart, in two columns; and the height they need."""
     width, rows = (WIDTH - LEFT - RIGHT) // 2, []
-    for number, (name, color) in enumerate(colors.items()):
+    for number, (name, sample) in enumerate(samples.items()):
         left, top = LEFT + width * (number % 2), HEIGHT + 20 * (number // 2)
-        rows.append(f'<rect x="{left}" y="{top}" width="12" height="12" rx="2" '
-                    f'fill="{color}"/>'
-                    f'<text x="{left + 18}" y="{top + 10}">{escape(_cut(name))}</text>')
-    return f'<g class="legend">{"".join(rows)}</g>', 20 * math.ceil(len(colors) / 2)
+        rows.append(f'<g transform="translate({left} {top})"><title>{escape(name)}</title>{sample}'
+                    f'<text x="26" y="10">{escape(_cut(name))}</text></g>')
+    return f'<g class="legend">{"".join(rows)}</g>', 20 * math.ceil(len(samples) / 2)
 
 
 def _cut(name):
     """A name that fits its column; of a long one, which is a path more often than not, its end."""
-    return name if len(name) <= 30 else '…' + name[-29:]
+    return name if len(name) <= 28 else '…' + name[-27:]
 
 
-def _frame(parts, x, y, x_label, y_label, label, colors):
+def _frame(parts, x, y, x_label, y_label, label, samples):
     """Grid, ticks, labels and legend around the parts."""
     bottom, right, grid = HEIGHT - BOTTOM, WIDTH - RIGHT, []
     for value, text in x.ticks():
@@ -180,6 +144,6 @@ def _frame(parts, x, y, x_label, y_label, label, colors):
             f'{escape(x_label)}</text>'
             f'<text class="axis" transform="translate(16 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">'
             f'{escape(y_label)}</text>')
-    legend, more = _legend(colors)
+    legend, more = _legend(samples)
     return (f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT + more}" role="img" aria-label="{escape(label)}">'
             f'{"".join(grid)}{axes}{"".join(parts)}{legend}</svg>')

@@ -1,9 +1,10 @@
 """The comparison of training runs as a page and figures."""
 from pathlib import Path
 
-from mlaface.evaluation.report.charts import COLORS, line_chart
-from mlaface.evaluation.report.figures import save_figure
+from mlaface.evaluation.report.charts import line_chart
+from mlaface.evaluation.report.files import file_name, plain, save_figure
 from mlaface.evaluation.report.page import write_page
+from mlaface.evaluation.report.styles import line_look
 
 
 def write_comparison(methods, found, folder):
@@ -21,12 +22,12 @@ def write_comparison(methods, found, folder):
     folder.mkdir(parents=True, exist_ok=True)
     charts = {}
     for name in chart_names(methods, found['metric']):
-        series = [dict(name=method.name, color=COLORS[number % len(COLORS)], notes=_notes(run, name),
+        series = [dict(name=method.name, style=number, notes=_notes(run, name),
                        x=run.scalars[name][0], y=run.scalars[name][1])
                   for number, method in enumerate(methods) for run in method.runs if name in run.scalars]
         charts[name] = _chart(series, name)
-        _figure(series, name, folder / f'{name.replace("/", "_")}.png')
-    return write_page('compare.html', dict(found, methods=methods, charts=charts, colors=COLORS),
+        _figure(series, name, folder / f'{file_name(name)}.png')
+    return write_page('compare.html', dict(found, methods=methods, charts=charts),
                       folder / 'compare.html')
 
 
@@ -56,6 +57,6 @@ def _figure(series, name, path):
         for line in series:
             first = line['name'] not in labelled
             labelled.add(line['name'])
-            axes.plot(line['x'], line['y'], color=line['color'], label=line['name'] if first else None)
+            axes.plot(line['x'], line['y'], label=plain(line['name']) if first else None, **line_look(line['style']))
         axes.legend()
     save_figure(path, draw, 'iteration', name, name)

@@ -1,9 +1,8 @@
-"""What a report shows, gathered from evaluations as plain numbers and small pictures."""
-import base64
-
+"""What a report shows, gathered from evaluations as plain numbers."""
 import numpy as np
 
 from mlaface.evaluation.functional.pairs import roc_points
+from mlaface.evaluation.report.hardest import hardest_pairs, threshold_of
 from mlaface.evaluation.result import model_names
 from mlaface.evaluation.tables import comparison_cells, counts_text, entry_rows, rules_text
 
@@ -63,7 +62,7 @@ def _benchmark(evaluations, names, name, hardest):
             curve = roc_points(*scored, POINTS)
             data['curves'].append(dict(model=title, **{key: value.tolist() for key, value in curve.items()}))
             data['histograms'].append(_histogram(*scored, entry.get('groups', {}).get(label, entry), title))
-        data['hardest'] += _hardest(evaluation, name, hardest, f'{model}: ' if len(names) > 1 else '')
+        data['hardest'] += hardest_pairs(evaluation, name, hardest, f'{model}: ' if len(names) > 1 else '')
     return data
 
 
@@ -89,44 +88,4 @@ def _histogram(cosine, issame, entry, model):
     """Shares of same and of different pairs by cosine, and the threshold in use."""
     shares = {kind: (np.histogram(cosine[mask].clip(-1, 1), BINS)[0] / mask.sum()).tolist()
               for kind, mask in (('same', issame), ('different', ~issame))}
-    return dict(model=model, edges=BINS.tolist(), **shares, threshold=_threshold(entry))
-
-
-def _threshold(entry):
-    return entry['metrics'].get('threshold', {}).get('value')
-
-
-def _hardest(evaluation, name, count, prefix):
-    """The different pairs that look most alike and the same pairs that look least alike, with their images."""
-    benchmark, images = evaluation.suite.benchmarks[name], evaluation.suite.images
-    if images is None or benchmark['protocol'] != 'pairs' or count < 1:
-        return []
-    cosine, issame = evaluation.curves(name)['']
-    threshold = _threshold(evaluation.result['benchmarks'][name])
-    order = np.argsort(cosine, kind='stable')
-    accepts, rejects = order[~issame[order]][::-1][:count], order[issame[order]][:count]
-    return [dict(title=f'{prefix}different people, most alike',
-                 pairs=[_pair(images, benchmark, pair, cosine, 'false accept', cosine[pair] > threshold)
-                        for pair in accepts]),
-            dict(title=f'{prefix}one person, least alike',
-                 pairs=[_pair(images, benchmark, pair, cosine, 'false reject', cosine[pair] <= threshold)
-                        for pair in rejects])]
-
-
-def _pair(images, benchmark, pair, cosine, error, wrong):
-    first = 2 * int(pair)
-    names = benchmark.get('names')
-    pictures = images.read([benchmark['start'] + first, benchmark['start'] + first + 1])
-    return dict(number=int(pair), score=float(cosine[pair]), images=[picture_url(picture) for picture in pictures],
-                names=[str(names[first]), str(names[first + 1])] if names is not None else None,
-                error=error if wrong else None)
-
-
-def picture_url(image):
-    """An RGB image uint8 (3, H, W) as a ``data:`` address of a JPEG."""
-    import cv2
-    ok, data = cv2.imencode('.jpg', np.ascontiguousarray(image.transpose(1, 2, 0)[..., ::-1]),
-                            [cv2.IMWRITE_JPEG_QUALITY, 88])
-    if not ok:
-        raise ValueError('an image could not be encoded as JPEG')
-    return 'data:image/jpeg;base64,' + base64.b64encode(data.tobytes()).decode()
+    return dict(model=model, edges=BINS.tolist(), **shares, threshold=threshold_of(entry))

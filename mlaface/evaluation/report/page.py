@@ -1,9 +1,11 @@
 """The report: one HTML file that needs no network, and its figures and numbers beside it."""
+import re
 from pathlib import Path
 
 from mlaface.evaluation.report.charts import fold_chart, histogram_chart, line_chart
+from mlaface.evaluation.report.curves import det_line, roc_line, smallest_far, smallest_miss
 from mlaface.evaluation.report.data import collect
-from mlaface.evaluation.report.figures import smallest_far, write_figures
+from mlaface.evaluation.report.figures import write_figures
 from mlaface.utils.files import atomic_path
 
 HERE = Path(__file__).parent
@@ -42,11 +44,18 @@ def write_page(template, values, path):
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
+    environment.filters['parts'] = number_parts
     text = environment.get_template(template).render(style=(HERE / 'report.css').read_text(),
                                                      script=(HERE / 'report.js').read_text(), **values)
     with atomic_path(path) as temporary:
         temporary.write_text(text)
     return path
+
+
+def number_parts(text):
+    """A number and what is known of it: ``0.68 [0.64, 0.75] (50 false accepts)`` splits at the first blank bracket."""
+    found = re.match(r'(\S+) ([\[(±].*)', text)
+    return found.groups() if found else (text, '')
 
 
 def charts_of(benchmark):
@@ -72,24 +81,17 @@ def charts_of(benchmark):
 
 def curve_charts(curves, name, words):
     """ROC and DET of all models on logarithmic axes, called as the protocol calls them."""
-    least = smallest_far(curves)
+    least, lowest = smallest_far(curves), smallest_miss(curves)
     far, hit, miss = words['short']
-    roc = [dict(name=curve['model'], x=curve['far'], y=curve['tar'], notes=_notes(curve, far, hit, 'tar'))
-           for curve in curves]
-    det = [dict(name=curve['model'], x=curve['far'], y=curve['miss'], notes=_notes(curve, far, miss, 'miss'))
-           for curve in curves]
-    lowest = min([0.1, *(rate for curve in curves for rate in curve['miss'] if rate > 0)])
+    roc = [_series(curve, roc_line(curve, least), far, hit, 'tar') for curve in curves]
+    det = [_series(curve, det_line(curve, least, lowest), far, miss, 'miss') for curve in curves]
     return {'ROC': line_chart(roc, words['accept'], words['hit'], (least, 1), (0, 1), x_log=True,
                               label=f'{name}: ROC'),
-            'DET': line_chart(det, words['accept'], words['miss'], (least, 1), (_decade(lowest), 1),
-                              x_log=True, y_log=True, label=f'{name}: DET')}
+            'DET': line_chart(det, words['accept'], words['miss'], (least, 1), (lowest, 1), x_log=True, y_log=True,
+                              label=f'{name}: DET')}
 
 
-def _decade(value):
-    import math
-    return 10.0 ** math.floor(math.log10(value))
-
-
-def _notes(curve, far, rate, key):
-    return [f'{far} {x:.2e}  {rate} {y:.4f}  cosine {threshold:.4f}'
-            for x, y, threshold in zip(curve['far'], curve[key], curve['threshold'])]
+def _series(curve, line, far, rate, key):
+    notes = [f'{far} {curve["far"][row]:.2e}  {rate} {curve[key][row]:.4f}  cosine {curve["threshold"][row]:.4f}'
+             for row in line['rows']]
+    return dict(name=curve['model'], x=line['x'], y=line['y'], notes=notes)

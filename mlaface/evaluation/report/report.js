@@ -1,21 +1,38 @@
 'use strict';
-document.querySelectorAll('[data-tab]').forEach(button => button.addEventListener('click', () => {
-  document.querySelectorAll('[data-tab]').forEach(b => b.setAttribute('aria-selected', b === button));
-  document.querySelectorAll('[data-panel]').forEach(p => { p.hidden = p.dataset.panel !== button.dataset.tab; });
-}));
+const tabs = [...document.querySelectorAll('[data-tab]')];
+function choose(tab) {
+  tabs.forEach(other => {
+    other.setAttribute('aria-selected', other === tab);
+    other.tabIndex = other === tab ? 0 : -1;
+  });
+  document.querySelectorAll('[data-panel]').forEach(p => { p.hidden = p.dataset.panel !== tab.dataset.tab; });
+}
+tabs.forEach((tab, place) => {
+  tab.addEventListener('click', () => choose(tab));
+  tab.addEventListener('keydown', event => {
+    const moves = {ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: tabs.length - 1};
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    const next = tabs[(moves[event.key] + tabs.length) % tabs.length];
+    choose(next);
+    next.focus();
+  });
+});
 
-document.querySelectorAll('.sortable').forEach(table => table.querySelectorAll('th').forEach((head, column) =>
-  head.addEventListener('click', () => {
+document.querySelectorAll('.sortable').forEach(table => table.querySelectorAll('thead th').forEach((head, column) =>
+  head.querySelector('button').addEventListener('click', () => {
     const down = head.getAttribute('aria-sort') === 'ascending';
-    table.querySelectorAll('th').forEach(h => h.removeAttribute('aria-sort'));
+    table.querySelectorAll('thead th').forEach(h => h.removeAttribute('aria-sort'));
     head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
     const key = row => row.cells[column].textContent;
     const compare = (a, b) => {
       const [x, y] = [parseFloat(key(a)), parseFloat(key(b))];
       return Number.isNaN(x) || Number.isNaN(y) ? key(a).localeCompare(key(b)) : x - y;
     };
-    const rows = [...table.tBodies[0].rows].sort((a, b) => down ? compare(b, a) : compare(a, b));
-    table.tBodies[0].append(...rows);
+    for (const body of table.tBodies) {  // each benchmark by itself, under its name
+      const rows = [...body.rows].filter(row => !row.classList.contains('group'));
+      body.append(...rows.sort((a, b) => down ? compare(b, a) : compare(a, b)));
+    }
   })));
 
 const tip = document.getElementById('tip');
@@ -40,9 +57,9 @@ document.querySelectorAll('.chart').forEach(chart => {
     dot.setAttribute('fill', best.curve.color);
     chart.append(dot);
     tip.textContent = `${best.curve.name}\n${best.note}`;
-    tip.style.left = `${Math.min(event.clientX + 14, window.innerWidth - 330)}px`;
-    tip.style.top = `${event.clientY + 14}px`;
     tip.hidden = false;
+    tip.style.left = `${Math.max(0, Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${Math.min(event.clientY + 14, window.innerHeight - tip.offsetHeight - 4)}px`;
   });
   chart.addEventListener('mouseleave', () => { dot.remove(); tip.hidden = true; });
 });
