@@ -149,7 +149,7 @@ def test_figures_and_their_numbers_stand_beside_the_page(report):
     assert (folder / 'cfp_ff_roc.png').read_bytes().startswith(b'\x89PNG')
 
 
-HOSTILE = ('<img src=x onerror=alert(1)>"', "'><script>alert(2)</script>", '../../$x^', '_$\\frac{')
+HOSTILE = ('<img src=x onerror=alert(1)>"', "'><script>alert(2)</script>", '../../$x^', '_$\\frac{' + 'x' * 80)
 
 
 def test_names_cannot_inject_markup_formulas_or_folders(official, browser, tmp_path):
@@ -158,16 +158,18 @@ def test_names_cannot_inject_markup_formulas_or_folders(official, browser, tmp_p
     suite.benchmarks[HOSTILE[1]] = suite.benchmarks['lfw']
     suite.benchmarks[HOSTILE[2]] = suite.benchmarks.pop('lfw')
     found = [evaluate(CallableNetwork(f'toy_networks:{kind}'), suite) for kind in ('grid', 'coarse')]
-    for evaluation, name in zip(found, (HOSTILE[0], HOSTILE[3])):
+    found[0].result['comparisons'] = [dict(benchmarks={})]
+    for evaluation, name in zip(found, (HOSTILE[3], HOSTILE[0])):
         evaluation.result['model']['name'], evaluation.result['model']['file'] = name, None
     path = write_report(found, tmp_path / 'in' / 'side', hardest=1)
     assert {entry.name for entry in tmp_path.rglob('*') if entry.parent != path.parent} == {'in', 'side'}
-    opened, complaints = browser.new_page(), []
+    opened, complaints = browser.new_page(viewport=dict(width=390, height=800)), []
     opened.on('dialog', lambda dialog: complaints.append(dialog.message) or dialog.dismiss())
     opened.on('pageerror', lambda error: complaints.append(str(error)))
     opened.goto(path.as_uri())
     text = opened.locator('#numbers').inner_text()
     assert all(name in text for name in HOSTILE) and not complaints
+    assert opened.evaluate('document.documentElement.scrollWidth') <= 390
     assert opened.locator('img[src=x]').count() == 0 and opened.locator('script').count() == 1
     opened.close()
 

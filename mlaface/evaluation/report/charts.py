@@ -115,18 +115,19 @@ def fold_chart(folds, label=''):
 
 
 def _legend(samples):
-    """Names with their samples under the chart, in two columns; and the height they need."""
-    width, rows = (WIDTH - LEFT - RIGHT) // 2, []
+    """Names with their samples under the chart, in two columns or, if they are long, one; and the height they need."""
+    columns = 2 if max(map(len, samples), default=0) <= 28 else 1
+    width, rows = (WIDTH - LEFT - RIGHT) // columns, []
     for number, (name, sample) in enumerate(samples.items()):
-        left, top = LEFT + width * (number % 2), HEIGHT + 20 * (number // 2)
+        left, top = LEFT + width * (number % columns), HEIGHT + 20 * (number // columns)
         rows.append(f'<g transform="translate({left} {top})"><title>{escape(name)}</title>{sample}'
                     f'<text x="26" y="10">{escape(_cut(name))}</text></g>')
-    return f'<g class="legend">{"".join(rows)}</g>', 20 * math.ceil(len(samples) / 2)
+    return f'<g class="legend">{"".join(rows)}</g>', 20 * math.ceil(len(samples) / columns)
 
 
-def _cut(name):
-    """A name that fits its column; of a long one, which is a path more often than not, its end."""
-    return name if len(name) <= 28 else '…' + name[-27:]
+def _cut(name, most=60):
+    """A name that fits its line: of a long one, which is a path and its end, the middle is left out."""
+    return name if len(name) <= most else f'{name[:most // 2 - 1]}…{name[-most // 2:]}'
 
 
 def _frame(parts, x, y, x_label, y_label, label, samples):
