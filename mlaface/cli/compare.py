@@ -5,6 +5,9 @@ import sys
 EXAMPLES = """examples:
   python tools/analysis/compare.py work_dirs/arcface_mbf_synthetic work_dirs/mla_mbf_synthetic --report compare
   python tools/analysis/compare.py ArcFace=runs/a0,runs/a1 MLA=runs/m0,runs/m1 --targets 0.9 0.95 --out compare.json
+  python tools/analysis/compare.py runs/a runs/b --metric lfw/accuracy --report compare
+
+A run that never reached a target counts with its last validation, and the ratio becomes a bound: > or <.
 """
 
 
@@ -31,7 +34,7 @@ def main(argv=None):
     args = make_parser().parse_args(argv)
     try:
         run(args)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
 
 
@@ -42,60 +45,54 @@ def run(args):
         args (Namespace): From ``make_parser``.
 
     Returns:
-        dict: ``schema``, ``metric``, ``convergence``, ``final``.
+        dict: ``schema``, ``metric``, ``convergence``, ``intervals``, ``final``.
     """
     from rich.console import Console
+    from rich.markup import escape
 
-    from mlaface.evaluation import runs
+    from mlaface.evaluation import convergence, runs
+    from mlaface.evaluation.report.compare import interval_note
     from mlaface.evaluation.result import write_result
     methods = runs.read_methods(args.runs)
     runs.check_metric(methods, args.metric)
-    targets = args.targets or runs.default_targets(methods, args.metric)
-    found = dict(schema=1, metric=args.metric, convergence=runs.convergence(methods, args.metric, targets),
-                 final=runs.final_numbers(methods))
+    targets = args.targets or convergence.default_targets(methods, args.metric)
+    found = dict(schema=1, metric=args.metric, convergence=convergence.convergence(methods, args.metric, targets),
+                 intervals=convergence.unequal_intervals(methods, args.metric),
+                 final=convergence.final_numbers(methods))
     console = Console()
     console.print(_convergence_table(methods, found))
+    if found['intervals']:
+        console.print('[bold yellow]warning:[/]', escape(interval_note(found['intervals'])), highlight=False)
     console.print(_final_table(found))
     if args.out:
         write_result(found, args.out)
-        console.print(f'result: {args.out}')
+        console.print('result:', escape(args.out))
     if args.report:
         from mlaface.evaluation.report.compare import write_comparison
-        console.print(f'report: {write_comparison(methods, found, args.report)}')
+        console.print('report:', escape(str(write_comparison(methods, found, args.report))))
     return found
 
 
 def _convergence_table(methods, found):
+    from rich.markup import escape
     from rich.table import Table
-    table = Table(title=f'iterations to reach {found["metric"]}', title_justify='left')
+
+    from mlaface.evaluation.report.compare import ratio_text, steps_text
+    table = Table(title=escape(f'iterations to reach {found["metric"]}'), title_justify='left')
     table.add_column('target', justify='right')
     for method in methods:
-        table.add_column(method.name, justify='right')
+        table.add_column(escape(method.name), justify='right')
     for method in methods[1:]:
-        table.add_column(f'{method.name} / {methods[0].name}', justify='right')
+        table.add_column(escape(f'{method.name} / {methods[0].name}'), justify='right')
     for row in found['convergence']:
         cells = [row['methods'][method.name] for method in methods]
-        table.add_row(f'{row["target"]:.4f}', *(_steps(cell) for cell in cells),
-                      *(_spread(cell['ratio']) for cell in cells[1:]))
+        table.add_row(f'{row["target"]:.4f}', *(' '.join(steps_text(cell)) for cell in cells),
+                      *(' '.join(ratio_text(cell['ratio'])) for cell in cells[1:]))
     return table
 
 
-def _steps(cell):
-    if cell['mean'] is None:
-        reached = sum(step is not None for step in cell['iterations'])
-        return f'reached by {reached} of {len(cell["iterations"])}'
-    spread = f' ({min(cell["iterations"])} to {max(cell["iterations"])})' if len(cell['iterations']) > 1 else ''
-    return f'{cell["mean"]:.0f}{spread}'
-
-
-def _spread(ratio):
-    if ratio is None:
-        return ''
-    spread = f' ({ratio["low"]:.2f} to {ratio["high"]:.2f})' if ratio['low'] != ratio['high'] else ''
-    return f'{ratio["value"]:.2f}{spread}'
-
-
 def _final_table(found):
+    from rich.markup import escape
     from rich.table import Table
 
     from mlaface.evaluation.tables import number
@@ -104,7 +101,8 @@ def _final_table(found):
         table.add_column(column, justify='left' if column in ('method', 'metric') else 'right')
     for name, rows in found['final'].items():
         for metric, row in rows.items():
-            table.add_row(name, metric, number(row), f'{row["best"]:.4f}', ' '.join(f'{v:.4f}' for v in row['values']))
+            seeds = ' '.join(f'{value:.4f}' for value in row['values'])
+            table.add_row(escape(name), escape(metric), escape(number(row)), f'{row["best"]:.4f}', seeds)
     return table
 
 

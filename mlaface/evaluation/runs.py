@@ -1,11 +1,10 @@
-"""Training runs side by side: curves, iterations to an accuracy, final numbers; seeds of one method together."""
-import itertools
+"""Training runs as their work folders tell them; seeds of one method together."""
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean
+from statistics import median
 
-from mlaface.evaluation.functional.intervals import mean_of_shares, wilson
 from mlaface.evaluation.result import read_result
 
 
@@ -26,6 +25,11 @@ class Run:
         """The first validated iteration with at least a target, or None (int)."""
         iterations, values = self.scalars[metric]
         return next((step for step, value in zip(iterations, values) if value >= target), None)
+
+    def interval_of(self, metric):
+        """Iterations from one validation to the next, the usual number (float)."""
+        steps = [0, *self.scalars[metric][0]]
+        return median([after - before for before, after in zip(steps, steps[1:]) if after > before] or [0])
 
 
 @dataclass
@@ -49,7 +53,7 @@ def read_run(folder):
     path = folder / 'scalars.jsonl'
     if not path.is_file():
         raise FileNotFoundError(f'no scalars.jsonl in {folder.absolute()}: name the work folder of a training run')
-    points, lines = {}, path.read_text().splitlines()
+    points, last, lines = {}, -math.inf, path.read_text().splitlines()
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
@@ -58,9 +62,13 @@ def read_run(folder):
             if number == len(lines):  # the last line of a killed run
                 break
             raise ValueError(f'{path}, line {number}: not a JSON object with "iter"') from error
+        if step < last:  # a run that went on from an earlier checkpoint: what came after it was thrown away
+            points = {name: {at: value for at, value in found.items() if at < step} for name, found in points.items()}
+        last = step
         for name, value in entry.items():
-            if name not in ('iter', 'kind') and isinstance(value, (int, float)):
-                points.setdefault(name, {})[step] = float(value)  # a resumed run writes an iteration again
+            if name not in ('iter', 'kind') and type(value) in (int, float) and math.isfinite(value):
+                points.setdefault(name, {})[step] = float(value)
+    points = {name: found for name, found in points.items() if found}
     if not points:
         raise ValueError(f'{path} holds no numbers')
     scalars = {name: (sorted(found), [found[step] for step in sorted(found)]) for name, found in points.items()}
@@ -82,9 +90,11 @@ def read_methods(texts):
     """
     methods = []
     for text in texts:
-        name, equals, folders = text.partition('=')
-        folders = folders.split(',') if equals else [text]
-        methods.append(Method(name if equals else Path(text).name, [read_run(folder) for folder in folders if folder]))
+        name, equals, listed = ('', '', '') if Path(text).is_dir() else text.partition('=')
+        folders = [folder for folder in listed.split(',') if folder] if equals else [text]
+        if len({Path(folder).resolve() for folder in folders}) < len(folders):
+            raise ValueError(f'{text} names a run twice, which would pass for two seeds')
+        methods.append(Method(name if equals else Path(text).resolve().name, [read_run(folder) for folder in folders]))
     names = [method.name for method in methods]
     if len(set(names)) < len(names):
         raise ValueError(f'two methods have one name: {", ".join(names)}; write NAME=FOLDER')
@@ -103,79 +113,3 @@ def check_metric(methods, metric):
         for run in method.runs:
             if metric not in run.scalars:
                 raise ValueError(f'{run.folder} has no {metric!r}; it has {", ".join(sorted(run.scalars))}')
-
-
-def default_targets(methods, metric):
-    """Accuracies on the way to what every run reached: 80, 90, 95 and 100% of the way from the worst first value."""
-    best = min(max(run.scalars[metric][1]) for method in methods for run in method.runs)
-    first = min(run.scalars[metric][1][0] for method in methods for run in method.runs)
-    return sorted({round(first + share * (best - first), 4) - (1e-4 if share == 1 else 0)
-                   for share in (0.8, 0.9, 0.95, 1)})
-
-
-def convergence(methods, metric, targets):
-    """Iterations to reach accuracies, and their ratio to the first method's.
-
-    Args:
-        methods (list[Method]): The first is the baseline.
-        metric (str): A validated number, such as ``mean_accuracy``.
-        targets (sequence of float): Accuracies.
-
-    Returns:
-        list[dict]: A dict a target: ``target`` and ``methods``, name -> ``iterations`` (one a run, None if never
-        reached), ``mean`` and ``ratio`` (``value`` of the means, ``low`` and ``high`` over all pairs of seeds); both
-        None unless all runs reached the target.
-    """
-    rows = []
-    for target in targets:
-        reached = {method.name: [run.iterations_to(metric, target) for run in method.runs] for method in methods}
-        baseline = reached[methods[0].name]
-        rows.append(dict(target=target, metric=metric, methods={
-            name: dict(iterations=steps, mean=None if None in steps else mean(steps), ratio=_ratio(steps, baseline))
-            for name, steps in reached.items()}))
-    return rows
-
-
-def _ratio(steps, baseline):
-    """Iterations over the baseline's, with the spread over seeds."""
-    if None in steps or None in baseline or 0 in baseline:
-        return None
-    pairs = [one / other for one, other in itertools.product(steps, baseline)]
-    return dict(value=mean(steps) / mean(baseline), low=min(pairs), high=max(pairs))
-
-
-def final_numbers(methods):
-    """The last validation of each method, by metric of the ``val`` lines.
-
-    Args:
-        methods (list[Method]): With or without ``metrics.json``.
-
-    Returns:
-        dict: Method -> metric -> ``value`` (mean over seeds), ``values`` (one a run), ``best`` (of any iteration, mean
-        over seeds) and, where the counts of pairs are known, ``low``, ``high`` and ``confidence``: of the pairs at the
-        seeds' mean (Wilson's; for ``mean_accuracy`` the normal interval of independent benchmarks), which leaves the
-        seeds' own spread to ``values``.
-    """
-    numbers = {}
-    for method in methods:
-        shared = set.intersection(*(set(run.scalars) for run in method.runs))
-        rows = {}
-        for name in sorted(name for name in shared if name.endswith('accuracy')):
-            values = [run.scalars[name][1][-1] for run in method.runs]
-            rows[name] = dict(value=mean(values), values=values,
-                              best=mean(max(run.scalars[name][1]) for run in method.runs))
-        for name, row in rows.items():
-            row.update(_interval(name, rows, method.runs[0].result))
-        numbers[method.name] = rows
-    return numbers
-
-
-def _interval(name, rows, result):
-    """``low``, ``high`` and ``confidence`` of a benchmark's accuracy or of their mean, as far as counts are known."""
-    pairs = {f'{key}/accuracy': entry['counts']['pairs'] for key, entry in (result or {}).get('benchmarks', {}).items()
-             if 'pairs' in entry.get('counts', {})}
-    if name in pairs:
-        return wilson(round(rows[name]['value'] * pairs[name]), pairs[name])._asdict()
-    if name == 'mean_accuracy' and pairs and pairs.keys() == rows.keys() - {name}:
-        return mean_of_shares([rows[key]['value'] for key in pairs], list(pairs.values()))._asdict()
-    return {}

@@ -4,7 +4,9 @@ import json
 import pytest
 
 from mlaface.cli.compare import main
-from mlaface.evaluation.runs import convergence, default_targets, final_numbers, read_methods, read_run
+from mlaface.evaluation.convergence import convergence, default_targets, final_numbers, unequal_intervals
+from mlaface.evaluation.report.compare import ratio_text, steps_text
+from mlaface.evaluation.runs import read_methods, read_run
 
 
 def write_run(folder, accuracies, every=10, pairs=None):
@@ -31,15 +33,30 @@ def four(tmp_path):
 def test_iterations_to_a_target_and_ratio_over_seeds(four):
     methods = read_methods(four)
     row, = convergence(methods, 'mean_accuracy', [0.8])
-    assert row['methods']['slow'] == dict(iterations=[40, 40], mean=40, ratio=dict(value=1, low=1, high=1))
+    assert row['methods']['slow'] == dict(iterations=[40, 40], validated=[40, 40], mean=40,
+                                          ratio=dict(value=1, low=1, high=1, bound=None))
     assert row['methods']['fast']['iterations'] == [20, 20]
-    assert row['methods']['fast']['ratio'] == dict(value=0.5, low=0.5, high=0.5)
+    assert row['methods']['fast']['ratio'] == dict(value=0.5, low=0.5, high=0.5, bound=None)
 
 
-def test_a_target_that_a_seed_misses_gives_no_ratio(four):
+def test_a_baseline_seed_that_misses_a_target_bounds_the_ratio_from_above(four):
     row, = convergence(read_methods(four), 'mean_accuracy', [0.85])
-    assert row['methods']['slow'] == dict(iterations=[None, 40], mean=None, ratio=None)
-    assert row['methods']['fast']['mean'] == 30 and row['methods']['fast']['ratio'] is None
+    slow, fast = row['methods']['slow'], row['methods']['fast']
+    assert slow['iterations'] == [None, 40] and slow['mean'] is None and slow['ratio'] is None
+    assert ratio_text(None) == ('not known', '')
+    assert steps_text(slow) == ('reached by 1 of 2', '(>\u00a040, 40)')
+    assert fast['ratio'] == dict(value=0.75, low=None, high=0.75, bound='upper')
+    assert ratio_text(fast['ratio']) == ('< 0.75', '')
+
+
+def test_a_seed_that_misses_a_target_bounds_the_ratio_from_below(tmp_path):
+    paths = [write_run(tmp_path / name, values) for name, values in (('a', [0.1, 0.9]), ('b', [0.9]), ('c', [0.1] * 5))]
+    methods = read_methods([f'base={paths[0]}', f'new={paths[1]},{paths[2]}'])
+    ratio = convergence(methods, 'mean_accuracy', [0.9])[0]['methods']['new']['ratio']
+    assert ratio == dict(value=1.5, low=0.5, high=None, bound='lower')  # 10 and more than 50, against 20
+    assert ratio_text(ratio) == ('> 1.50', '(from 0.50)')
+    turned = convergence(methods[::-1], 'mean_accuracy', [0.9])[0]['methods']['base']['ratio']
+    assert ratio_text(turned) == ('< 0.67', '(up to 2.00)')
 
 
 def test_spread_of_the_ratio_is_over_all_pairs_of_seeds(tmp_path):
@@ -47,7 +64,8 @@ def test_spread_of_the_ratio_is_over_all_pairs_of_seeds(tmp_path):
     paths = {name: write_run(tmp_path / name, values) for name, values in names.items()}
     methods = read_methods([f'base={paths["a"]}', f'new={paths["b"]},{paths["c"]}'])
     ratio = convergence(methods, 'mean_accuracy', [0.9])[0]['methods']['new']['ratio']
-    assert ratio == dict(value=1.25, low=0.5, high=2.0)
+    assert ratio == dict(value=1.25, low=0.5, high=2.0, bound=None)
+    assert ratio_text(ratio) == ('1.25', '(0.50 to 2.00)')
 
 
 def test_default_targets_are_reached_by_all(four):
@@ -80,14 +98,41 @@ def test_a_torn_last_line_is_passed_over_and_a_torn_middle_is_named(tmp_path):
         read_run(folder)
 
 
+def test_what_a_resumed_run_threw_away_does_not_count(tmp_path):
+    """Killed after 30, gone on from 10 and stopped at 20: the better 30 never happened to this model."""
+    lines = [dict(iter=step, mean_accuracy=value) for step, value in ((10, 0.5), (20, 0.6), (30, 0.9), (20, 0.7))]
+    (tmp_path / 'scalars.jsonl').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    assert read_run(tmp_path).scalars == dict(mean_accuracy=([10, 20], [0.5, 0.7]))
+
+
+def test_runs_validated_at_different_intervals_are_warned_of(tmp_path, capsys):
+    often, seldom = write_run(tmp_path / 'often', [0.5] * 8, every=5), write_run(tmp_path / 'seldom', [0.5] * 4)
+    assert unequal_intervals(read_methods([seldom, seldom + '/../often']), 'mean_accuracy') == dict(seldom=10, often=5)
+    assert unequal_intervals(read_methods([f'a={seldom}', f'b={seldom}']), 'mean_accuracy') == {}
+    main([often, seldom, '--report', str(tmp_path / 'page')])
+    note = 'different intervals (often every 5, seldom every 10 iterations)'
+    assert note in ' '.join(capsys.readouterr().out.split())
+    assert note in (tmp_path / 'page/compare.html').read_text()
+
+
+def test_folders_with_an_equals_sign_and_the_current_one_have_their_names(tmp_path, monkeypatch):
+    run = write_run(tmp_path / 'lr=0.1', [0.5])
+    assert read_methods([run])[0].name == 'lr=0.1'
+    monkeypatch.chdir(run)
+    assert read_methods(['.'])[0].name == 'lr=0.1'
+
+
 def test_numbers_that_are_null_are_left_out(tmp_path):
-    (tmp_path / 'scalars.jsonl').write_text('{"iter": 1, "loss": null}\n{"iter": 2, "loss": 3}\n')
+    (tmp_path / 'scalars.jsonl').write_text('{"iter": 1, "loss": null}\n{"iter": 2, "loss": 3}\n'
+                                            '{"iter": 3, "loss": NaN, "done": true}\n')
     assert read_run(tmp_path).scalars == dict(loss=([2], [3.0]))
 
 
 @pytest.mark.parametrize('arguments, message', [
     (['nowhere'], 'no scalars.jsonl in'),
     (['{a}', 'x={a}', 'x={a}'], 'two methods have one name'),
+    (['x={a},{a}'], 'names a run twice'),
+    (['x='], 'a method has no run'),
     (['{a}', '--metric', 'cfp/accuracy'], "no 'cfp/accuracy'; it has gate, lfw/accuracy"),
 ])
 def test_bad_arguments_are_explained(tmp_path, arguments, message):

@@ -27,8 +27,43 @@ def write_comparison(methods, found, folder):
                   for number, method in enumerate(methods) for run in method.runs if name in run.scalars]
         charts[name] = _chart(series, name)
         _figure(series, name, folder / f'{file_name(name)}.png')
-    return write_page('compare.html', dict(found, methods=methods, charts=charts),
+    return write_page('compare.html', dict(found, methods=methods, charts=charts, steps_text=steps_text,
+                                            ratio_text=ratio_text, note=interval_note(found['intervals'])),
                       folder / 'compare.html')
+
+
+def steps_text(cell):
+    """Iterations to a target as texts: the number or how many seeds got there, and what they needed each.
+
+    Args:
+        cell (dict): One method's, from ``convergence``.
+
+    Returns:
+        tuple[str, str]: The second may be empty.
+    """
+    steps, seeds = cell['iterations'], len(cell['iterations'])
+    if cell['mean'] is None:
+        each = [f'>\u00a0{last}' if step is None else str(step) for step, last in zip(steps, cell['validated'])]
+        return f'reached by {sum(step is not None for step in steps)} of {seeds}', f'({", ".join(each)})'
+    return f'{cell["mean"]:.0f}', f'({min(steps)} to {max(steps)})' if seeds > 1 else ''
+
+
+def ratio_text(ratio):
+    """A ratio as texts, ``('< 0.75', '(up to 0.80)')``; see ``steps_text``."""
+    if ratio is None:
+        return 'not known', ''
+    value, low, high = (None if end is None else f'{end:.2f}' for end in (ratio['value'], ratio['low'], ratio['high']))
+    if ratio['bound'] is None:
+        return value, f'({low} to {high})' if low != high else ''
+    end = f'(up to {high})' if low is None else f'(from {low})'
+    return ('> ' if high is None else '< ') + value, end if value not in (low, high) else ''
+
+
+def interval_note(intervals):
+    """What to doubt where methods were validated at different intervals (dict, name -> iterations)."""
+    each = ', '.join(f'{name} every {steps:.0f}' for name, steps in intervals.items())
+    return (f'the runs were validated at different intervals ({each} iterations): iterations to a target are too high '
+            'by up to one interval, and the ratio is uncertain by as much')
 
 
 def chart_names(methods, metric):
