@@ -1,30 +1,5 @@
-"""Print a config with all it inherits, as it would be used.
-
-Examples:
-  python tools/print_config.py configs/mla_r100_ms1mv3.py
-  python tools/print_config.py configs/mla_r100_ms1mv3.py --cfg-options optim_wrapper.optimizer.lr=0.02
-  python tools/print_config.py configs/mla_r100_ms1mv3.py --key model.head
-"""
-import argparse
-
-
-def parse(arguments=None):
-    """Parse the command line."""
-    from mmengine.config import DictAction
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--key', help='print this part only: model.head')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='values that replace those of the config')
-    return parser.parse_args(arguments)
-
-
-def main():
-    """Print."""
-    options = parse()
-    from mlaface.engine.launch import config_text, run_for_people
-    print(run_for_people(lambda: config_text(options.config, options.cfg_options, options.key)), end='')
-
+"""Print a config with all it inherits, as it would be used."""
+from mlaface.cli.print_config import main
 
 if __name__ == '__main__':
     main()

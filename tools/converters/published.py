@@ -1,36 +1,5 @@
-"""Rename the tensors of a published MLA-ArcFace or ArcFace network for mlaface, or back.
-
-Examples:
-  python tools/converters/published.py backbone.pth arcface_r50.pth
-  python tools/test.py configs/arcface_r50_ms1mv3.py arcface_r50.pth --sets data/lfw.bin
-  python tools/train.py configs/mla_r50_ms1mv3.py --cfg-options load_from=mla_r50.pth model.variant=published
-  python tools/converters/published.py work_dirs/arcface_r50_ms1mv3/best.pth backbone.pth --back
-"""
-import argparse
-import sys
-
-
-def parse(arguments=None):
-    """Command-line arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', help='state dict or checkpoint (.pth)')
-    parser.add_argument('out', help='state dict to write (.pth)')
-    parser.add_argument('--back', action='store_true', help='from mlaface to the published names')
-    parser.add_argument('--separate-norms', action='store_true',
-                        help="give GatedFusion(norm='separate') the published shared norm as its start")
-    return parser.parse_args(arguments)
-
-
-def main():
-    """Read, rename, write."""
-    args = parse()
-    from mlaface.export.published import convert_file
-    try:
-        count = convert_file(args.source, args.out, back=args.back, separate_norms=args.separate_norms)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
-    print(f'{args.out}: {count} tensors')
-
+"""Rename the tensors of a published MLA-ArcFace or ArcFace network for mlaface, or back."""
+from mlaface.cli.published import main
 
 if __name__ == '__main__':
     main()

@@ -1,4 +1,11 @@
-"""What is registered, as a table."""
+"""List what is registered: name, signature, first line of the description.
+
+Examples:
+  python tools/list_plugins.py
+  python tools/list_plugins.py margins
+  python tools/list_plugins.py attention --plain
+"""
+import argparse
 import inspect
 import sys
 
@@ -62,3 +69,22 @@ def show_plugins(registry=None, plain=False):
         for row in rows:
             table.add_row(*map(escape, row))
         console.print(table)
+
+
+def parse(arguments=None):
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog='list_plugins.py', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('registry', nargs='?', help='one registry: margins, attention, models ... (default: all)')
+    parser.add_argument('--plain', action='store_true', help='tab-separated lines, for other programs')
+    return parser.parse_args(arguments)
+
+
+def main(argv=None):
+    """List as the arguments say.
+
+    Args:
+        argv (list[str], optional): Arguments; None takes the process's.
+    """
+    options = parse(argv)
+    show_plugins(options.registry, options.plain)

@@ -1,0 +1,19 @@
+"""Speed and memory, as ratios measured in one run; a subject is a module of ``mlaface.cli.benchmarks``."""
+import sys
+
+from mlaface.cli.main import dispatch
+
+SUBJECTS = dict(data='decoding and loading of images', train='training step, against a bare loop',
+                infer='embedding extraction', extract='images of a set to embeddings, as tools/test.py',
+                head='classifier: full, sampled, chunked', eval='protocols at full size')
+HEAD = 'usage: benchmark.py SUBJECT [--help | options]'
+EXAMPLES = 'example: python tools/analysis/benchmark.py train configs/mla_mbf_synthetic.py --bare --out b.json'
+
+
+def main(argv=None):
+    """Hand the arguments to the subject's own command.
+
+    Args:
+        argv (list[str], optional): Arguments; None takes the process's.
+    """
+    dispatch('mlaface.cli.benchmarks', SUBJECTS, sys.argv[1:] if argv is None else argv, HEAD, EXAMPLES)

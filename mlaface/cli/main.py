@@ -1,0 +1,73 @@
+"""``mlaface COMMAND ...``: every script of ``tools/`` by its name, from anywhere the package is installed."""
+import sys
+from importlib import import_module
+
+from mlaface.version import __version__
+
+COMMANDS = {
+    'train': 'train what a config describes',
+    'test': 'evaluate any model on face benchmarks, by stated rules',
+    'calibrate': 'cosine thresholds for target false accept rates',
+    'compare': 'training runs side by side: convergence and final numbers',
+    'benchmark': 'speed and memory, as ratios measured in one run',
+    'plan-memory': 'what a training step needs on each rank, before it is run',
+    'print-config': 'a config with all it inherits',
+    'list-plugins': 'what is registered, with its arguments',
+    'make-synthetic': 'draw the built-in faces: training set and benchmarks',
+    'inspect-set': 'count what is in a data set, and find images that cannot be used',
+    'verify-records': 'find damage in a .rec file, and write an index of what is whole',
+    'centers': 'class centres as one file, and onto other identities',
+    'to-onnx': 'a checkpoint as ONNX, checked against ONNX Runtime',
+    'published': 'weights of the published networks for mlaface, or back',
+}
+HEAD = f"""mlaface {__version__}: face recognition as a config
+
+usage: mlaface COMMAND [--help | options]"""
+EXAMPLES = """examples:
+  mlaface make-synthetic
+  mlaface train configs/mla_r18w025_synthetic.py
+  mlaface test work_dirs/mla_r18w025_synthetic/best.pth --report report"""
+
+
+def dispatch(package, commands, argv, head, examples):
+    """Hand the arguments to the command that the first one names; its module is imported only then.
+
+    Args:
+        package (str): Where a module is for each command, of its name with underscores for hyphens.
+        commands (dict[str, str]): What each command does, by name.
+        argv (list[str]): The command's name and its arguments.
+        head (str): First lines of the help.
+        examples (str): Last lines of the help.
+
+    Returns:
+        object: What the command's ``main(argv)`` returns.
+
+    Raises:
+        SystemExit: For help, and for a name that is no command's; says the nearest.
+    """
+    name = argv[0] if argv else None
+    if name in commands:
+        return import_module(f'{package}.{name.replace("-", "_")}').main(argv[1:])
+    if name is None or name in ('-h', '--help'):
+        width = max(map(len, commands)) + 2
+        print('\n'.join([head, '', *(f'  {key:{width}}{what}' for key, what in commands.items()), '', examples]))
+        sys.exit(0 if argv else 2)
+    from mlaface.registry import nearest
+    close = nearest(name, commands)
+    hint = f'; did you mean {close!r}?' if close else ''
+    print(f'error: no command {name!r}{hint} There are: {", ".join(commands)}', file=sys.stderr)
+    sys.exit(2)
+
+
+def main(argv=None):
+    """Run the command line; an exit status for ``sys.exit``.
+
+    Args:
+        argv (list[str], optional): Arguments; None takes the process's.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ['--version']:
+        print(f'mlaface {__version__}')
+        return 0
+    status = dispatch('mlaface.cli', COMMANDS, argv, HEAD, EXAMPLES)
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,78 @@
+"""Draw the built-in faces: training set and three benchmarks, in the layouts of real data.
+
+Examples:
+  python tools/datasets/make_synthetic.py --baselines
+  python tools/datasets/make_synthetic.py --out data/small --identities 20 --test-identities 10 --pairs 40
+  python tools/datasets/make_synthetic.py --contact-sheet faces.png
+"""
+import argparse
+import os
+import signal
+import sys
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from mlaface.datasets.synthetic.generate import Recipe, generate
+
+
+def parse(arguments=None):
+    """Parse the command line."""
+    default = Recipe()
+    parser = argparse.ArgumentParser(prog='make_synthetic.py', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--out', default='data/synthetic', help='folder to write (default: %(default)s)')
+    parser.add_argument('--identities', type=int, default=default.identities, help='to train on (%(default)s)')
+    parser.add_argument('--images-per-identity', type=int, default=default.images_per_identity, help='(%(default)s)')
+    parser.add_argument('--test-identities', type=int, default=default.test_identities,
+                        help='of the benchmarks, none of them trained (%(default)s)')
+    parser.add_argument('--pairs', type=int, default=default.pairs, help='of each benchmark (%(default)s)')
+    parser.add_argument('--seed', type=int, default=default.seed, help='(%(default)s)')
+    parser.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes (%(default)s)')
+    parser.add_argument('--overwrite', action='store_true', help='replace a set drawn before, of any recipe')
+    parser.add_argument('--contact-sheet', metavar='PNG', help='write a picture of the first identities, and end')
+    parser.add_argument('--baselines', action='store_true', help='then: pair accuracy of raw pixels and mean colour')
+    return parser.parse_args(arguments)
+
+
+def draw(out, recipe, workers, overwrite):
+    """Draw a set under a progress bar; says whether it was there already."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from mlaface.datasets.synthetic.nuisance import BENCHMARKS
+    total = recipe.identities * recipe.images_per_identity + 2 * recipe.pairs * len(BENCHMARKS)
+    with Progress('{task.description}', BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                  transient=True, disable=not sys.stdout.isatty()) as progress:
+        task = progress.add_task('drawing faces', total=total)
+        drawn = generate(out, recipe, workers, lambda images: progress.advance(task, images), overwrite)
+    print(f'{out}: {recipe.identities} identities, {total} images {"drawn" if drawn else "are there already"}')
+
+
+def show_baselines(out):
+    """Print what is reached without recognising anybody."""
+    from mlaface.datasets.synthetic.baselines import pair_baselines
+    for path in sorted(Path(out).glob('*.bin')):
+        print(f'{path.stem}: ' + ', '.join(f'{name} {value:.3f}' for name, value in pair_baselines(path).items()))
+
+
+def main(argv=None):
+    """Make what the arguments ask for.
+
+    Args:
+        argv (list[str], optional): Arguments; None takes the process's.
+    """
+    args = parse(argv)
+    if args.contact_sheet:
+        from mlaface.datasets.synthetic.sheet import contact_sheet
+        contact_sheet(args.contact_sheet, args.seed)
+        print(args.contact_sheet)
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half-written is left
+    try:
+        recipe = Recipe(args.identities, args.images_per_identity, args.test_identities, args.pairs, args.seed)
+        draw(args.out, recipe, args.workers, args.overwrite)
+    except (ValueError, OSError, BrokenProcessPool) as error:
+        raise SystemExit(f'error: {error}') from error
+    except KeyboardInterrupt:
+        raise SystemExit(f'interrupted: {args.out} is not whole; the same command draws it anew') from None
+    if args.baselines:
+        show_baselines(args.out)

@@ -1,0 +1,42 @@
+"""Train what a config describes.
+
+Examples:
+  python tools/train.py configs/mla_r18w025_synthetic.py
+  python tools/train.py configs/mla_r18w025_synthetic.py --resume
+  python tools/train.py configs/arcface_mbf_synthetic.py --amp --cfg-options train_cfg.max_epochs=2
+  bash tools/dist_train.sh configs/mla_r100_ms1mv3.py 8 --auto-scale-lr
+"""
+import argparse
+
+
+def parse(arguments=None):
+    """Parse the command line."""
+    from mmengine.config import DictAction
+    parser = argparse.ArgumentParser(prog='train.py', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='where the run is written (default: work_dirs/NAME OF THE CONFIG)')
+    parser.add_argument('--resume', nargs='?', const=True, metavar='PATH',
+                        help='continue from PATH, or from the latest good checkpoint of the work directory')
+    parser.add_argument('--amp', nargs='?', const='bfloat16', choices=['bfloat16', 'float16'],
+                        help='mixed precision (without a value: bfloat16)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='values that replace those of the config: optim_wrapper.optimizer.lr=0.02')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none', help='who starts the ranks')
+    parser.add_argument('--seed', type=int, help='seed of every random choice (default: drawn, and logged)')
+    parser.add_argument('--auto-scale-lr', action='store_true',
+                        help='scale the learning rate by the images of one update over auto_scale_lr.base_batch_size')
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def main(argv=None):
+    """Train as the arguments say.
+
+    Args:
+        argv (list[str], optional): Arguments; None takes the process's.
+    """
+    options = vars(parse(argv))
+    options.pop('local_rank')
+    from mlaface.engine.launch import run_for_people, train
+    run_for_people(lambda: train(**options))
