@@ -28,6 +28,10 @@ MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
 TESTS = [*ONNX, 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4',
          'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9']
 
+# Configs stand at the top of a checkout, and inside the installed package, where mlaface.engine.config finds them.
+CONFIGS = {'.'.join(['mlaface', *folder.relative_to(ROOT).parts]): str(folder.relative_to(ROOT))
+           for folder in sorted({path.parent for path in (ROOT / 'configs').rglob('*.py')})}
+
 setup(
     name='mlaface',
     version=VERSION['__version__'],
@@ -36,8 +40,10 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     python_requires='>=3.10',
-    packages=find_packages(include=['mlaface', 'mlaface.*']),
+    packages=[*find_packages(include=['mlaface', 'mlaface.*']), *CONFIGS],
+    package_dir=CONFIGS,
     package_data={'mlaface': ['**/*.html', '**/*.css', '**/*.js']},
+    entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
     extras_require=dict(onnx=ONNX, search=['faiss-cpu>=1.8'], tests=TESTS, **MMCV),
 )

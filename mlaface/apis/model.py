@@ -2,6 +2,7 @@
 from pathlib import Path
 
 from mlaface.registry import MODELS
+from mlaface.utils.configs import find_config
 from mlaface.utils.files import is_state_dict, load_tensors
 
 SHOWN = 5
@@ -65,7 +66,8 @@ def _model_config(config, content, checkpoint):
     """The model's config without its head."""
     from mmengine.config import Config
     if isinstance(config, (str, Path)):
-        if not Path(config).is_file():
+        config = find_config(config)
+        if not config.is_file():
             raise FileNotFoundError(f'no config at {config}')
         config = Config.fromfile(config, lazy_import=False)
     elif config is None:

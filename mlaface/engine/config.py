@@ -5,6 +5,7 @@ from pathlib import Path
 from mlaface.engine.data import check_evaluation_sets, fill_num_classes
 from mlaface.engine.errors import ConfigError
 from mlaface.registry import REGISTRIES, check_arguments, nearest
+from mlaface.utils.configs import find_config, shipped_configs
 
 __all__ = ['load_config', 'check_config', 'fill_num_classes', 'check_evaluation_sets', 'known_keys']
 
@@ -41,7 +42,7 @@ def load_config(path, cfg_options=None):
     Reading a config runs it: read only files that you would run.
 
     Args:
-        path (str | Path): A Python config.
+        path (str | Path): A Python config; see ``find_config``.
         cfg_options (dict, optional): Dotted keys to values, ``{'optim_wrapper.optimizer.lr': 0.02}``.
 
     Returns:
@@ -52,10 +53,11 @@ def load_config(path, cfg_options=None):
             names the file, the key and the nearest name.
     """
     from mmengine.config import Config
-    if not Path(path).is_file():
-        beside = Path(path).parent.glob('*.py') if Path(path).parent.is_dir() else []
-        close = nearest(Path(path).name, [file.name for file in beside])
-        raise ConfigError(f'no config at {path}' + (f'; did you mean {Path(path).with_name(close)}?' if close else ''))
+    path = find_config(path)
+    if not path.is_file():
+        folders = [path.parent, *([shipped_configs()] if path.parent == Path('configs') else [])]
+        close = nearest(path.name, [file.name for folder in folders for file in folder.glob('*.py')])
+        raise ConfigError(f'no config at {path}' + (f'; did you mean {path.with_name(close)}?' if close else ''))
     try:
         config = Config.fromfile(path, lazy_import=False)
     except (SyntaxError, NameError, KeyError, TypeError, AttributeError, FileNotFoundError) as error:

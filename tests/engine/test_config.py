@@ -1,4 +1,6 @@
 """Mistyped configs are errors that name file, key and the nearest name."""
+from pathlib import Path
+
 import pytest
 
 from mlaface.engine.config import load_config
@@ -61,6 +63,17 @@ def test_a_config_that_is_not_there_names_its_neighbour(tmp_path):
     config_file(tmp_path)
     with pytest.raises(ConfigError, match='did you mean .*toy.py'):
         load_config(tmp_path / 'tyo.py')
+
+
+def test_a_config_of_mlaface_is_found_from_anywhere_and_ones_own_of_that_name_comes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = load_config('configs/mla_r18w025_synthetic.py')
+    assert shipped.model.backbone.depth == 18 and Path(shipped.filename).is_absolute()
+    with pytest.raises(ConfigError, match='did you mean configs/mla_r18w025_synthetic.py'):
+        load_config('configs/mla_r18w025_syntetic.py')
+    (tmp_path / 'configs').mkdir()
+    own = config_file(tmp_path / 'configs').rename(tmp_path / 'configs' / 'mla_r18w025_synthetic.py')
+    assert load_config(own.relative_to(tmp_path)).model.type == 'ToyRecognizer'
 
 
 def test_broken_configs_and_options_are_refused(tmp_path):

@@ -51,8 +51,8 @@ def build_source(source, folder):
         source = f'{folder}/train.rec'
     if Path(source).suffix == '.rec':
         return DATASETS.build(dict(type='RecordFaces', data_root=str(Path(source).absolute())))
-    from mmengine.config import Config
-    return DATASETS.build(Config.fromfile(source).train_dataloader.dataset)
+    from mlaface.engine.config import load_config
+    return DATASETS.build(load_config(source).train_dataloader.dataset)
 
 
 def bare_loop(dataset, places):

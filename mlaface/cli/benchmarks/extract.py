@@ -90,11 +90,11 @@ def main(argv=None):
         argv (list[str] or None): Arguments; None takes the process's.
     """
     args = parser().parse_args(argv)
-    from mlaface.cli.benchmarks.infer import build
+    from mlaface.apis import init_model
     from mlaface.evaluation.networks import RecognizerNetwork
     with tempfile.TemporaryDirectory() as folder:
         suite = drawn_suite(folder, args.images - args.images % 2)
-        model = build(args.config, args.device)
+        model = init_model(None, args.config, args.device)
         network = RecognizerNetwork(model, None, args.device, model.input_spec['size'])
         growth = {part: memory_growth(network, suite, len(suite.images) // part, args) for part in (4, 2, 1)}
         seconds = harness.measure(cases(network, suite, args.batch_size, args.workers), args.repeats)

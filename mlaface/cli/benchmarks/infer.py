@@ -26,16 +26,6 @@ def parser():
     return cli
 
 
-def build(config, device):
-    """The recognizer of a config without its head, in evaluation mode."""
-    from mmengine.config import Config
-
-    from mlaface.registry import MODELS
-    model = dict(Config.fromfile(config).model)
-    model.pop('head', None)
-    return MODELS.build(model).to(device).eval()
-
-
 def network_cases(model, images, batches):
     """Callables by name: the bare network on normalised floats, ``extract`` on uint8, and with the mirror image."""
     import torch
@@ -88,9 +78,11 @@ def main(argv=None):
     """Measure all cases in turn and print the table."""
     args = parser().parse_args(argv)
     import torch
+
+    from mlaface.apis import init_model
     if args.threads:
         torch.set_num_threads(args.threads)
-    model = build(args.config, args.device)
+    model = init_model(None, args.config, args.device)
     size = model.input_spec['size']
     images = torch.randint(0, 256, (args.batch_size, 3, *size), dtype=torch.uint8, generator=torch.manual_seed(0))
     cases = network_cases(model, images, args.batches)
