@@ -8,14 +8,11 @@ Examples:
 import argparse
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
+from mlaface.cli.memory_table import IDENTITIES, show_table, table_rows
 from mlaface.engine.memory_plan import HeadPlan, alternatives, moments_of, plan
-
-IDENTITIES = (93_431, 360_232, 2_000_000, 10_000_000, 100_000_000)
-RANKS = (1, 8, 64, 512)
-SAMPLE_RATE, CHUNK = 0.1, 16384
 
 
 def _parser():
@@ -24,7 +21,8 @@ def _parser():
     parser.add_argument('config', help='config of the run')
     parser.add_argument('--gpus', type=int, default=1, help='ranks (default 1)')
     parser.add_argument('--batch-size', type=int, help="images on a rank (default: the config's)")
-    parser.add_argument('--classes', type=int, help="identities (default: the config's, or those of the data)")
+    parser.add_argument('--classes', type=int,
+                        help='identities (default: those that the config states, or the data has)')
     parser.add_argument('--sample-rate', type=float, help="of the head (default: the config's)")
     parser.add_argument('--chunk-size', type=int, help="of the head, 0 for none (default: the config's)")
     parser.add_argument('--optimizer', help="type of the optimizer (default: the config's)")
@@ -39,8 +37,9 @@ def _parser():
 
 
 def _classes(cfg, args):
-    """Identities: as given, as in the config, or as the data has."""
-    stated = args.classes or cfg.model['head'].get('num_classes')
+    """Identities: as given, as the config states them of its head or its data, or as the data has."""
+    dataset = cfg.get('train_dataloader', {}).get('dataset', {})
+    stated = args.classes or cfg.model['head'].get('num_classes') or dataset.get('num_classes')
     if stated is None:
         from mlaface.engine.config import fill_num_classes
         try:
@@ -100,51 +99,20 @@ def _gb(size):
 def _show(report, head, others):
     from rich.console import Console
     from rich.table import Table
-    table = Table(title=f'per rank: {head.classes:,} identities, {head.gpus} rank(s), batch {head.batch_size} each')
+    table = Table()
     table.add_column('part')
     table.add_column('GB', justify='right')
     for name, size in report['parts'].items():
         table.add_row(name, _gb(size))
     table.add_row('peak of a step', _gb(report['peak']), style='bold')
     console = Console()
+    console.print(f'per rank: {head.classes:,} identities, {head.gpus} rank(s), batch {head.batch_size} each',
+                  highlight=False)
     console.print(table)
     for name, size in report['communication'].items():
         console.print(f'{name} sends {size / 1e6:,.1f} MB a step and rank', highlight=False)
     for change, size in others.items():
         console.print(f'with {change}: peak {_gb(size)} GB', highlight=False)
-
-
-def table_rows(trunk, head):
-    """Rows of the table in docs/scale.md.
-
-    Args:
-        trunk (dict): What ``trunk_memory`` gives.
-        head (HeadPlan): Batch, width and optimizer, whose form by rows is taken; classes and ranks are the table's.
-
-    Returns:
-        list[dict]: ``classes``, ``gpus``, bytes of ``full``, ``chunked``, ``sampled`` and ``both`` (peaks), ``trunk``
-        and ``head`` (sent a step and rank).
-    """
-    rows = []
-    for classes in IDENTITIES:
-        for gpus in RANKS:
-            base = replace(head, classes=classes, gpus=gpus, sample_rate=1.0, chunk_size=None,
-                           optimizer='Row' + head.optimizer.removeprefix('Row'))
-            sampled, chunked = dict(sample_rate=SAMPLE_RATE), dict(chunk_size=CHUNK)
-            forms = dict(full={}, chunked=chunked, sampled=sampled, both=dict(sampled, **chunked))
-            peaks = {name: plan(trunk, replace(base, **form))['peak'] for name, form in forms.items()}
-            rows.append(dict(classes=classes, gpus=gpus, **peaks, **base.communication(trunk['numbers'])))
-    return rows
-
-
-def _show_table(rows):
-    print(f'| identities | GPUs | full | chunked {CHUNK} | sampled {SAMPLE_RATE} | sampled and chunked | trunk sends '
-          '| head sends |\n|---|---|---|---|---|---|---|---|')
-    for row in rows:
-        sizes = [f'{row[name] / 1e9:,.1f}' for name in ('full', 'chunked', 'sampled', 'both')]
-        sent = [f'{row["trunk"] / 1e6:,.0f}', f'{row["head"] / 1e6:,.1f}']
-        cells = [f'{row["classes"]:,}', str(row['gpus']), *sizes, *sent]
-        print(f'| {" | ".join(cells)} |')
 
 
 def _measure(cfg, args, head):
@@ -174,7 +142,7 @@ def _run(args):
     head = _head_plan(cfg, args, trunk['embedding_size'])
     if args.table:
         rows = table_rows(trunk, head)
-        _show_table(rows)
+        show_table(rows)
         return dict(trunk=trunk, rows=rows)
     report = plan(trunk, head)
     report.update(head=asdict(head), trunk=trunk, alternatives=alternatives(trunk, head))

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mlaface.cli.plan_memory import IDENTITIES, RANKS, main
+from mlaface.cli.memory_table import IDENTITIES, RANKS
+from mlaface.cli.plan_memory import main
 from mlaface.engine.memory import AllocationTracker, measured_step, trunk_memory
 from mlaface.engine.memory_plan import HeadPlan, alternatives, plan
 
@@ -94,6 +95,12 @@ def test_command_prints_a_plan_and_writes_json(tmp_path, capsys):
     assert report['peak'] == pytest.approx(report['measured']['peak'], rel=0.1)
     printed = capsys.readouterr().out
     assert 'head optimizer' in printed and 'with sample_rate=0.1' in printed
+
+
+def test_identities_that_the_config_states_of_its_data_need_no_data(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert main(['configs/arcface_mbf_glint360k.py', '--gpus', '8', '--batch-size', '2']) == 0
+    assert 'per rank: 360,232 identities, 8 rank(s), batch 2 each' in capsys.readouterr().out
 
 
 def test_command_prints_the_table_of_the_documentation(capsys):
