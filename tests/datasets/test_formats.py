@@ -13,20 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlaface.datasets.formats import insightface, recordio
+from mlaface.datasets.formats import insightface_writer, record_writer
 from mlaface.datasets.formats.bin_set import read_bin, write_bin
 from mlaface.datasets.formats.errors import DecodeError, FormatError
 from mlaface.datasets.formats.image_record import pack, unpack
-from mlaface.datasets.formats.insightface import (
-    open_training_set,
-    read_labels,
-    read_property,
-    read_table,
-    write_training_set,
-)
+from mlaface.datasets.formats.insightface import open_training_set, read_labels, read_property, read_table
+from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.jpeg import decode, decode_face, encode
 from mlaface.datasets.formats.record_index import IndexedRecords, read_index, rebuild_index
-from mlaface.datasets.formats.recordio import MAGIC_BYTES, RecordReader, RecordWriter
+from mlaface.datasets.formats.record_writer import RecordWriter
+from mlaface.datasets.formats.recordio import MAGIC_BYTES, RecordReader
 
 PIECES = st.lists(st.one_of(st.binary(max_size=9), st.just(MAGIC_BYTES)), max_size=8).map(b''.join)
 
@@ -49,7 +45,7 @@ def test_any_bytes_come_back_and_the_file_parses_at_every_record(tmp_path_factor
 
 
 def test_a_record_that_is_too_long_for_the_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(recordio, 'MAX_LENGTH', 9)
+    monkeypatch.setattr(record_writer, 'MAX_LENGTH', 9)
     with pytest.raises(FormatError, match='10 bytes'):
         write(tmp_path, [bytes(9), bytes(10)])
     assert not list(tmp_path.iterdir())
@@ -219,7 +215,7 @@ def test_an_index_without_header_record_or_without_some_images(tmp_path):
 
 
 def test_more_images_than_identity_records_can_count_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(insightface, 'EXACT', 10)
+    monkeypatch.setattr(insightface_writer, 'EXACT', 10)
     training_set(tmp_path, [0, 0, 0, 0, 0, 1])
     with pytest.raises(FormatError, match='7 images'):
         training_set(tmp_path, [0, 0, 0, 0, 0, 1, 1])

@@ -10,7 +10,7 @@ import pytest
 
 from mlaface.datasets.formats.image_record import pack, unpack
 from mlaface.datasets.formats.record_index import IndexedRecords
-from mlaface.datasets.formats.recordio import RecordWriter
+from mlaface.datasets.formats.record_writer import RecordWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name('mxnet_fixtures.py')

@@ -10,10 +10,11 @@ import pytest
 
 from mlaface.datasets.formats.bin_set import write_bin
 from mlaface.datasets.formats.image_record import pack
-from mlaface.datasets.formats.insightface import open_training_set, read_table, write_training_set
+from mlaface.datasets.formats.insightface import open_training_set, read_table
+from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.jpeg import encode
 from mlaface.datasets.formats.record_index import IndexedRecords
-from mlaface.datasets.formats.recordio import RecordWriter
+from mlaface.datasets.formats.record_writer import RecordWriter
 from mlaface.datasets.prepare.verify import verify_records, write_index
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools' / 'datasets'

@@ -11,9 +11,9 @@ from mlaface.datasets.collate import collate_images
 from mlaface.datasets.formats.bin_set import write_bin
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.image_record import pack
-from mlaface.datasets.formats.insightface import write_training_set
+from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.jpeg import decode, encode
-from mlaface.datasets.formats.recordio import RecordWriter
+from mlaface.datasets.formats.record_writer import RecordWriter
 from mlaface.registry import DATASETS, TRANSFORMS
 
 LABELS = (0, 0, 1, 2, 2, 2)

@@ -127,7 +127,7 @@ def generated_index(folder, dataset, records):
         Path: The ``.rec`` file.
     """
     from mlaface.datasets.formats.image_record import pack
-    from mlaface.datasets.formats.recordio import RecordWriter
+    from mlaface.datasets.formats.record_writer import RecordWriter
     path = Path(folder) / 'large.rec'
     with RecordWriter(path) as writer:
         offsets = [writer.write(pack(0, dataset.encoded(index)[1])) for index in range(64)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.datasets.formats.bin_set import write_bin
-from mlaface.datasets.formats.insightface import write_training_set
+from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.jpeg import encode
 from mlaface.datasets.synthetic.identity import identity_traits
 from mlaface.datasets.synthetic.manifest import claim, complete, finished
