@@ -1,5 +1,43 @@
-"""Bad batches: named at once on a processor, one step later on a GPU, and never a wrong number."""
+"""What the head refuses: arguments, and batches, named at once on a processor and one step later on a GPU."""
+from numbers import Integral
+
 import torch
+
+
+def check_arguments(num_classes, embedding_size, sample_rate, chunk_size, reduction, compute_dtype, ranks):
+    """Refuse what the head cannot be built from."""
+    def require(condition, message):
+        if not condition:
+            raise ValueError(f'MarginHead: {message}')
+    require(isinstance(num_classes, Integral) and num_classes >= 1,
+            f'num_classes must be a whole number of at least 1, got {num_classes}')
+    require(num_classes >= ranks.size, f'{num_classes} classes cannot be split over {ranks.size} ranks: '
+            'each rank needs one at least')
+    require(embedding_size >= 1, f'embedding_size must be at least 1, got {embedding_size}')
+    require(0 < sample_rate <= 1, f'sample_rate must lie in (0, 1], got {sample_rate}')
+    require(chunk_size is None or isinstance(chunk_size, Integral) and chunk_size >= 1,
+            f'chunk_size must be at least 1, or None, got {chunk_size}')
+    require(reduction in ('mean', 'sum', 'none'), f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    require(compute_dtype in (None, 'bfloat16', 'float16'),
+            f"compute_dtype must be None, 'bfloat16' or 'float16', got {compute_dtype!r}")
+
+
+def checked_threshold(threshold, margin):
+    """The filter's threshold, refused where it is no cosine or the margin takes none."""
+    if threshold is not None and not (margin.normalized and -1 <= threshold <= 1):
+        raise ValueError(f'MarginHead: filter_threshold is a bound on cosines, in [-1, 1]; got {threshold} with '
+                         f'{type(margin).__name__}, which takes {"cosines" if margin.normalized else "raw products"}')
+    return threshold
+
+
+def check_batch(embeddings, labels, size):
+    """Refuse a batch of another shape than the head's."""
+    if embeddings.ndim != 2 or embeddings.shape[1] != size:
+        raise ValueError(f'embeddings must be (N, {size}) as embedding_size says, got {tuple(embeddings.shape)}')
+    if labels.shape != embeddings.shape[:1]:
+        raise ValueError(f'labels must be ({len(embeddings)},), one for each embedding, got {tuple(labels.shape)}')
+    if labels.is_floating_point():
+        raise ValueError(f'labels must be whole numbers, got {labels.dtype}')
 
 
 def label_error(label, num_classes):

@@ -1,14 +1,13 @@
 """MarginHead: class centres split over ranks, any margin, sampled and chunked softmax (after Partial FC, CVPR 2022)."""
 import warnings
 from functools import partial
-from numbers import Integral
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from mlaface.models.heads.blocks import LocalClasses
-from mlaface.models.heads.checks import BatchCheck
+from mlaface.models.heads.checks import BatchCheck, check_arguments, check_batch, checked_threshold
 from mlaface.models.heads.ranks import Ranks
 from mlaface.models.heads.rows import RowSampler, fill_rows
 from mlaface.registry import MARGINS, MODELS
@@ -59,13 +58,13 @@ class MarginHead(nn.Module):
                  reduction='mean', filter_threshold=None, seed=0, compute_dtype=None, group=None):
         super().__init__()
         self.ranks = Ranks(group)
-        _check_arguments(num_classes, embedding_size, sample_rate, chunk_size, reduction, compute_dtype, self.ranks)
+        check_arguments(num_classes, embedding_size, sample_rate, chunk_size, reduction, compute_dtype, self.ranks)
         self.num_classes, self.embedding_size, self.seed = num_classes, embedding_size, seed
         self.sample_rate, self.chunk_size, self.reduction = sample_rate, chunk_size, reduction
         self.compute_dtype = getattr(torch, compute_dtype) if compute_dtype else None
         margin = margin or dict(type='ArcFace', s=64.0, m=0.5)
         self.margin = margin if isinstance(margin, nn.Module) else MARGINS.build(margin)
-        self.filter_threshold = _checked_threshold(filter_threshold, self.margin)
+        self.filter_threshold = checked_threshold(filter_threshold, self.margin)
         self.shard = split_rows(num_classes, self.ranks.rank, self.ranks.size)  # in classes
         self.row_hook = None
         self.step = 0
@@ -173,7 +172,7 @@ class MarginHead(nn.Module):
 
     def _global_batch(self, embeddings, labels, drawn, sizes=None):
         """Embeddings in the head's precision, labels and draws of all ranks, and which samples are faulty."""
-        _check_batch(embeddings, labels, self.embedding_size)
+        check_batch(embeddings, labels, self.embedding_size)
         sizes = sizes or self.ranks.batch_sizes(len(embeddings))
         if sum(sizes) == 0:
             raise ValueError('the global batch is empty: no rank has a sample')
@@ -260,39 +259,3 @@ class MarginHead(nn.Module):
         return (f'num_classes={self.num_classes}, embedding_size={self.embedding_size}, '
                 f'classes here {self.shard.start}..{self.shard.stop - 1}, sample_rate={self.sample_rate}, '
                 f'chunk_size={self.chunk_size}')
-
-
-def _check_arguments(num_classes, embedding_size, sample_rate, chunk_size, reduction, compute_dtype, ranks):
-    """Refuse what the head cannot be built from."""
-    def require(condition, message):
-        if not condition:
-            raise ValueError(f'MarginHead: {message}')
-    require(isinstance(num_classes, Integral) and num_classes >= 1,
-            f'num_classes must be a whole number of at least 1, got {num_classes}')
-    require(num_classes >= ranks.size, f'{num_classes} classes cannot be split over {ranks.size} ranks: '
-            'each rank needs one at least')
-    require(embedding_size >= 1, f'embedding_size must be at least 1, got {embedding_size}')
-    require(0 < sample_rate <= 1, f'sample_rate must lie in (0, 1], got {sample_rate}')
-    require(chunk_size is None or isinstance(chunk_size, Integral) and chunk_size >= 1,
-            f'chunk_size must be at least 1, or None, got {chunk_size}')
-    require(reduction in ('mean', 'sum', 'none'), f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-    require(compute_dtype in (None, 'bfloat16', 'float16'),
-            f"compute_dtype must be None, 'bfloat16' or 'float16', got {compute_dtype!r}")
-
-
-def _checked_threshold(threshold, margin):
-    """The filter's threshold, refused where it is no cosine or the margin takes none."""
-    if threshold is not None and not (margin.normalized and -1 <= threshold <= 1):
-        raise ValueError(f'MarginHead: filter_threshold is a bound on cosines, in [-1, 1]; got {threshold} with '
-                         f'{type(margin).__name__}, which takes {"cosines" if margin.normalized else "raw products"}')
-    return threshold
-
-
-def _check_batch(embeddings, labels, size):
-    """Refuse a batch of another shape than the head's."""
-    if embeddings.ndim != 2 or embeddings.shape[1] != size:
-        raise ValueError(f'embeddings must be (N, {size}) as embedding_size says, got {tuple(embeddings.shape)}')
-    if labels.shape != embeddings.shape[:1]:
-        raise ValueError(f'labels must be ({len(embeddings)},), one for each embedding, got {tuple(labels.shape)}')
-    if labels.is_floating_point():
-        raise ValueError(f'labels must be whole numbers, got {labels.dtype}')
