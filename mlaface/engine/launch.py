@@ -21,7 +21,8 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
         amp (str, optional): 'bfloat16' or 'float16'; None leaves it to the config.
         cfg_options (dict, optional): Dotted keys to values that replace those of the config.
         launcher (str): 'none', 'pytorch' or 'slurm'. Default 'none'.
-        seed (int, optional): Default: that of the config, of the resumed checkpoint, or one drawn now.
+        seed (int, optional): Default: that of the resumed checkpoint, of the config, of the run to resume that wrote no
+            checkpoint yet, or one drawn now.
         auto_scale_lr (bool): Scale the learning rate by the images of one update. Default False.
 
     Returns:
@@ -64,6 +65,8 @@ def set_seed(cfg, seed=None):
         seed = _resumed_seed(cfg)
     if seed is None:
         seed = randomness.get('seed')
+    if seed is None and cfg.get('resume'):
+        seed = _drawn_seed(cfg.work_dir)
     if seed is None:  # ranks of one run share their master's address and port, and so the seed drawn from it
         seed = random.SystemRandom().randrange(2 ** 31) if 'WORLD_SIZE' not in os.environ else _common_seed()
     cfg.randomness = dict(randomness, seed=int(seed))
@@ -82,6 +85,19 @@ def _resumed_seed(cfg):
     from mlaface.engine.checkpoint import store
     path = cfg.get('load_from') or store.find_latest(cfg.work_dir, lambda message: None)
     return store.read(path)['seed'] if path else None
+
+
+def _drawn_seed(work_dir):
+    """The seed of a run that ended before its first checkpoint, from the ``config.py`` it left, or None."""
+    from mmengine.config import Config
+    path = Path(work_dir) / 'config.py'
+    if not path.is_file():
+        return None
+    try:
+        left = Config.fromfile(path, import_custom_modules=False, lazy_import=False)
+    except SyntaxError:  # the run ended while it was written
+        return None
+    return (left.get('randomness') or {}).get('seed')
 
 
 def build_runner(cfg):

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 
 from mlaface.engine.checkpoint import store
 from mlaface.engine.errors import CheckpointError, Interrupted
-from mlaface.engine.launch import build_runner
+from mlaface.engine.launch import build_runner, set_seed
 from tests.engine.toy import run, toy_config
 
 
@@ -164,6 +164,21 @@ def test_resuming_without_a_checkpoint_starts_a_clean_run(tmp_path, whole):
     (tmp_path / 'scalars.jsonl').write_text('{"kind": "train", "iter": 1, "loss": 9.0}\n')  # killed before the first
     run(tmp_path, resume=True)
     assert losses(tmp_path) == losses(whole)
+
+
+def test_a_run_killed_before_its_first_checkpoint_keeps_the_seed_it_drew(tmp_path):
+    def begin(resume, stated=None, given=None):
+        config = toy_config(tmp_path, resume=resume)
+        config.randomness = {} if stated is None else dict(seed=stated)
+        set_seed(config, given)
+        return build_runner(config).seed  # from here on the folder tells; the training itself never begins
+
+    drawn = begin(False)
+    assert f'seed: {drawn}' in (tmp_path / 'log.txt').read_text()
+    assert begin(True) == drawn and begin(True, stated=3) == 3 and begin(True, given=5) == 5 == begin(True)
+    assert begin(False) != 5, 'a new run draws anew'
+    (tmp_path / 'config.py').write_text('randomness = dict(se')
+    begin(True)
 
 
 def test_fine_tuning_in_the_same_folder_loads_before_it_sets_aside(tmp_path):
