@@ -11,9 +11,5 @@ EXAMPLES = 'example: python tools/analysis/benchmark.py train configs/mla_mbf_sy
 
 
 def main(argv=None):
-    """Hand the arguments to the subject's own command.
-
-    Args:
-        argv (list[str], optional): Arguments; None takes the process's.
-    """
+    """Hand the arguments to the subject's own command; ``argv`` (list[str]) is by default the process's."""
     dispatch('mlaface.cli.benchmarks', SUBJECTS, sys.argv[1:] if argv is None else argv, HEAD, EXAMPLES)

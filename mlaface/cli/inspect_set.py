@@ -21,11 +21,7 @@ def parse(arguments=None):
 
 
 def main(argv=None):
-    """Open the set as training does, and read all of it.
-
-    Args:
-        argv (list[str], optional): Arguments; None takes the process's.
-    """
+    """Open the set as training does, and read all of it; ``argv`` (list[str]) is by default the process's."""
     args = parse(argv)
     from rich.progress import track
 

@@ -81,10 +81,6 @@ def parse(arguments=None):
 
 
 def main(argv=None):
-    """List as the arguments say.
-
-    Args:
-        argv (list[str], optional): Arguments; None takes the process's.
-    """
+    """List as the arguments say; ``argv`` (list[str]) is by default the process's."""
     options = parse(argv)
     show_plugins(options.registry, options.plain)

@@ -60,11 +60,7 @@ def dispatch(package, commands, argv, head, examples):
 
 
 def main(argv=None):
-    """Run the command line; an exit status for ``sys.exit``.
-
-    Args:
-        argv (list[str], optional): Arguments; None takes the process's.
-    """
+    """Run the command line; an exit status for ``sys.exit``; ``argv`` (list[str]) is by default the process's."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ['--version']:
         print(f'mlaface {__version__}')

@@ -55,11 +55,7 @@ def show_baselines(out):
 
 
 def main(argv=None):
-    """Make what the arguments ask for.
-
-    Args:
-        argv (list[str], optional): Arguments; None takes the process's.
-    """
+    """Make what the arguments ask for; ``argv`` (list[str]) is by default the process's."""
     args = parse(argv)
     if args.contact_sheet:
         from mlaface.datasets.synthetic.sheet import contact_sheet

@@ -21,11 +21,7 @@ def parse(arguments=None):
 
 
 def main(argv=None):
-    """Print the config that the arguments name.
-
-    Args:
-        argv (list[str], optional): Arguments; None takes the process's.
-    """
+    """Print the config that the arguments name; ``argv`` (list[str]) is by default the process's."""
     options = parse(argv)
     from mlaface.engine.launch import config_text, run_for_people
     print(run_for_people(lambda: config_text(options.config, options.cfg_options, options.key)), end='')

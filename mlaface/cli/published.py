@@ -23,11 +23,7 @@ def parse(arguments=None):
 
 
 def main(argv=None):
-    """Read, rename, write.
-
-    Args:
-        argv (list[str], optional): Arguments; None takes the process's.
-    """
+    """Read, rename, write; ``argv`` (list[str]) is by default the process's."""
     args = parse(argv)
     from mlaface.export.published import convert_file
     try:

@@ -25,11 +25,7 @@ def parse(arguments=None):
 
 
 def main(argv=None):
-    """Load, export, and say what was written.
-
-    Args:
-        argv (list[str], optional): Arguments; None takes the process's.
-    """
+    """Load, export, and say what was written; ``argv`` (list[str]) is by default the process's."""
     args = parse(argv)
     from mlaface.apis import init_model
     from mlaface.export.onnx import export_onnx

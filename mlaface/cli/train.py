@@ -31,11 +31,7 @@ def parse(arguments=None):
 
 
 def main(argv=None):
-    """Train as the arguments say.
-
-    Args:
-        argv (list[str], optional): Arguments; None takes the process's.
-    """
+    """Train as the arguments say; ``argv`` (list[str]) is by default the process's."""
     options = vars(parse(argv))
     options.pop('local_rank')
     from mlaface.engine.launch import run_for_people, train

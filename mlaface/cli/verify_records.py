@@ -21,11 +21,7 @@ def parse(arguments=None):
 
 
 def main(argv=None):
-    """Scan the file; with ``--write-index`` write an index of the whole records.
-
-    Args:
-        argv (list[str], optional): Arguments; None takes the process's.
-    """
+    """Scan the file, and index what is whole; ``argv`` (list[str]) is by default the process's."""
     args = parse(argv)
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 

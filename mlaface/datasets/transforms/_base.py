@@ -49,3 +49,23 @@ def check_range(name, values, low, high):
     if len(values) != 2 or not low <= values[0] <= values[1] <= high:
         raise ValueError(f'{name} is {values}; it must be a pair (smallest, largest) in [{low}, {high}]')
     return tuple(values)
+
+
+def random_rectangle(shape, area, ratio, rng):
+    """A rectangle anywhere inside an image.
+
+    Args:
+        shape (tuple[int, ...]): The image's, (H, W, ...).
+        area (tuple[float, float]): Its share of the image, drawn between these.
+        ratio (tuple[float, float]): Its width over its height.
+        rng (numpy.random.Generator): The image's random numbers.
+
+    Returns:
+        tuple[slice, slice]: Its rows and columns.
+    """
+    height, width = shape[:2]
+    size, over = rng.uniform(*area) * height * width, rng.uniform(*ratio)
+    w = min(width, max(1, round((size * over) ** 0.5)))
+    h = min(height, max(1, round((size / over) ** 0.5)))
+    top, left = rng.integers(height - h + 1), rng.integers(width - w + 1)
+    return slice(top, top + h), slice(left, left + w)

@@ -1,7 +1,7 @@
 """A part of the face at its place, the rest black (AdaFace: Kim et al., CVPR 2022, section 4.1)."""
 import numpy as np
 
-from mlaface.datasets.transforms._base import RandomTransform, check_range
+from mlaface.datasets.transforms._base import RandomTransform, check_range, random_rectangle
 from mlaface.registry import TRANSFORMS
 
 
@@ -22,11 +22,7 @@ class RandomCrop(RandomTransform):
 
     def apply(self, image, rng):
         """The image with a black surround."""
-        height, width = image.shape[:2]
-        area, ratio = rng.uniform(*self.area) * height * width, rng.uniform(*self.ratio)
-        w = min(width, max(1, round((area * ratio) ** 0.5)))
-        h = min(height, max(1, round((area / ratio) ** 0.5)))
-        top, left = rng.integers(height - h + 1), rng.integers(width - w + 1)
+        inside = random_rectangle(image.shape, self.area, self.ratio, rng)
         out = np.zeros_like(image)
-        out[top:top + h, left:left + w] = image[top:top + h, left:left + w]
+        out[inside] = image[inside]
         return out

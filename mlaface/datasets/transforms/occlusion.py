@@ -1,5 +1,5 @@
 """Something in front of the face (random erasing: Zhong et al., AAAI 2020)."""
-from mlaface.datasets.transforms._base import RandomTransform, check_range
+from mlaface.datasets.transforms._base import RandomTransform, check_range, random_rectangle
 from mlaface.registry import TRANSFORMS
 
 
@@ -22,12 +22,8 @@ class RandomOcclusion(RandomTransform):
 
     def apply(self, image, rng):
         """A copy of the image with a rectangle over it."""
-        height, width = image.shape[:2]
-        area, ratio = rng.uniform(*self.area) * height * width, rng.uniform(*self.ratio)
-        w = min(width, max(1, round((area * ratio) ** 0.5)))
-        h = min(height, max(1, round((area / ratio) ** 0.5)))
-        top, left = rng.integers(height - h + 1), rng.integers(width - w + 1)
-        shape = (h, w, 3) if rng.random() < self.noise else (1, 1, 3)
+        covered = random_rectangle(image.shape, self.area, self.ratio, rng)
         out = image.copy()
-        out[top:top + h, left:left + w] = rng.integers(0, 256, shape, dtype='uint8')
+        shape = out[covered].shape if rng.random() < self.noise else (1, 1, 3)
+        out[covered] = rng.integers(0, 256, shape, dtype='uint8')
         return out
