@@ -29,6 +29,23 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tmp_path, monke
     assert run(tmp_path, resume=True).iter == 15
 
 
+def test_rows_of_a_save_that_was_killed_before_its_file_do_not_pass_for_those_of_the_file(tmp_path, monkeypatch):
+    runner = run(tmp_path)
+    latest, previous = store.checkpoints(tmp_path)[:2]
+
+    def killed(path, content):
+        raise KeyboardInterrupt
+
+    with torch.no_grad():
+        runner.bare_model.head.weight.add_(1)  # other rows in files of the same sizes
+    monkeypatch.setattr(store, 'write', killed)
+    with pytest.raises(KeyboardInterrupt):
+        runner.save_checkpoint(tmp_path, latest.name)
+    with pytest.raises(CheckpointError, match='rows of another save of this name'):
+        store.read(latest)
+    assert store.find_latest(tmp_path, lambda message: None) == previous
+
+
 def test_a_run_killed_while_it_writes_its_best_writes_it_after_resuming(tmp_path, monkeypatch):
     real, scores = store.write, iter([1.0, 2.0, 2.0, 0.0])
 

@@ -2,6 +2,7 @@
 import json
 import shutil
 import warnings
+import zlib
 from pathlib import Path
 
 import torch
@@ -41,7 +42,8 @@ def save_row_tensors(folder, tensors, classes=None, extra=None, piece=PIECE):
         piece (int): Bytes of one stored piece, the most that a reader holds besides its own rows.
 
     Returns:
-        dict: ``folder`` (name), ``files`` ({name: size}), ``total`` (rows, by tensor), for the checkpoint.
+        dict: ``folder`` (name), ``files`` ({name: size}), ``total`` (rows, by tensor), and ``id``, the checksum of the
+        manifest and so of all that the folder holds; for the checkpoint.
 
     Raises:
         ValueError: If a tensor has no ``row_shard`` or another number of rows.
@@ -53,14 +55,14 @@ def save_row_tensors(folder, tensors, classes=None, extra=None, piece=PIECE):
     together(lambda: _fresh(part) if rank() == 0 else None)
     try:
         _write_pieces(part, tensors, piece)
-        manifest = _write_manifest(part, tensors, classes, extra)
+        manifest, identity = _write_manifest(part, tensors, classes, extra)
         together(lambda: _replace(part, folder) if rank() == 0 else None)
     finally:
         barrier()
         if rank() == 0:
             shutil.rmtree(part, ignore_errors=True)
     return dict(folder=folder.name, files={name: entry['size'] for name, entry in manifest['files'].items()},
-                total={name: entry['rows'] for name, entry in manifest['tensors'].items()})
+                total={name: entry['rows'] for name, entry in manifest['tensors'].items()}, id=identity)
 
 
 def _check_shards(tensors):
@@ -106,17 +108,18 @@ def _write_rest(part, classes, extra):
 
 
 def _write_manifest(part, tensors, classes, extra):
-    """Describe all files (each rank its own) and flush the manifest after them."""
+    """Describe all files (each rank its own), flush the manifest after them; returns it and its checksum."""
     def files_here():
         rest = _write_rest(part, classes, extra) if rank() == 0 else []
         return describe(part, [*(path.name for path in part.glob(f'__{rank()}_*')), *rest])
     files = {name: entry for mine in together(files_here) for name, entry in mine.items()}
     manifest = dict(schema=1, ranks=world_size(), files=files,
                     tensors={name: _form(tensor) for name, tensor in tensors.items()})
+    content = json.dumps(manifest, indent=1).encode()
     if rank() == 0:
         with atomic_path(part / MANIFEST) as path:
-            path.write_text(json.dumps(manifest, indent=1))
-    return manifest
+            path.write_bytes(content)
+    return manifest, f'{zlib.crc32(content):08x}'
 
 
 def _replace(part, folder):

@@ -60,7 +60,7 @@ def save_rows(folder, model, optimizer=None, classes=None, piece=PIECE):
         piece (int): Bytes of one stored piece.
 
     Returns:
-        dict: ``folder``, ``files`` {name: size}, ``total`` {tensor: rows}.
+        dict: As ``row_files.save_row_tensors``.
 
     Raises:
         OSError: If a rank could not write; on all ranks.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from mlaface.engine.checkpoint.row_manifest import MANIFEST, checksum
 from mlaface.engine.errors import FULL, CheckpointError
 from mlaface.utils.files import atomic_path, is_state_dict, load_tensors
 
@@ -66,15 +67,23 @@ def read(path, map_location='cpu'):
     if not isinstance(content, dict) or content.get('schema') != SCHEMA or 'model' not in content:
         raise CheckpointError(f'{path} is not a checkpoint of mlaface with schema {SCHEMA}. Weights of other projects '
                               'are brought over by the converters in tools/converters')
-    rows = content.get('rows')
-    if rows:
-        folder = Path(path).resolve().parent / rows['folder']
-        for name, size in rows['files'].items():
-            found = (folder / name).stat().st_size if (folder / name).is_file() else None
-            if found != size:
-                state = 'is missing' if found is None else f'has {found} bytes instead of {size}'
-                raise CheckpointError(f'{path} is incomplete: {folder / name} {state}')
+    if content.get('rows'):
+        _check_rows(path, content['rows'])
     return content
+
+
+def _check_rows(path, rows):
+    """Refuse a file whose rows are not there, not whole, or of another save under the same name."""
+    folder = Path(path).resolve().parent / rows['folder']
+    for name, size in rows['files'].items():
+        found = (folder / name).stat().st_size if (folder / name).is_file() else None
+        if found != size:
+            state = 'is missing' if found is None else f'has {found} bytes instead of {size}'
+            raise CheckpointError(f'{path} is incomplete: {folder / name} {state}')
+    manifest = folder / MANIFEST
+    if 'id' in rows and (not manifest.is_file() or checksum(manifest) != rows['id']):
+        raise CheckpointError(f'{path} is incomplete: {folder} holds the rows of another save of this name, which '
+                              'ended before its file was written')
 
 
 def read_weights(path):
