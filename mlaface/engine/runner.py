@@ -284,13 +284,17 @@ class FaceRunner(Runner):
         training.load_weights(self, filename)
         self.logger.info(f'loaded weights from {filename}')
 
-    def save_checkpoint(self, out_dir, filename):
+    def save_checkpoint(self, out_dir, filename, twin=None):
         """Write a checkpoint; called by all ranks.
 
         Args:
             out_dir (str | Path): Folder.
             filename (str): Name ending in ``.pth``.
+            twin (dict, optional): What this method returned for another name of this moment.
+
+        Returns:
+            dict or None: See ``training.save``.
         """
         if not filename.endswith('.pth'):
             raise CheckpointError(f'a checkpoint is named NAME.pth, got {filename!r}')
-        training.save(self, Path(out_dir) / filename)
+        return training.save(self, Path(out_dir) / filename, twin)

@@ -1,4 +1,5 @@
 """A run that was stopped and continued is the run that was not stopped, bit for bit."""
+import errno
 import json
 import os
 import signal
@@ -212,6 +213,23 @@ def test_only_the_last_and_the_best_are_kept(tmp_path):
     assert content['best']['value'] == max(line[4] for line in scores)
     assert sorted(path.name for path in tmp_path.glob('*.rows')) == [best.stem + '.rows', 'iter_00000015.rows']
     assert runner.epoch == 3
+
+
+@pytest.mark.parametrize('links', [True, False])
+def test_rows_of_the_best_and_of_the_numbered_checkpoint_are_stored_once(tmp_path, monkeypatch, links):
+    def refused(*names):
+        raise PermissionError(errno.EPERM, 'Operation not permitted')
+
+    if not links:
+        monkeypatch.setattr(os, 'link', refused)
+    run(tmp_path, train_cfg__max_epochs=1)
+    best, numbered = (tmp_path / 'best.pth').resolve(), store.checkpoints(tmp_path)[0]
+    shards = [next(store.rows_folder(path).glob('*.distcp')) for path in (best, numbered)]
+    assert best.stem == f'best_{numbered.stem}' and shards[0].samefile(shards[1]) == links
+    rows = store.read(numbered)['rows']
+    store.remove(best)
+    assert rows['folder'] == f'{numbered.stem}.rows' and store.read(numbered)['rows'] == rows
+    assert run(tmp_path, train_cfg__max_epochs=2, resume=True).iter == 10
 
 
 def test_a_longer_training_follows_its_own_schedule(tmp_path):

@@ -1,5 +1,6 @@
 """Row-sharded tensors on disk: written by all ranks at once, read by any number of ranks."""
 import json
+import os
 import shutil
 import warnings
 import zlib
@@ -131,6 +132,29 @@ def _replace(part, folder):
     part.rename(folder)
     sync_folder(folder.parent)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def link_rows(source, folder):
+    """Give a folder of rows a second name by links to its files, whole or not at all. All ranks call it.
+
+    Args:
+        source (Path): The folder, whole; its files are never changed, so each name may be removed alone.
+        folder (Path): The name beside it; one that is there is replaced.
+
+    Raises:
+        OSError: If the file system has no links; on all ranks.
+    """
+    part = folder.parent / f'.{folder.name}.part'
+
+    def link():
+        _fresh(part)
+        try:
+            for file in source.iterdir():
+                os.link(file, part / file.name)
+            _replace(part, folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    together(lambda: link() if rank() == 0 else None)
 
 
 def load_row_tensors(folder, tensors, classes=None):

@@ -1,4 +1,5 @@
 """A training run as a checkpoint, and back."""
+import contextlib
 import hashlib
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ from torch.distributed.checkpoint import CheckpointException
 
 from mlaface.engine.checkpoint import rows, store
 from mlaface.engine.checkpoint.random_state import random_state
-from mlaface.engine.checkpoint.row_files import IMPORT
+from mlaface.engine.checkpoint.row_files import IMPORT, link_rows
 from mlaface.engine.checkpoint.row_manifest import compare_classes
 from mlaface.engine.checkpoint.state import load_optimizer, load_trunk, optimizer_state, sharded_tensors, trunk_state
 from mlaface.engine.distributed import gather_objects
@@ -62,22 +63,25 @@ def plain_state(scheduler):
             if isinstance(value, (int, float, str, bool, list, type(None)))}
 
 
-def save(runner, path):
+def save(runner, path, twin=None):
     """Write a checkpoint: rows first, the file that makes it a checkpoint last. Called by all ranks.
 
     Args:
         runner (FaceRunner): In between two iterations.
         path (str | Path): The ``.pth`` file.
+        twin (dict, optional): What ``save`` returned for another name of this moment in the same folder: the rows,
+            which may be large, are then not written again.
+
+    Returns:
+        dict or None: The ``rows`` entry of the file.
 
     Raises:
         CheckpointError: On all ranks, if it could not be written; nothing older is lost.
     """
     path = Path(path)
     content = collect(runner)
-    model = runner.bare_model
     try:
-        content['rows'] = rows.save_rows(store.rows_folder(path), model, runner.optim_wrapper.optimizer,
-                                         data_classes(runner)) if sharded_tensors(model) else None
+        content['rows'] = _save_rows(runner, store.rows_folder(path), twin)
     except (OSError, RuntimeError, CheckpointException) as error:
         raise store.write_error(path, error) from error
     failure = None
@@ -90,6 +94,18 @@ def save(runner, path):
     failures = [error for error in gather_objects(failure) if error is not None]
     if failures:
         raise failures[0]
+    return content['rows']
+
+
+def _save_rows(runner, folder, twin):
+    """Write the row-sharded tensors, or give those of a twin a second name; the ``rows`` entry of a checkpoint."""
+    if not sharded_tensors(runner.bare_model):
+        return None
+    if twin is not None:
+        with contextlib.suppress(OSError):  # a file system without links
+            link_rows(folder.parent / twin['folder'], folder)
+            return dict(twin, folder=folder.name)
+    return rows.save_rows(folder, runner.bare_model, runner.optim_wrapper.optimizer, data_classes(runner))
 
 
 def load_weights(runner, path):

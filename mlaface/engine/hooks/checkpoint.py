@@ -47,11 +47,12 @@ class FaceCheckpointHook(Hook):
             due = last or runner.iter % self.interval == 0
         else:
             due = last or runner.train_loop.position == 0
+        twin = None
         if self._best_is_new:  # before the numbered one, which says what the best is: a kill in between loses nothing
-            self._save_best(runner)
+            twin = self._save_best(runner)
         if due and self._saved_at != runner.iter:
             name = store.NAME.format(runner.iter)
-            runner.save_checkpoint(runner.work_dir, name)
+            runner.save_checkpoint(runner.work_dir, name, twin)
             self._saved_at = runner.iter
             self._on_first_rank(runner, lambda: store.prune(runner.work_dir, self.max_keep))
             runner.logger.info(f'wrote {name}')
@@ -59,9 +60,10 @@ class FaceCheckpointHook(Hook):
     def _save_best(self, runner):
         self._best_is_new = False
         name = f'best_{store.NAME.format(runner.iter)}'
-        runner.save_checkpoint(runner.work_dir, name)
+        saved = runner.save_checkpoint(runner.work_dir, name)
         self._on_first_rank(runner, lambda: self._link_best(Path(runner.work_dir), name))
         runner.logger.info(f'wrote {name}: best {self.save_best} so far, {self.best["value"]:.4f}')
+        return saved
 
     @staticmethod
     def _link_best(folder, name):
