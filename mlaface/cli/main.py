@@ -67,3 +67,7 @@ def main(argv=None):
         return 0
     status = dispatch('mlaface.cli', COMMANDS, argv, HEAD, EXAMPLES)
     return status if isinstance(status, int) else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

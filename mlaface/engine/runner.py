@@ -1,6 +1,7 @@
 """The runner: MMEngine's, with flat work directories, checkpoints that are whole or absent, and exact resume."""
 import copy
 import os
+import sys
 from pathlib import Path
 
 import torch
@@ -63,7 +64,8 @@ class FaceRunner(Runner):
     @property
     def resume_command(self):
         """What to type to continue this run (str)."""
-        return f'python tools/train.py {Path(self.work_dir) / "config.py"} --work-dir {self.work_dir} --resume'
+        program = 'mlaface train' if Path(sys.argv[0]).stem == 'mlaface' else 'python tools/train.py'
+        return f'{program} {Path(self.work_dir) / "config.py"} --work-dir {self.work_dir} --resume'
 
     # --- building -------------------------------------------------------------------------------------------------
 

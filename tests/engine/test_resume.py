@@ -89,6 +89,13 @@ def test_resumed_run_with_accumulation_and_iteration_intervals(tmp_path):
     same(last_state(tmp_path / 'whole'), last_state(tmp_path / 'parts'))
 
 
+def test_what_continues_a_run_is_told_as_it_was_begun(tmp_path, monkeypatch):
+    runner = build_runner(toy_config(tmp_path))
+    for begun, told in (('tools/train.py', 'python tools/train.py'), ('/usr/bin/mlaface', 'mlaface train')):
+        monkeypatch.setattr('sys.argv', [begun])
+        assert runner.resume_command == f'{told} {tmp_path / "config.py"} --work-dir {tmp_path} --resume'
+
+
 def test_a_finished_run_is_not_trained_again(whole, tmp_path):
     run(tmp_path)
     before = losses(tmp_path)
