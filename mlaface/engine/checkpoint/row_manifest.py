@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from mlaface.engine.distributed import gather_objects, rank, world_size
+from mlaface.utils.sharding import row_shard
 
 MANIFEST, CLASSES, EXTRA = 'manifest.json', 'classes.txt', 'extra.pth'
 SHOWN = 5
@@ -58,6 +59,21 @@ def read_manifest(folder):
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{path} is torn or no manifest of rows ({error})') from error
     return manifest
+
+
+def check_shards(tensors):
+    """Refuse tensors whose ``row_shard`` is not of their rows; ``ValueError`` names the first."""
+    for name, tensor in tensors.items():
+        shard = row_shard(tensor)
+        if shard is None or shard.rows != tensor.shape[0]:
+            raise ValueError(f'{name} has {tensor.shape[0]} rows, its row_shard is {shard}')
+
+
+def tensor_form(tensor):
+    """What the manifest says of a tensor."""
+    shard = tensor.row_shard
+    return dict(rows=shard.total, shape=list(tensor.shape[1:]), per_class=shard.per_class,
+                dtype=str(tensor.dtype).removeprefix('torch.'))
 
 
 def together(action):

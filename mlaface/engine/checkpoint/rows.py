@@ -1,8 +1,9 @@
 """The row-sharded part of a run as one folder: class centres and what the optimizer keeps for them."""
 import torch
 
-from mlaface.engine.checkpoint.row_files import SavedRows, load_row_tensors, read_extra, save_row_tensors
 from mlaface.engine.checkpoint.row_planners import PIECE
+from mlaface.engine.checkpoint.row_reader import SavedRows, load_row_tensors, read_extra
+from mlaface.engine.checkpoint.row_writer import save_row_tensors
 from mlaface.registry import OPTIMIZERS
 from mlaface.utils.sharding import row_shard
 
@@ -50,7 +51,7 @@ def save_rows(folder, model, optimizer=None, classes=None, piece=PIECE):
     """Write the row-sharded tensors of a model and their optimizer state, as they stand. All ranks call it.
 
     Rows that a sampled head has left behind are saved as they are, with the numbers of their last steps, so that
-    saving changes nothing. See ``row_files.save_row_tensors`` for the files.
+    saving changes nothing. See ``row_writer.save_row_tensors`` for the files.
 
     Args:
         folder (str | Path): The folder to make; one that is there is replaced.
@@ -60,7 +61,7 @@ def save_rows(folder, model, optimizer=None, classes=None, piece=PIECE):
         piece (int): Bytes of one stored piece.
 
     Returns:
-        dict: As ``row_files.save_row_tensors``.
+        dict: As ``row_writer.save_row_tensors``.
 
     Raises:
         OSError: If a rank could not write; on all ranks.

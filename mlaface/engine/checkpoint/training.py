@@ -9,8 +9,9 @@ from torch.distributed.checkpoint import CheckpointException
 
 from mlaface.engine.checkpoint import rows, store
 from mlaface.engine.checkpoint.random_state import random_state
-from mlaface.engine.checkpoint.row_files import IMPORT, link_rows
 from mlaface.engine.checkpoint.row_manifest import compare_classes
+from mlaface.engine.checkpoint.row_reader import IMPORT
+from mlaface.engine.checkpoint.row_writer import link_rows
 from mlaface.engine.checkpoint.state import load_optimizer, load_trunk, optimizer_state, sharded_tensors, trunk_state
 from mlaface.engine.distributed import gather_objects
 from mlaface.engine.errors import CheckpointError

@@ -8,9 +8,10 @@ import signal
 import pytest
 import torch
 
-from mlaface.engine.checkpoint import row_files
-from mlaface.engine.checkpoint.row_files import SavedRows, load_row_tensors, save_row_tensors
+from mlaface.engine.checkpoint import row_writer
 from mlaface.engine.checkpoint.row_manifest import read_manifest
+from mlaface.engine.checkpoint.row_reader import SavedRows, load_row_tensors
+from mlaface.engine.checkpoint.row_writer import save_row_tensors
 from mlaface.engine.checkpoint.rows import CurrentRows, load_rows, save_rows
 from mlaface.engine.optimizers.adamw import RowAdamW
 from mlaface.engine.optimizers.sgd import RowSGD
@@ -140,7 +141,7 @@ def killed_while_it_saves(rank, world, folder):
     save_rows(folder / 'a.rows', head)
     head.weight.data.zero_()
     if rank == 1:
-        row_files.describe = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        row_writer.describe = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     save_rows(folder / 'b.rows', head)
 
 

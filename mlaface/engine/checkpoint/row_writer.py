@@ -1,4 +1,4 @@
-"""Row-sharded tensors on disk: written by all ranks at once, read by any number of ranks."""
+"""Row-sharded tensors to disk: written by all ranks at once, whole or not at all."""
 import json
 import os
 import shutil
@@ -13,20 +13,15 @@ from mlaface.engine.checkpoint.row_manifest import (
     CLASSES,
     EXTRA,
     MANIFEST,
-    compare_classes,
+    check_shards,
     describe,
-    read_manifest,
+    tensor_form,
     together,
-    verify,
     write_classes,
 )
-from mlaface.engine.checkpoint.row_planners import PIECE, RowLoadPlanner, RowReader, RowSavePlanner
+from mlaface.engine.checkpoint.row_planners import PIECE, RowSavePlanner
 from mlaface.engine.distributed import barrier, rank, world_size
-from mlaface.utils.files import atomic_path, load_tensors, sync_folder
-from mlaface.utils.sharding import RowShard, row_shard
-
-IMPORT = ('to carry the centres over by identity name, `python tools/converters/centers.py export` the old head, '
-          '`import` it for the new identities, and begin with InitCentersHook')
+from mlaface.utils.files import atomic_path, sync_folder
 
 
 def save_row_tensors(folder, tensors, classes=None, extra=None, piece=PIECE):
@@ -51,7 +46,7 @@ def save_row_tensors(folder, tensors, classes=None, extra=None, piece=PIECE):
         OSError: If a rank could not write; on all ranks.
     """
     folder = Path(folder)
-    together(lambda: _check_shards(tensors))
+    together(lambda: check_shards(tensors))
     part = folder.parent / f'.{folder.name}.part'
     together(lambda: _fresh(part) if rank() == 0 else None)
     try:
@@ -64,20 +59,6 @@ def save_row_tensors(folder, tensors, classes=None, extra=None, piece=PIECE):
             shutil.rmtree(part, ignore_errors=True)
     return dict(folder=folder.name, files={name: entry['size'] for name, entry in manifest['files'].items()},
                 total={name: entry['rows'] for name, entry in manifest['tensors'].items()}, id=identity)
-
-
-def _check_shards(tensors):
-    for name, tensor in tensors.items():
-        shard = row_shard(tensor)
-        if shard is None or shard.rows != tensor.shape[0]:
-            raise ValueError(f'{name} has {tensor.shape[0]} rows, its row_shard is {shard}')
-
-
-def _form(tensor):
-    """What the manifest says of a tensor."""
-    shard = tensor.row_shard
-    return dict(rows=shard.total, shape=list(tensor.shape[1:]), per_class=shard.per_class,
-                dtype=str(tensor.dtype).removeprefix('torch.'))
 
 
 def _fresh(part):
@@ -115,7 +96,7 @@ def _write_manifest(part, tensors, classes, extra):
         return describe(part, [*(path.name for path in part.glob(f'__{rank()}_*')), *rest])
     files = {name: entry for mine in together(files_here) for name, entry in mine.items()}
     manifest = dict(schema=1, ranks=world_size(), files=files,
-                    tensors={name: _form(tensor) for name, tensor in tensors.items()})
+                    tensors={name: tensor_form(tensor) for name, tensor in tensors.items()})
     content = json.dumps(manifest, indent=1).encode()
     if rank() == 0:
         with atomic_path(part / MANIFEST) as path:
@@ -155,94 +136,3 @@ def link_rows(source, folder):
         finally:
             shutil.rmtree(part, ignore_errors=True)
     together(lambda: link() if rank() == 0 else None)
-
-
-def load_row_tensors(folder, tensors, classes=None):
-    """Fill row-sharded tensors in place from a folder that any number of ranks wrote. All ranks call it.
-
-    Args:
-        folder (str | Path): The folder.
-        tensors (dict[str, Tensor]): Tensors ``(rows here, ...)`` with attribute ``row_shard``.
-        classes (Sequence[str] | None): The model's identity names; if given, they must be those of the folder.
-
-    Raises:
-        FileNotFoundError: If the folder, its manifest or a shard is missing; names the file.
-        ValueError: If a shard is torn, or the identities, shapes or types differ; says which and what to do.
-    """
-    folder = Path(folder)
-    together(lambda: _check_folder(folder, tensors, classes))
-    together(lambda: _read(folder, tensors))
-
-
-def _check_folder(folder, tensors, classes):
-    _check_shards(tensors)
-    manifest = read_manifest(folder)
-    _check_identities(folder, manifest, tensors, classes)
-    verify(folder, manifest)
-
-
-def _check_identities(folder, manifest, tensors, classes):
-    difference = compare_classes(folder, classes)
-    for name, tensor in tensors.items():
-        saved, shard = manifest['tensors'].get(name), tensor.row_shard
-        if saved is None:
-            raise ValueError(f'{folder} has no rows named {name!r}; it has {", ".join(manifest["tensors"])}')
-        if saved['rows'] // saved['per_class'] != shard.total // shard.per_class:
-            raise ValueError(
-                f'{folder} holds {saved["rows"] // saved["per_class"]:,} classes ({name}), the model has '
-                f'{shard.total // shard.per_class:,}; {difference or "identity names are not known"}; {IMPORT}')
-        if _form(tensor) != saved:
-            raise ValueError(f'{name} in {folder} is {saved}, in the model {_form(tensor)}')
-    if difference:
-        raise ValueError(f'{folder} was written for other identities: {difference}; {IMPORT}')
-
-
-def read_extra(folder):
-    """What ``save_row_tensors`` was given as ``extra``, or None."""
-    path = Path(folder) / EXTRA
-    return load_tensors(path) if path.is_file() else None
-
-
-def _read(folder, tensors):
-    """The engine's own reading without its collectives: a rank's rows concern nobody else."""
-    plain = {name: tensor.detach() for name, tensor in tensors.items()}
-    for name, tensor in tensors.items():
-        plain[name].row_shard = tensor.row_shard
-    reader, planner = RowReader(folder), RowLoadPlanner()
-    metadata = reader.read_metadata()
-    planner.set_up_planner(plain, metadata)
-    reader.set_up_storage_reader(metadata, is_coordinator=False)
-    reader.read_data(planner.finish_plan(planner.create_local_plan()), planner).wait()
-
-
-class SavedRows:
-    """A logical tensor of a folder of rows, read by slices: ``rows[start:stop]``.
-
-    Args:
-        folder (str | Path): The folder.
-        name (str): The tensor.
-
-    Raises:
-        ValueError: If the folder has no such tensor.
-    """
-
-    def __init__(self, folder, name):
-        self.folder, self.name = Path(folder), name
-        tensors = read_manifest(folder)['tensors']
-        if name not in tensors:
-            raise ValueError(f'{folder} has no rows named {name!r}; it has {", ".join(tensors)}')
-        entry = tensors[name]
-        self.shape, self.per_class = (entry['rows'], *entry['shape']), entry['per_class']
-        self.dtype = getattr(torch, entry['dtype'])
-
-    def __len__(self):
-        """Rows of the logical tensor."""
-        return self.shape[0]
-
-    def __getitem__(self, rows):
-        """Rows of a slice without step, as a tensor."""
-        start, stop, _ = rows.indices(len(self))
-        tensor = torch.empty((max(0, stop - start), *self.shape[1:]), dtype=self.dtype)
-        tensor.row_shard = RowShard(start, start + len(tensor), len(self), self.per_class)
-        _read(self.folder, {self.name: tensor})
-        return tensor
