@@ -40,15 +40,15 @@ def as_embeddings(output, images, name):
     if hasattr(output, 'detach'):
         output = output.detach().float().cpu().numpy()  # numpy knows no bfloat16
     if not hasattr(output, 'shape') and not isinstance(output, list):
-        kind = f'a {type(output).__name__}' + (f' of {len(output)}' if hasattr(output, '__len__') else '')
-        raise ValueError(f'{name} gave {kind} for {images} images; let it return the embeddings alone, an array or a '
-                         'tensor of (images, dimensions)')
+        size = len(output) if hasattr(output, '__len__') else 'shape ()'
+        raise ValueError(f'{name} gave a {type(output).__name__} of {size} for {images} images; let it return the '
+                         'embeddings alone, one array of numbers or tensor, (images, dimensions)')
     found = np.asarray(output)
     shape = found.shape
     flat = len(shape) >= 2 and shape[0] == images and set(shape[2:]) <= {1} and shape[1] > 0
     if not flat or found.dtype.kind not in 'fiu':
-        raise ValueError(f'{name} gave {found.dtype} of shape {shape} for {images} images; embeddings are numbers of '
-                         f'shape ({images}, dimensions)')
+        raise ValueError(f'{name} gave {found.dtype} of shape {shape} for {images} images; embeddings are one array of '
+                         f'numbers, ({images}, dimensions)')
     return found.reshape(images, -1).astype(np.float32)
 
 
