@@ -14,7 +14,7 @@ ONLY = ('pairs', *_eval_cases.CASES)
 EPILOG = """examples:
   python tools/analysis/benchmark.py eval --size small
   python tools/analysis/benchmark.py eval --only pairs --repeats 9 --out pairs.json
-  python tools/analysis/benchmark.py eval --size full --only templates search --repeats 1"""
+  python tools/analysis/benchmark.py eval --size full --only templates blocks faiss bare_faiss"""
 
 
 def parser():
@@ -87,9 +87,20 @@ def large_rows(cases, size, rounds):
             rows.append(harness.row(f'{case}, {step}', [report['seconds'][step] for report in done], 's'))
         rows.append(harness.row(f'{case}, peak memory', [report['peak_bytes'] / 2 ** 30 for report in done], 'GiB'))
         totals[case] = [report['seconds']['total'] for report in done]
-    if {'search', 'faiss'} <= totals.keys():
-        return rows, {'search: faiss over mlaface': harness.paired_ratio(totals['faiss'], totals['search'])}
-    return rows, {}
+    _check_same({case: done[0]['metrics'] for case, done in reports.items() if 'metrics' in done[0]})
+    return rows, {f'1:N: bare FAISS over {case}': harness.paired_ratio(totals['bare_faiss'], totals[case])
+                  for case in ('blocks', 'faiss') if {case, 'bare_faiss'} <= totals.keys()}
+
+
+def _check_same(metrics):
+    """Refuse times of searches that do not find the same.
+
+    Raises:
+        RuntimeError: If the numbers of two cases differ.
+    """
+    first, *others = metrics.values() or [None]
+    if any(other != first for other in others):
+        raise RuntimeError(f'the searches disagree, so that their times mean nothing: {metrics}')
 
 
 def main(argv):

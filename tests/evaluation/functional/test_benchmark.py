@@ -19,8 +19,9 @@ def test_large_cases_run_and_report_memory(monkeypatch):
     tiny = dict(pairs=200, images=300, templates=60, template_pairs=2000, positives=100, subjects=20, probes=30,
                 gallery=200)
     assert 0 < _eval_cases.templates_case(tiny)['tar'] <= 1
-    assert _eval_cases.search_case(tiny)['rank1'] > 0.9
-    assert _eval_cases.faiss_case(tiny)['seconds']['total'] > 0
+    blocks, through_faiss = _eval_cases.blocks_case(tiny), _eval_cases.faiss_case(tiny)
+    assert blocks['metrics']['rank']['1']['value'] > 0.9 and blocks['metrics'] == through_faiss['metrics']
+    assert _eval_cases.bare_faiss_case(tiny)['seconds']['total'] > 0
     assert _eval_cases.peak_bytes() > 1e7
 
 
