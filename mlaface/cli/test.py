@@ -56,7 +56,8 @@ def _add_rules(group):
     group.add_argument('--distance', choices=('squared_l2', 'cosine'), help='of pairs')
     group.add_argument('--quality', choices=('none', 'detector'), help='weight of a template\'s images')
     group.add_argument('--far-rule', choices=('strict', 'nearest'), help='how TAR at FAR is read off')
-    group.add_argument('--compat', choices=('insightface',), help='reproduce the public code\'s numbers')
+    group.add_argument('--compat', choices=('insightface', 'tinyface'), help='reproduce the public '
+                       'code\'s numbers (tinyface: of that protocol; insightface: of all others)')
     group.add_argument('--bootstrap', type=count_from_zero, metavar='N',
                        help='resamples for 95%% intervals (default: none)')
     group.add_argument('--seed', type=int, help='of the resampling (default 0)')

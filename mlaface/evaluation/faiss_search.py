@@ -12,7 +12,7 @@ from mlaface.evaluation.functional.rows import cosines, unit_rows
 from mlaface.evaluation.functional.search import Scan, scan_gallery
 
 DEPTH = 16       # entries of other subjects that are fetched: ranks up to 10, and some that are nearly as good
-_BLOCK = 65_536  # gallery entries that FAISS holds at a time
+_BLOCK = 16_384  # gallery entries that FAISS holds at a time
 _PAIRS = 16_384  # probes times fetched entries that are scored at a time
 
 
@@ -63,7 +63,7 @@ def _nearest(probes, gallery, count, block, names):
 def _score(probes, thresholds, gallery, mates, columns):
     """Counts (P, M) and the best score (P,) among fetched entries (P, K) of other subjects, exact."""
     entries, places = np.unique(columns, return_inverse=True)
-    unit, places = unit_rows(gallery[entries], what='gallery entry'), places.reshape(columns.shape)
+    unit, places = unit_rows(gallery[entries]), places.reshape(columns.shape)
     rows = np.repeat(np.arange(len(columns)), columns.shape[1])
     scores = cosines(probes, rows, unit, places.ravel()).reshape(columns.shape)
     scores[(columns[:, :, None] == mates[:, None, :]).any(axis=2)] = -np.inf

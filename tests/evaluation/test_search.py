@@ -94,6 +94,14 @@ def test_any_search_names_a_bad_entry(scan):
              block=100, scan=scan)
 
 
+def test_a_bad_mate_is_named_by_its_place_in_the_gallery():
+    probes, subjects, gallery, gallery_subjects = faces(6)
+    mate = np.flatnonzero(np.isin(gallery_subjects, subjects))[-1]
+    gallery[mate] = 0
+    with pytest.raises(ValueError, match=rf'gallery entry of image {mate} \(g{mate}\) is zero'):
+        find(probes, subjects, gallery, gallery_subjects, gallery_names=[f'g{row}' for row in range(300)])
+
+
 @pytest.mark.parametrize('scan', SEARCHES)
 def test_a_gallery_smaller_than_what_is_fetched(scan):
     rows = np.eye(3)

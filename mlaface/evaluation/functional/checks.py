@@ -48,7 +48,7 @@ def check_norms(norms, names=None, start=0, what='embedding'):
     Args:
         norms (ndarray (N,)): Euclidean lengths; those of non-finite embeddings are not finite.
         names (sequence of str or None): Names of all images.
-        start (int): Number of the first image here among all.
+        start (int or ndarray (N,)): Number of the first image here among all, or of each.
         what (str): How messages call a row.
 
     Raises:
@@ -59,7 +59,8 @@ def check_norms(norms, names=None, start=0, what='embedding'):
         return
     rows = np.flatnonzero(~usable)
     kind = 'zero' if norms[rows[0]] == 0 else 'not finite (NaN, infinite, or too large to square)'
-    listed = ', '.join(image_name(int(row) + start, names) for row in rows[:5])
+    numbers = rows + start if np.ndim(start) == 0 else start[rows]
+    listed = ', '.join(image_name(int(number), names) for number in numbers[:5])
     more = f' and {len(rows) - 5} more' if len(rows) > 5 else ''
     raise ValueError(f'the {what} of {listed}{more} is {kind}: no cosine is defined. Check the image and the network '
                      '(a float16 overflow gives the same), or take the image off the list')

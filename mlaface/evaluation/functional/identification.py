@@ -38,7 +38,8 @@ class Found(NamedTuple):
         return np.where(self.mated, self.above[:, 0] + 1, 0)
 
 
-def find(probes, probe_subjects, gallery, gallery_subjects, block=None, names=None, scan=scan_gallery):
+def find(probes, probe_subjects, gallery, gallery_subjects, block=None, names=None, scan=scan_gallery,
+         gallery_names=None):
     """Compare all probes with a whole gallery, exactly, in blocks.
 
     Args:
@@ -49,6 +50,7 @@ def find(probes, probe_subjects, gallery, gallery_subjects, block=None, names=No
         block (int or None): Rows in one matrix product; None is what suits the search.
         names (sequence of str (P,) or None): Names of probes, for messages.
         scan (callable): The search, with the signature of ``search.scan_gallery``; FAISS's or a GPU's.
+        gallery_names (sequence of str (N,) or None): Names of gallery entries, for messages.
 
     Returns:
         Found: Mates' scores and the counts above them; the same for any block.
@@ -67,8 +69,8 @@ def find(probes, probe_subjects, gallery, gallery_subjects, block=None, names=No
     codes = encode(probe_subjects, gallery_subjects)
     mates = mate_table(*codes)
     unit = unit_rows(probes, names, what='probe')
-    thresholds = mate_scores(unit, gallery, mates)
-    scanned = scan(unit, thresholds, gallery, mates, block)
+    thresholds = mate_scores(unit, gallery, mates, gallery_names)
+    scanned = scan(unit, thresholds, gallery, mates, block, gallery_names)
     scores = np.where(mates >= 0, thresholds, -np.inf)
     order = np.argsort(-scores, axis=1, kind='stable')
     return Found(mates[:, 0] >= 0, np.take_along_axis(scores, order, 1), np.take_along_axis(scanned.above, order, 1),
@@ -134,21 +136,24 @@ def tpir_at_fpir(found, fpirs=(1e-2, 1e-1), weights=None):
     return table
 
 
-def mean_average_precision(found, weights=None):
+def mean_average_precision(found, weights=None, rule='step'):
     """Mean over mated probes of average precision: the mean over a probe's mates of the precision at its place.
 
     Args:
         found (Found): From ``find``; distractors and other subjects count as false.
         weights (ndarray (P,) or None): How often each probe counts; None is once.
+        rule (str): ``'step'``, or ``'trapezoid'``: the mean of the precisions at a mate's place and at the place before
+            it, 1 before the first (Philbin et al. 2007, ``compute_ap``), as the evaluation code of TinyFace has it.
 
     Returns:
-        float: In [0, 1]; NaN if the weights leave no mated probe.
+        float: In [0, 1], the same for any order of the probes; NaN if the weights leave no mated probe.
     """
     scores, above = found.scores[found.mated], found.above[found.mated]
+    weights = np.ones(len(scores), np.int64) if weights is None else weights[found.mated]
     place = np.arange(1, scores.shape[1] + 1)
-    precision = np.where(np.isfinite(scores), place / (place + above), 0)
-    precision = precision.sum(axis=1) / np.isfinite(scores).sum(axis=1)
-    if weights is None:
-        return float(precision.mean())
-    total = weights[found.mated].sum()
-    return float(precision @ weights[found.mated] / total) if total else math.nan
+    precision = place / (place + above)
+    if rule == 'trapezoid':
+        before = place + above - 1
+        precision = (precision + np.where(before > 0, (place - 1) / np.maximum(before, 1), 1)) / 2
+    precision = np.where(np.isfinite(scores), precision, 0).sum(axis=1) / np.isfinite(scores).sum(axis=1)
+    return math.fsum(precision * weights) / float(weights.sum()) if weights.any() else math.nan

@@ -51,6 +51,26 @@ class FusedRows:
         return fuse(self.embeddings[rows], None if self.flipped is None else self.flipped[rows], self.flip)
 
 
+class ChosenRows:
+    """Some rows of a table, read when they are asked for.
+
+    Args:
+        table (array (N, D)): Anything whose chosen rows are arrays, ``FusedRows`` for one.
+        rows (ndarray (M,)): Which, int.
+    """
+
+    def __init__(self, table, rows):
+        self.table, self.rows = table, rows
+        self.shape = (len(rows), table.shape[1])
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        """Rows of a slice or an array of numbers."""
+        return self.table[self.rows[rows]]
+
+
 def lengths(rows):
     """Euclidean length of each row (N, D), as (N,)."""
     return np.sqrt(np.einsum('ij,ij->i', rows, rows))
@@ -62,7 +82,7 @@ def unit_rows(rows, names=None, start=0, what='embedding'):
     Args:
         rows (array (N, D)): Any float type.
         names (sequence of str or None): Names of all rows, for messages.
-        start (int): Number of the first row here among all.
+        start (int or ndarray (N,)): Number of the first row here among all, or of each.
         what (str): How messages call a row.
 
     Returns:

@@ -64,13 +64,14 @@ def mate_table(probe_codes, gallery_codes):
     return np.where(slots < counts[:, None], order[places], -1)
 
 
-def mate_scores(probes, gallery, mates):
+def mate_scores(probes, gallery, mates, names=None):
     """Cosines of probes and their mates.
 
     Args:
         probes (ndarray (P, D)): float64, unit rows.
         gallery (array (N, D)): As the network makes them.
         mates (ndarray (P, M)): From ``mate_table``.
+        names (sequence of str (N,) or None): Names of gallery entries, for messages.
 
     Returns:
         ndarray (P, M): float64; +inf where there is no mate, so that nothing scores above it.
@@ -81,8 +82,8 @@ def mate_scores(probes, gallery, mates):
     for start in range(0, len(rows), 1 << 14):
         part = slice(start, start + (1 << 14))
         entries, places = np.unique(wanted[part], return_inverse=True)
-        scores[rows[part], slots[part]] = cosines(probes, rows[part], unit_rows(gallery[entries], what='gallery entry'),
-                                                  places.ravel())
+        unit = unit_rows(gallery[entries], names, entries, 'gallery entry')
+        scores[rows[part], slots[part]] = cosines(probes, rows[part], unit, places.ravel())
     return scores
 
 

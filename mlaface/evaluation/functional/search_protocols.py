@@ -109,13 +109,14 @@ def evaluate_retrieval(probes, probe_subjects, gallery, gallery_subjects, *, ran
     return retrieval_entry(found, gallery_subjects, ranks)
 
 
-def find_all(probes, probe_subjects, gallery, gallery_subjects, block=None, names=None, scan=scan_gallery):
+def find_all(probes, probe_subjects, gallery, gallery_subjects, block=None, names=None, scan=scan_gallery,
+             gallery_names=None):
     """``identification.find`` for a closed set, in which every probe has a mate.
 
     Raises:
         ValueError: If a probe's subject is not in the gallery; names the probe.
     """
-    found = find(probes, probe_subjects, gallery, gallery_subjects, block, names, scan)
+    found = find(probes, probe_subjects, gallery, gallery_subjects, block, names, scan, gallery_names)
     lost = np.flatnonzero(~found.mated)
     if len(lost):
         raise ValueError(f'subject {np.asarray(probe_subjects)[lost[0]]} of probe {image_name(int(lost[0]), names)} is '
@@ -123,17 +124,18 @@ def find_all(probes, probe_subjects, gallery, gallery_subjects, block=None, name
     return found
 
 
-def retrieval_entry(found, gallery_subjects, ranks=(1, 5, 20)):
-    """``evaluate_retrieval`` from what was found."""
+def retrieval_entry(found, gallery_subjects, ranks=(1, 5, 20), precision='step'):
+    """``evaluate_retrieval`` from what was found; ``precision`` as ``mean_average_precision``'s rule."""
     counts = dict(probes=len(found.mated), gallery=len(gallery_subjects),
                   distractors=int((np.asarray(gallery_subjects) == DISTRACTOR).sum()))
-    return dict(protocol='retrieval', rules=dict(ties='against'), counts=counts,
-                metrics=retrieval_metrics(found, ranks))
+    return dict(protocol='retrieval', rules=dict(ties='against', average_precision=precision), counts=counts,
+                metrics=retrieval_metrics(found, ranks, precision=precision))
 
 
-def retrieval_metrics(found, ranks=(1, 5, 20), weights=None):
+def retrieval_metrics(found, ranks=(1, 5, 20), weights=None, precision='step'):
     """``rank`` and ``map`` of what was found, each probe counted as often as its weight says."""
-    return dict(rank=rank_rates(found, ranks, weights), map=dict(value=mean_average_precision(found, weights)))
+    return dict(rank=rank_rates(found, ranks, weights),
+                map=dict(value=mean_average_precision(found, weights, precision)))
 
 
 def evaluate_distractors(embeddings, subjects, distractors, *, ranks=(1, 10), block=None, names=None,
@@ -159,7 +161,7 @@ def evaluate_distractors(embeddings, subjects, distractors, *, ranks=(1, 10), bl
     return distractors_entry(found, len(embeddings), len(distractors), ranks)
 
 
-def find_among(embeddings, subjects, distractors, block=None, names=None, scan=scan_gallery):
+def find_among(embeddings, subjects, distractors, block=None, names=None, scan=scan_gallery, distractor_names=None):
     """Compare each image's cosine with each mate's to its cosines with the distractors.
 
     Returns:
@@ -176,8 +178,8 @@ def find_among(embeddings, subjects, distractors, block=None, names=None, scan=s
     mates[mates == np.arange(len(mates))[:, None]] = -1
     if not (mates >= 0).any():
         raise ValueError('no subject has two images: nothing can be searched for')
-    thresholds = mate_scores(unit, unit, mates)
-    scanned = scan(unit, thresholds, distractors, np.full((len(unit), 1), -1), block)
+    thresholds = mate_scores(unit, unit, mates, names)
+    scanned = scan(unit, thresholds, distractors, np.full((len(unit), 1), -1), block, distractor_names)
     return Found((mates >= 0).any(axis=1), np.where(mates >= 0, thresholds, -np.inf), scanned.above, scanned.best_other)
 
 

@@ -9,6 +9,7 @@ from mlaface.evaluation.certainty import Sample
 from mlaface.evaluation.device import arrays_on
 from mlaface.evaluation.functional.arrays import HOST
 from mlaface.evaluation.functional.identification import find, open_set_scores
+from mlaface.evaluation.functional.joined import joined_entry, joined_metrics, search_joined
 from mlaface.evaluation.functional.resampling import WeightedSample
 from mlaface.evaluation.functional.search_protocols import open_set_entry, open_set_metrics
 from mlaface.evaluation.functional.template_pairs import FARS, linked_people, template_scores, templates_entry
@@ -34,7 +35,7 @@ class PooledMetric(EmbeddingMetric):
     def __init__(self, flip=None, norm=None, quality=None, far_rule=None, compat=None, bootstrap=0, seed=0,
                  device='cpu', search='auto'):
         super().__init__(bootstrap, seed)
-        self.device, self.search = device, check_search(search)
+        self.device, self.search, self.compat = device, check_search(search), compat
         if compat not in (None, 'insightface'):
             raise ValueError(f"compat must be None or 'insightface'; got {compat!r}")
         given = dict(flip=flip, norm=norm, quality=quality, far_rule=far_rule)
@@ -87,33 +88,51 @@ class TemplatesMetric(PooledMetric):
 
 @METRICS.register_module()
 class IdentificationMetric(PooledMetric):
-    """IJB 1:N: ranks on mated probes and TPIR at FPIR, per gallery and mean."""
+    """IJB 1:N: ranks on mated probes and TPIR at FPIR, per gallery and mean.
+
+    ``compat='insightface'`` searches the joined galleries by the rule of its script (``functional.joined``).
+    """
     protocol = 'identification'
     headline = ('rank', '1')
 
     def scores(self, embeddings, flipped, benchmark):
-        """``identification.Found`` by gallery; see the base class."""
+        """``identification.Found`` by gallery, or ``JoinedFound``; see the base class."""
         templates = self.pool(embeddings, flipped, benchmark)
         probes, subjects = benchmark['probes']
         rows = templates.embeddings[templates.rows(probes, 'the list of probes')]
         names = [f'template {number}' for number in probes]
-        return {name: find(rows, subjects, templates.embeddings[templates.rows(ids, f'gallery {name}')], known,
-                           names=names, scan=choose_search(self.search, self.device, len(rows) * len(ids)))
-                for name, (ids, known) in benchmark['galleries'].items()}
+        galleries = {name: (templates.embeddings[templates.rows(ids, f'gallery {name}')], known)
+                     for name, (ids, known) in benchmark['galleries'].items()}
+        if self.compat:
+            return search_joined(rows, subjects, galleries, names=names, scan=self._scan(rows, *galleries.values()))
+        return {name: find(rows, subjects, *gallery, names=names, scan=self._scan(rows, gallery))
+                for name, gallery in galleries.items()}
+
+    def _scan(self, probes, *galleries):
+        """The search that suits the sizes."""
+        return choose_search(self.search, self.device, len(probes) * sum(len(known) for _, known in galleries))
 
     def entry(self, scores, benchmark):
         """The numbers of 1:N; see the base class."""
-        entry = open_set_entry(scores, {name: len(ids) for name, (ids, _) in benchmark['galleries'].items()})
+        sizes = {name: len(ids) for name, (ids, _) in benchmark['galleries'].items()}
+        entry = joined_entry(scores, sizes) if self.compat else open_set_entry(scores, sizes)
         entry['rules'] = {**asdict(self.rules), **entry['rules']}
         entry['counts'] = dict(images=benchmark['images'], **entry['counts'])
         return entry
 
     def sample(self, scores, benchmark):
         """The people of the probes are drawn, the galleries stay; see the base class."""
+        if self.compat:
+            return Sample('people', benchmark['probes'][1],
+                          lambda weights: dict(metrics=joined_metrics(scores, weights=weights)),
+                          ('metrics', 'rank', '1'), scores.found.ranks == 1)
         hits = np.concatenate([found.ranks[found.mated] == 1 for found in scores.values()])
         return Sample('people', benchmark['probes'][1], lambda weights: open_set_metrics(scores, weights=weights),
                       ('metrics', 'rank', '1'), hits)
 
     def curves(self, scores, benchmark):
-        """Best mates of mated probes against best entries of the others, by gallery; see the base class."""
-        return {name: open_set_scores(found) for name, found in scores.items()}
+        """Best mates of mated probes against best entries of the others, by gallery; see the base class.
+
+        By InsightFace's rule no probe is outside the gallery, and there is no such curve.
+        """
+        return {} if self.compat else {name: open_set_scores(found) for name, found in scores.items()}

@@ -49,8 +49,29 @@ def open_megaface(name, root):
     first, second = _folder(root, 'facescrub_images', 'facescrub_aligned'), _folder(root, 'megaface_images',
                                                                                     'FlickrFinal2')
     images = ImageFiles(root, [*(f'{first}/{path}' for path in probes), *(f'{second}/{path}' for path in distractors)])
-    entry = dict(protocol='distractors', start=0, images=len(images), names=images.names, subjects=np.array(subjects))
+    entry = dict(protocol='distractors', start=0, images=len(images), names=images.names, subjects=np.array(subjects),
+                 noise=read_noise(root, probes, distractors))
     return Suite(images, {name: entry})
+
+
+def read_noise(root, probes, distractors):
+    """InsightFace's lists of wrong images: ``facescrub_noises.txt`` by file name, ``megaface_noises.txt`` by path.
+
+    Args:
+        root (str | Path): Folder of the set.
+        probes (sequence of str): Images of known people.
+        distractors (sequence of str): Other images.
+
+    Returns:
+        ndarray or None: bool, for all images; None if a list is not there.
+    """
+    lists = [next(iter(sorted(Path(root).glob(f'**/{name}_noises.txt'))), None) for name in ('facescrub', 'megaface')]
+    if None in lists:
+        return None
+    faces, others = ({line.strip().split('\t')[-1] for line in read_text(path).splitlines()
+                      if line.strip() and not line.startswith('#')} for path in lists)
+    return np.array([*(Path(path).name in faces for path in probes),
+                     *('/'.join(Path(path).parts[-3:]) in others for path in distractors)], bool)
 
 
 def _folder(root, *names):
