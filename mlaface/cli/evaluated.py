@@ -4,6 +4,7 @@ from pathlib import Path
 from mlaface.cli.models import config_of, network_of
 from mlaface.evaluation import suites
 from mlaface.evaluation.embeddings_file import embeddings_suite
+from mlaface.utils.configs import find_config
 
 INPUT = ('color', 'mean', 'std', 'size', 'layout')
 
@@ -67,7 +68,7 @@ def _configured_dataset(config, model):
     """The data set of the config's test or validation loader."""
     from mmengine.config import Config
     if config is not None:
-        cfg, where = Config.fromfile(config), config
+        cfg, where = Config.fromfile(find_config(config), lazy_import=False), config
     else:
         cfg, where = config_of(model), f'the config in {model}'
     for key in ('test_dataloader', 'val_dataloader'):

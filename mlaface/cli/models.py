@@ -82,7 +82,8 @@ def network_of(config):
     from mmengine.config import Config
 
     from mlaface.evaluation.input_format import InputFormat
-    stated = Config.fromfile(config).get('network')
+    from mlaface.utils.configs import find_config
+    stated = Config.fromfile(find_config(config), lazy_import=False).get('network')
     if stated is None:
         return None, {}
     options, known = dict(stated), [field.name for field in fields(InputFormat)]

@@ -316,3 +316,10 @@ def test_an_image_that_one_rank_cannot_read_ends_all_in_a_line(tmp_path):
                            env={**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT / "tests/evaluation"}'})
     assert ended.returncode == 1 and 'Traceback' not in ended.stderr
     assert 'Person_003_0002.jpg cannot be decoded' in ended.stderr and 'ended with exit status 1' in ended.stderr
+
+
+def test_a_config_that_comes_with_the_package_is_found_from_any_folder(bins, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('MLAFACE_DATA', str(tmp_path / 'nowhere'))
+    with pytest.raises(SystemExit, match='nowhere'):
+        main(['configs/arcface_r18w025_faces_small.py', GRID])
