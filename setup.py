@@ -28,7 +28,7 @@ MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
 TESTS = [*ONNX, 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4',
          'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9']
 
-# Configs stand at the top of a checkout, and inside the installed package, where mlaface.engine.config finds them.
+# Configs stand at the top of a checkout, and inside the installed package, where mlaface.utils.configs finds them.
 CONFIGS = {'.'.join(['mlaface', *folder.relative_to(ROOT).parts]): str(folder.relative_to(ROOT))
            for folder in sorted({path.parent for path in (ROOT / 'configs').rglob('*.py')})}
 

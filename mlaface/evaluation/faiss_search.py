@@ -8,7 +8,7 @@ import numpy as np
 
 from mlaface.evaluation.functional.checks import check_gallery
 from mlaface.evaluation.functional.coarse import rounding_error
-from mlaface.evaluation.functional.rows import cosines, unit_rows
+from mlaface.evaluation.functional.rows import cosines, unit_blocks, unit_rows
 from mlaface.evaluation.functional.search import Scan, scan_gallery
 
 DEPTH = 16       # entries of other subjects that are fetched: ranks up to 10, and some that are nearly as good
@@ -16,7 +16,7 @@ _BLOCK = 16_384  # gallery entries that FAISS holds at a time
 _PAIRS = 16_384  # probes times fetched entries that are scored at a time
 
 
-def scan_by_faiss(probes, thresholds, gallery, mates, block=_BLOCK, names=None, depth=DEPTH):
+def scan_by_faiss(probes, thresholds, gallery, mates, block=None, names=None, depth=DEPTH):
     """``functional.search.scan_gallery`` through FAISS: the same counts and scores, to the last bit.
 
     Args:
@@ -24,7 +24,7 @@ def scan_by_faiss(probes, thresholds, gallery, mates, block=_BLOCK, names=None, 
         thresholds (ndarray (P, M)): Scores to reach; +inf for none.
         gallery (array (N, D)): Anything whose slices and chosen rows are arrays.
         mates (ndarray (P, M)): The probe's own subject's rows, -1 for none; they are left out.
-        block (int or None): Gallery entries that FAISS holds at a time; None is the default.
+        block (int or None): Gallery entries that FAISS holds at a time; None is 16,384.
         names (sequence of str (N,) or None): Names of gallery entries, for messages.
         depth (int): Entries of other subjects that are fetched for each probe.
 
@@ -44,10 +44,10 @@ def scan_by_faiss(probes, thresholds, gallery, mates, block=_BLOCK, names=None, 
         part = slice(start, start + step)
         scan.above[part], scan.best_other[part] = _score(probes[part], thresholds[part], gallery, mates[part],
                                                          columns[part])
-    open_ = np.flatnonzero((thresholds <= outside[:, None]).any(axis=1) | (scan.best_other < outside))
-    if len(open_):
-        whole = scan_gallery(probes[open_], thresholds[open_], gallery, mates[open_], names=names)
-        scan.above[open_], scan.best_other[open_] = whole
+    unsettled = np.flatnonzero((thresholds <= outside[:, None]).any(axis=1) | (scan.best_other < outside))
+    if len(unsettled):
+        scan.above[unsettled], scan.best_other[unsettled] = scan_gallery(
+            probes[unsettled], thresholds[unsettled], gallery, mates[unsettled], names=names)
     return scan
 
 
@@ -55,8 +55,7 @@ def _nearest(probes, gallery, count, block, names):
     """The best entries of each probe by FAISS: float32 scores, falling, and gallery rows, both (P, count)."""
     import faiss
     from faiss.contrib.exhaustive_search import knn_ground_truth
-    blocks = (unit_rows(gallery[start:start + block], names, start, 'gallery entry').astype(np.float32)
-              for start in range(0, len(gallery), block))
+    blocks = (unit.astype(np.float32) for _, unit in unit_blocks(gallery, block, names, 'gallery entry'))
     return knn_ground_truth(probes.astype(np.float32), blocks, count, faiss.METRIC_INNER_PRODUCT, ngpu=0)
 
 

@@ -50,15 +50,15 @@ class CoarseProbes:
         scores = arrays.multiply(self.probes[part], entries)
         scores[arrays.load(own[0]), arrays.load(own[1])] = -np.inf
         highest = arrays.largest(scores)
-        counts = [self._count(scores, highest, self.possible[part][:, slot], self.certain[part][:, slot])
-                  for slot in range(self.possible.shape[1])]
-        above = np.stack([count for count, _ in counts], axis=1)
-        slots = np.repeat(np.arange(len(counts)), [len(rows) for _, (rows, _) in counts])
-        rows, columns = (np.concatenate(places) for places in zip(*(places for _, places in counts)))
-        return Close(above, (rows, slots, columns), self._near(scores, highest, best))
+        above, rows, columns = zip(*(
+            self._count(scores, highest, self.possible[part, slot], self.certain[part, slot])
+            for slot in range(self.possible.shape[1])))
+        slots = np.repeat(np.arange(len(rows)), [len(found) for found in rows])
+        return Close(np.stack(above, axis=1), (np.concatenate(rows), slots, np.concatenate(columns)),
+                     self._near(scores, highest, best))
 
     def _count(self, scores, highest, possible, certain):
-        """Scores of each row that certainly reach its threshold (P,), and places of those that may."""
+        """How many scores of each row certainly reach its threshold (P,), and rows and columns of those that may."""
         arrays = self.arrays
         above = np.zeros(len(scores), np.int64)
         rows, = arrays.nonzero(highest >= possible)
@@ -66,7 +66,7 @@ class CoarseProbes:
         sure, maybe = (some >= certain), (some >= possible)
         doubtful, columns = arrays.nonzero(sure != maybe)
         above[arrays.host(rows)] = arrays.host(sure.sum(1))
-        return above, (arrays.host(rows[doubtful]), arrays.host(columns))
+        return above, arrays.host(rows[doubtful]), arrays.host(columns)
 
     def _near(self, scores, highest, best):
         """Places of the scores that may be a row's highest, of rows in which it may exceed the best so far."""

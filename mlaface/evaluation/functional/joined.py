@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mlaface.evaluation.functional.arrays import HOST
 from mlaface.evaluation.functional.checks import image_name
 from mlaface.evaluation.functional.coarse import float32_below, rounding_error
-from mlaface.evaluation.functional.identification import find, rank_rates
+from mlaface.evaluation.functional.identification import Found, find, rank_rates
 from mlaface.evaluation.functional.intervals import weighted_rate
 from mlaface.evaluation.functional.roc import far_name
-from mlaface.evaluation.functional.rows import cosines, unit_rows
+from mlaface.evaluation.functional.rows import cosines, unit_blocks, unit_rows
 from mlaface.evaluation.functional.search import encode, mate_table, scan_gallery
 
 RANKS, FPIRS = (1, 5, 10), (1e-2, 1e-1)
@@ -29,7 +30,7 @@ class JoinedFound(NamedTuple):
         found (Found): Of the search in the joined galleries.
         thresholds (dict[float, float]): Rate -> the score that a mate must exceed.
     """
-    found: tuple
+    found: Found
     thresholds: dict
 
 
@@ -61,11 +62,11 @@ def search_joined(probes, probe_subjects, galleries, *, fpirs=FPIRS, block=None,
                          "rule of compat='insightface' needs one; leave compat out")
     found = find(probes, probe_subjects, gallery, subjects, block, names, scan)
     places = {fpir: math.ceil(len(found.mated) * fpir) for fpir in fpirs}
-    others = highest_others(probes, gallery, mates, max(places.values()), found.best_other, block or 4096)
+    others = highest_others(probes, gallery, mates, max(places.values()), found.best_other, block or HOST.block)
     return JoinedFound(found, {fpir: float(others[min(place, len(others)) - 1]) for fpir, place in places.items()})
 
 
-def highest_others(probes, gallery, mates, count, best_other, block=4096):
+def highest_others(probes, gallery, mates, count, best_other, block):
     """The highest scores of all probes with entries of other subjects.
 
     Args:
@@ -87,13 +88,14 @@ def highest_others(probes, gallery, mates, count, best_other, block=4096):
         raise ValueError('the galleries hold no entry of another subject than the probes\': no false positive exists')
     least = float32_below(found[-1:] - rounding_error(probes.shape[1]))[0]
     found, probes = np.empty(0), unit_rows(probes)
-    for start in range(0, len(gallery), block):
-        unit = unit_rows(gallery[start:start + block], start=start, what='gallery entry')
+    coarse = probes.astype(np.float32)
+    for start, unit in unit_blocks(gallery, block, what='gallery entry'):
+        entries = unit.astype(np.float32).T
         for first in range(0, len(probes), block):
-            part = probes[first:first + block]
-            rows, columns = np.nonzero(part.astype(np.float32) @ unit.astype(np.float32).T >= least)
-            other = (mates[first + rows] != (start + columns)[:, None]).all(axis=1)
-            scores = cosines(part, rows[other], unit, columns[other])
+            rows, columns = np.nonzero(coarse[first:first + block] @ entries >= least)
+            rows += first
+            other = (mates[rows] != (start + columns)[:, None]).all(axis=1)
+            scores = cosines(probes, rows[other], unit, columns[other])
             found = np.sort(np.concatenate([found, scores]))[::-1][:count]
     return found
 

@@ -97,6 +97,25 @@ def unit_rows(rows, names=None, start=0, what='embedding'):
     return rows / norms[:, None]
 
 
+def unit_blocks(rows, block, names=None, what='embedding'):
+    """``unit_rows`` of a large table, block by block.
+
+    Args:
+        rows (array (N, D)): Anything whose slices are arrays.
+        block (int): Rows of a block.
+        names (sequence of str (N,) or None): Names of all rows, for messages.
+        what (str): How messages call a row.
+
+    Yields:
+        tuple: Number of the block's first row, and its rows float64 (B, D).
+
+    Raises:
+        ValueError: As ``unit_rows``.
+    """
+    for start in range(0, len(rows), block):
+        yield start, unit_rows(rows[start:start + block], names, start, what)
+
+
 def cosines(first, first_rows, second, second_rows, arrays=HOST):
     """Dot products of chosen rows of two tables of unit vectors.
 

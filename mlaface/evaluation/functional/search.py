@@ -11,7 +11,7 @@ import numpy as np
 from mlaface.evaluation.functional.arrays import HOST
 from mlaface.evaluation.functional.checks import check_gallery
 from mlaface.evaluation.functional.coarse import CoarseProbes
-from mlaface.evaluation.functional.rows import cosines, unit_rows
+from mlaface.evaluation.functional.rows import cosines, unit_blocks, unit_rows
 
 DISTRACTOR = -1
 
@@ -111,8 +111,7 @@ def scan_gallery(probes, thresholds, gallery, mates, block=None, names=None, arr
     scan = Scan(np.zeros(thresholds.shape, np.int64), np.full(len(probes), -np.inf))
     coarse = CoarseProbes(probes, thresholds, arrays)
     own = _Own(mates)
-    for start in range(0, len(gallery), block):
-        unit = unit_rows(gallery[start:start + block], names, start, 'gallery entry')
+    for start, unit in unit_blocks(gallery, block, names, 'gallery entry'):
         entries = arrays.load(unit.astype(np.float32))
         own_rows, own_columns = own.within(start, start + len(unit))
         for first in range(0, len(probes), block):
