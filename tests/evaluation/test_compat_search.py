@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlaface.evaluation.faiss_search import scan_by_faiss
+from mlaface.evaluation.functional import joined
+from mlaface.evaluation.functional.distractors import replace_noise
 from mlaface.evaluation.functional.identification import find, mean_average_precision
-from mlaface.evaluation.functional.joined import joined_metrics, search_joined
-from mlaface.evaluation.metrics.retrieval import DistractorsMetric, RetrievalMetric, replace_noise
+from mlaface.evaluation.metrics.distractors import DistractorsMetric
+from mlaface.evaluation.metrics.retrieval import RetrievalMetric
 from mlaface.evaluation.metrics.templates import IdentificationMetric
 from mlaface.evaluation.networks import CallableNetwork
 from mlaface.evaluation.protocols.registry import open_protocol
@@ -46,19 +48,19 @@ def by_script(probes, people, galleries, rates=(0.01, 0.1)):
 @given(st.integers(0, 10_000), st.sampled_from([0.3, 0.8, 3.0]), st.sampled_from([None, 4, 16]))
 def test_joined_galleries_are_the_plain_script(seed, noise, block):
     data = templates(seed, noise=noise)
-    joined = search_joined(*data, block=block)
-    metrics, (ranks, accepted) = joined_metrics(joined), by_script(*data)
+    found = joined.search(*data, block=block)
+    metrics, (ranks, accepted) = joined.metrics(found)['metrics'], by_script(*data)
     np.testing.assert_allclose([row['value'] for row in metrics['rank'].values()], ranks)
     np.testing.assert_allclose([row['value'] for row in metrics['tpir_at_fpir'].values()], accepted)
-    assert search_joined(*data, scan=scan_by_faiss).thresholds == joined.thresholds
+    assert joined.search(*data, scan=scan_by_faiss).thresholds == found.thresholds
 
 
 def test_joined_galleries_need_one_mate():
     probes, people, galleries = templates(0)
     with pytest.raises(ValueError, match='subject 99 of probe image 3 .*has 0 templates in all galleries'):
-        search_joined(probes, np.where(np.arange(70) == 3, 99, people), galleries)
+        joined.search(probes, np.where(np.arange(70) == 3, 99, people), galleries)
     with pytest.raises(ValueError, match='has 2 templates in all galleries'):
-        search_joined(probes, people, dict(galleries, G3=galleries['G1']))
+        joined.search(probes, people, dict(galleries, G3=galleries['G1']))
 
 
 def oxford_precision(order, good):

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from mlaface.evaluation.certainty import Sample, add_intervals, compare_samples, values_of
+from mlaface.evaluation.functional.open_set import evaluate_open_set
+from mlaface.evaluation.functional.retrieval import evaluate_retrieval
 from mlaface.evaluation.functional.roc import area_under, roc_curve, tar_table
-from mlaface.evaluation.functional.search_protocols import evaluate_open_set, evaluate_retrieval
 from mlaface.evaluation.functional.template_pairs import linked_people, template_scores
 from mlaface.evaluation.functional.templates import pool_templates
 from mlaface.registry import METRICS

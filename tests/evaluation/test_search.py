@@ -11,10 +11,10 @@ from mlaface.evaluation import faiss_search, search
 from mlaface.evaluation.device import DeviceArrays, arrays_on
 from mlaface.evaluation.faiss_search import scan_by_faiss
 from mlaface.evaluation.functional.arrays import HOST
+from mlaface.evaluation.functional.distractors import find_among
 from mlaface.evaluation.functional.identification import find
 from mlaface.evaluation.functional.rows import FusedRows, cosines, unit_rows
 from mlaface.evaluation.functional.search import scan_gallery
-from mlaface.evaluation.functional.search_protocols import find_among
 from mlaface.evaluation.search import choose_search
 
 CUDA = pytest.param('cuda', marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU'))

@@ -122,7 +122,7 @@ def faiss_case(size):
 
 
 def _search(size, scan):
-    from mlaface.evaluation.functional.search_protocols import evaluate_open_set
+    from mlaface.evaluation.functional.open_set import evaluate_open_set
     probes, probe_subjects, gallery, subjects = _search_data(size)
     start = time.perf_counter()
     entry = evaluate_open_set(probes, probe_subjects, dict(generated=(gallery, subjects)), scan=scan)

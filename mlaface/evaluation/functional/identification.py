@@ -15,8 +15,6 @@ from mlaface.evaluation.functional.roc import far_name, roc_curve, tar_at_far
 from mlaface.evaluation.functional.rows import unit_rows
 from mlaface.evaluation.functional.search import DISTRACTOR, encode, mate_scores, mate_table, scan_gallery
 
-RULES = dict(ties='against', far_rule='strict', rank_condition=True)
-
 
 class Found(NamedTuple):
     """What identification needs of each probe.

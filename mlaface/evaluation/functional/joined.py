@@ -14,11 +14,11 @@ from mlaface.evaluation.functional.checks import image_name
 from mlaface.evaluation.functional.coarse import float32_below, rounding_error
 from mlaface.evaluation.functional.identification import Found, find, rank_rates
 from mlaface.evaluation.functional.intervals import weighted_rate
+from mlaface.evaluation.functional.open_set import FPIRS, RANKS
 from mlaface.evaluation.functional.roc import far_name
 from mlaface.evaluation.functional.rows import cosines, unit_blocks, unit_rows
 from mlaface.evaluation.functional.search import encode, mate_table, scan_gallery
 
-RANKS, FPIRS = (1, 5, 10), (1e-2, 1e-1)
 RULES = dict(ties='against', compat='insightface', galleries='joined', far_rule='place among all scores',
              rank_condition=False)
 
@@ -34,7 +34,7 @@ class JoinedFound(NamedTuple):
     thresholds: dict
 
 
-def search_joined(probes, probe_subjects, galleries, *, fpirs=FPIRS, block=None, names=None, scan=scan_gallery):
+def search(probes, probe_subjects, galleries, *, fpirs=FPIRS, block=None, names=None, scan=scan_gallery):
     """Search all galleries as one.
 
     Args:
@@ -100,29 +100,29 @@ def highest_others(probes, gallery, mates, count, best_other, block):
     return found
 
 
-def joined_metrics(joined, ranks=RANKS, weights=None):
+def metrics(joined, ranks=RANKS, weights=None):
     """The script's numbers; its thresholds are held where probes are weighted.
 
     Args:
-        joined (JoinedFound): From ``search_joined``.
+        joined (JoinedFound): From ``search``.
         ranks (sequence of int): For the CMC.
         weights (ndarray (P,) or None): How often each probe counts; None is once.
 
     Returns:
-        dict: ``rank`` and ``tpir_at_fpir``, as in a benchmark's entry.
+        dict: ``metrics``, with ``rank`` and ``tpir_at_fpir`` as in a benchmark's entry.
     """
     scores = joined.found.scores[:, 0]
     weights = np.ones(len(scores), np.int64) if weights is None else weights
     rates = {far_name(fpir): dict(value=weighted_rate(scores > threshold, weights), threshold=threshold)
              for fpir, threshold in joined.thresholds.items()}
-    return dict(rank=rank_rates(joined.found, ranks, weights), tpir_at_fpir=rates)
+    return dict(metrics=dict(rank=rank_rates(joined.found, ranks, weights), tpir_at_fpir=rates))
 
 
-def joined_entry(joined, sizes):
+def entry(joined, sizes):
     """A benchmark's entry of result JSON.
 
     Args:
-        joined (JoinedFound): From ``search_joined``.
+        joined (JoinedFound): From ``search``.
         sizes (dict[str, int]): Templates of each gallery.
 
     Returns:
@@ -130,4 +130,14 @@ def joined_entry(joined, sizes):
     """
     return dict(protocol='identification', rules=dict(RULES),
                 counts=dict(probes=len(joined.found.mated), galleries={k: dict(templates=v) for k, v in sizes.items()}),
-                metrics=joined_metrics(joined))
+                **metrics(joined))
+
+
+def hits(joined):
+    """Which probes were found at rank 1, bool (P,)."""
+    return joined.found.ranks == 1
+
+
+def curves(joined):
+    """None: no probe is outside the gallery, which DET needs."""
+    return {}

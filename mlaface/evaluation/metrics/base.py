@@ -18,17 +18,26 @@ class EmbeddingMetric(BaseMetric):
     Args:
         bootstrap (int): Resamples for intervals; 0 leaves intervals out.
         seed (int): Seed of the resampling.
+        compat (str or None): Whose public code's numbers to reproduce, one of ``compats``; see the protocol.
+
+    Raises:
+        ValueError: If ``bootstrap`` is below zero, or ``compat`` is not known to the protocol.
     """
     protocol = None
+    compats = ()
     headline = ('accuracy', 'value')
     default_prefix = ''
 
-    def __init__(self, bootstrap=0, seed=0):
+    def __init__(self, bootstrap=0, seed=0, compat=None):
         super().__init__()
+        if compat not in (None, *self.compats):
+            raise ValueError(f'compat of the protocol {self.protocol} must be None or one of {self.compats}; got '
+                             f'{compat!r}')
         if bootstrap < 0:
             raise ValueError(f'bootstrap is a number of resamples, not {bootstrap}')
         self.bootstrap = bootstrap
         self.seed = seed
+        self.compat = compat
         self.table = None
         self.last_result = None
 

@@ -7,11 +7,9 @@ import torch
 
 from mlaface.evaluation.certainty import Sample
 from mlaface.evaluation.device import arrays_on
+from mlaface.evaluation.functional import joined, open_set
 from mlaface.evaluation.functional.arrays import HOST
-from mlaface.evaluation.functional.identification import find, open_set_scores
-from mlaface.evaluation.functional.joined import joined_entry, joined_metrics, search_joined
 from mlaface.evaluation.functional.resampling import WeightedSample
-from mlaface.evaluation.functional.search_protocols import open_set_entry, open_set_metrics
 from mlaface.evaluation.functional.template_pairs import FARS, linked_people, template_scores, templates_entry
 from mlaface.evaluation.functional.templates import TemplateRules, pool_templates
 from mlaface.evaluation.metrics.base import EmbeddingMetric
@@ -31,13 +29,12 @@ class PooledMetric(EmbeddingMetric):
         device (str): Where scores are computed; the numbers are the same on all.
         search (str): ``'auto'``, ``'blocks'`` or ``'faiss'``: how 1:N is searched; see ``evaluation.search``.
     """
+    compats = ('insightface',)
 
     def __init__(self, flip=None, norm=None, quality=None, far_rule=None, compat=None, bootstrap=0, seed=0,
                  device='cpu', search='auto'):
-        super().__init__(bootstrap, seed)
-        self.device, self.search, self.compat = device, check_search(search), compat
-        if compat not in (None, 'insightface'):
-            raise ValueError(f"compat must be None or 'insightface'; got {compat!r}")
+        super().__init__(bootstrap, seed, compat)
+        self.device, self.search = device, check_search(search)
         given = dict(flip=flip, norm=norm, quality=quality, far_rule=far_rule)
         rules = TemplateRules.insightface() if compat else TemplateRules()
         self.rules = replace(rules, **{key: value for key, value in given.items() if value is not None})
@@ -95,44 +92,34 @@ class IdentificationMetric(PooledMetric):
     protocol = 'identification'
     headline = ('rank', '1')
 
+    @property
+    def rule(self):
+        """The module of the rule."""
+        return joined if self.compat else open_set
+
     def scores(self, embeddings, flipped, benchmark):
-        """``identification.Found`` by gallery, or ``JoinedFound``; see the base class."""
+        """What the rule's ``search`` finds; see the base class."""
         templates = self.pool(embeddings, flipped, benchmark)
         probes, subjects = benchmark['probes']
         rows = templates.embeddings[templates.rows(probes, 'the list of probes')]
         names = [f'template {number}' for number in probes]
         galleries = {name: (templates.embeddings[templates.rows(ids, f'gallery {name}')], known)
                      for name, (ids, known) in benchmark['galleries'].items()}
-        if self.compat:
-            return search_joined(rows, subjects, galleries, names=names, scan=self._scan(rows, *galleries.values()))
-        return {name: find(rows, subjects, *gallery, names=names, scan=self._scan(rows, gallery))
-                for name, gallery in galleries.items()}
-
-    def _scan(self, probes, *galleries):
-        """The search that suits the sizes."""
-        return choose_search(self.search, self.device, len(probes) * sum(len(known) for _, known in galleries))
+        scan = choose_search(self.search, self.device, len(rows) * sum(len(known) for _, known in galleries.values()))
+        return self.rule.search(rows, subjects, galleries, names=names, scan=scan)
 
     def entry(self, scores, benchmark):
         """The numbers of 1:N; see the base class."""
-        sizes = {name: len(ids) for name, (ids, _) in benchmark['galleries'].items()}
-        entry = joined_entry(scores, sizes) if self.compat else open_set_entry(scores, sizes)
+        entry = self.rule.entry(scores, {name: len(ids) for name, (ids, _) in benchmark['galleries'].items()})
         entry['rules'] = {**asdict(self.rules), **entry['rules']}
         entry['counts'] = dict(images=benchmark['images'], **entry['counts'])
         return entry
 
     def sample(self, scores, benchmark):
         """The people of the probes are drawn, the galleries stay; see the base class."""
-        if self.compat:
-            return Sample('people', benchmark['probes'][1],
-                          lambda weights: dict(metrics=joined_metrics(scores, weights=weights)),
-                          ('metrics', 'rank', '1'), scores.found.ranks == 1)
-        hits = np.concatenate([found.ranks[found.mated] == 1 for found in scores.values()])
-        return Sample('people', benchmark['probes'][1], lambda weights: open_set_metrics(scores, weights=weights),
-                      ('metrics', 'rank', '1'), hits)
+        return Sample('people', benchmark['probes'][1], lambda weights: self.rule.metrics(scores, weights=weights),
+                      ('metrics', 'rank', '1'), self.rule.hits(scores))
 
     def curves(self, scores, benchmark):
-        """Best mates of mated probes against best entries of the others, by gallery; see the base class.
-
-        By InsightFace's rule no probe is outside the gallery, and there is no such curve.
-        """
-        return {} if self.compat else {name: open_set_scores(found) for name, found in scores.items()}
+        """Best mates of mated probes against best entries of the others, by gallery; see the base class."""
+        return self.rule.curves(scores)

@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from mlaface.evaluation.functional.coarse import rounding_error
+from mlaface.evaluation.functional.distractors import evaluate_distractors
 from mlaface.evaluation.functional.identification import find, mean_average_precision, open_set_scores
+from mlaface.evaluation.functional.open_set import evaluate_open_set
+from mlaface.evaluation.functional.retrieval import evaluate_retrieval
 from mlaface.evaluation.functional.roc import det_points, roc_curve
 from mlaface.evaluation.functional.rows import FusedRows, fuse
 from mlaface.evaluation.functional.search import mate_scores, mate_table, scan_gallery
-from mlaface.evaluation.functional.search_protocols import evaluate_distractors, evaluate_open_set, evaluate_retrieval
 
 
 @pytest.fixture(scope='module')
