@@ -8,6 +8,8 @@ Examples:
 """
 import argparse
 
+from mlaface.cli.errors import explained
+
 
 def _parser():
     parser = argparse.ArgumentParser(prog='centers.py', description=__doc__,
@@ -41,19 +43,8 @@ def _parser():
 
 
 def main(argv=None):
-    """Run the command line.
-
-    Args:
-        argv (list[str] | None): Arguments.
-
-    Returns:
-        int: 0, or 1 with a message when something is wrong with a file.
-    """
-    parser = _parser()
-    args = parser.parse_args(argv)
+    """Run the command line; ``argv`` (list[str]) is by default the process's."""
+    args = _parser().parse_args(argv)
     from mlaface.cli.center_files import COMMANDS
-    try:
+    with explained():
         COMMANDS[args.command](args)
-    except (OSError, ValueError) as error:
-        parser.exit(1, f'error: {error}\n')
-    return 0

@@ -1,6 +1,7 @@
 """``tools/analysis/compare.py``: training runs side by side; the first named is the baseline."""
 import argparse
-import sys
+
+from mlaface.cli.errors import explained
 
 EXAMPLES = """examples:
   python tools/analysis/compare.py work_dirs/arcface_mbf_synthetic work_dirs/mla_mbf_synthetic --report compare
@@ -32,10 +33,8 @@ def main(argv=None):
         argv (list[str] or None): Arguments; None takes the process's.
     """
     args = make_parser().parse_args(argv)
-    try:
+    with explained():
         run(args)
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
 
 
 def run(args):

@@ -8,6 +8,8 @@ Examples:
 import argparse
 import sys
 
+from mlaface.cli.errors import explained
+
 
 def parse(arguments=None):
     """Parse the command line."""
@@ -26,10 +28,8 @@ def main(argv=None):
     from rich.progress import track
 
     from mlaface.datasets.prepare.inspect import decode_all, describe_set, open_set
-    try:
+    with explained():
         dataset = open_set(args.path)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
     print(f'{args.path}: {describe_set(dataset)}')
     sizes, faults = decode_all(dataset, args.image_size, lambda rows: track(
         rows, 'decoding', transient=True, disable=not sys.stdout.isatty()))

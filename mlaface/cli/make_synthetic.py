@@ -12,6 +12,7 @@ import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from mlaface.cli.errors import explained
 from mlaface.datasets.synthetic.generate import Recipe, generate
 
 
@@ -64,10 +65,9 @@ def main(argv=None):
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half-written is left
     try:
-        recipe = Recipe(args.identities, args.images_per_identity, args.test_identities, args.pairs, args.seed)
-        draw(args.out, recipe, args.workers, args.overwrite)
-    except (ValueError, OSError, BrokenProcessPool) as error:
-        raise SystemExit(f'error: {error}') from error
+        with explained(BrokenProcessPool):
+            recipe = Recipe(args.identities, args.images_per_identity, args.test_identities, args.pairs, args.seed)
+            draw(args.out, recipe, args.workers, args.overwrite)
     except KeyboardInterrupt:
         raise SystemExit(f'interrupted: {args.out} is not whole; the same command draws it anew') from None
     if args.baselines:

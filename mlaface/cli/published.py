@@ -7,7 +7,8 @@ Examples:
   python tools/converters/published.py work_dirs/arcface_r50_ms1mv3/best.pth backbone.pth --back
 """
 import argparse
-import sys
+
+from mlaface.cli.errors import explained
 
 
 def parse(arguments=None):
@@ -26,8 +27,6 @@ def main(argv=None):
     """Read, rename, write; ``argv`` (list[str]) is by default the process's."""
     args = parse(argv)
     from mlaface.export.published import convert_file
-    try:
+    with explained():
         count = convert_file(args.source, args.out, back=args.back, separate_norms=args.separate_norms)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
     print(f'{args.out}: {count} tensors')

@@ -1,6 +1,7 @@
 """``tools/test.py``: any model on any benchmark, by stated rules; numbers on screen, as JSON and as a report."""
 import argparse
-import sys
+
+from mlaface.cli.errors import explained
 
 EXAMPLES = """examples:
   python tools/test.py configs/mla_mbf_synthetic.py work_dirs/mla_mbf_synthetic/best.pth
@@ -100,11 +101,8 @@ def main(argv=None):
     """
     args = make_parser().parse_args(argv)
     from mlaface.cli.evaluate import run
-    try:
+    with explained(KeyError, TypeError):
         run(args)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        sys.exit(f'error: {message}')
 
 
 if __name__ == '__main__':

@@ -6,7 +6,8 @@ Examples:
   python tools/test.py best.onnx --sets data/lfw.bin
 """
 import argparse
-import sys
+
+from mlaface.cli.errors import explained
 
 
 def parse(arguments=None):
@@ -29,10 +30,8 @@ def main(argv=None):
     args = parse(argv)
     from mlaface.apis import init_model
     from mlaface.export.onnx import export_onnx
-    try:
+    with explained():
         model = init_model(args.checkpoint, args.config)
         metadata = export_onnx(model, args.out, preprocess=not args.raw_input, flip=args.flip,
                                normalize=args.normalize, opset=args.opset)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
     print(f'{args.out}: embeddings of {metadata["embedding_size"]}, input {metadata["input"]}, flip {metadata["flip"]}')

@@ -8,6 +8,8 @@ import argparse
 import os
 import sys
 
+from mlaface.cli.errors import explained
+
 
 def parse(arguments=None):
     """Parse the command line."""
@@ -26,7 +28,7 @@ def main(argv=None):
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
     from mlaface.datasets.prepare.verify import verify_records, write_index
-    try:
+    with explained():
         with Progress('reading', BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True,
                       disable=not sys.stdout.isatty()) as progress:
             task = progress.add_task('reading', total=os.stat(args.records).st_size)
@@ -35,6 +37,4 @@ def main(argv=None):
         print('\n'.join(faults[:args.first]), end='\n' if faults else '')
         if args.write_index:
             print(f'{args.write_index}: {write_index(args.records, offsets, args.write_index)} records')
-    except OSError as error:
-        raise SystemExit(f'error: {error}') from error
     raise SystemExit(1 if faults else 0)

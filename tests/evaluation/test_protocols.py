@@ -109,17 +109,18 @@ def test_flat_lists_get_folds_of_both_kinds(official):
     assert ((people[:, 0] == people[:, 1]) == issame).all()
 
 
-def test_odd_and_disagreeing_lines_are_errors(tmp_path):
-    path = tmp_path / 'pairs_CALFW.txt'
-    path.write_text('a_0001.jpg 1\na_0002.jpg 1\nb_0001.jpg 0\n')
-    with pytest.raises(ValueError, match=r'odd number of images \(3\)'):
-        pairs.read_flat_pairs(path)
-    path.write_text('a_0001.jpg 1\na_0002.jpg 0\n')
-    with pytest.raises(ValueError, match='line 1: the lines of a pair'):
-        pairs.read_flat_pairs(path)
-    path.write_text('a_0001.jpg\n')
-    with pytest.raises(ValueError, match='line 1: 1 fields'):
-        pairs.read_flat_pairs(path)
+@pytest.mark.parametrize('read, lines, message', [
+    (pairs.read_flat_pairs, 'a_0001.jpg 1\na_0002.jpg 1\nb_0001.jpg 0\n', r'odd number of images \(3\)'),
+    (pairs.read_flat_pairs, 'a_0001.jpg 1\na_0002.jpg 0\n', 'line 1: the lines of a pair'),
+    (pairs.read_flat_pairs, 'a_0001.jpg\n', 'line 1: 1 fields'),
+    (pairs.read_flat_pairs, 'a_1.jpg -1\nb_1.jpg -1\n', 'line 1: the label is -1'),
+    (pairs.read_labelled_pairs, 'a b 1\nc d 2\n', "line 2: the label is '2'"),
+])
+def test_torn_and_disagreeing_lines_are_errors(tmp_path, read, lines, message):
+    path = tmp_path / 'pairs.txt'
+    path.write_text(lines)
+    with pytest.raises(ValueError, match=message):
+        read(path)
 
 
 def test_a_missing_image_is_named(official, tmp_path):

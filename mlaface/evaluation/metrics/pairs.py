@@ -24,10 +24,11 @@ class PairsMetric(EmbeddingMetric):
         seed (int): Seed of the resampling.
     """
     protocol = 'pairs'
+    compats = ('insightface',)
 
     def __init__(self, flip='sum', norm='l2', distance='squared_l2', far_rule='strict', compat=None, bootstrap=0,
                  seed=0):
-        super().__init__(bootstrap, seed)
+        super().__init__(bootstrap, seed, compat)
         self.rules = PairRules(flip=flip, norm=norm, distance=distance, far_rule=far_rule, compat=compat)
 
     def rules_of(self, benchmark):
