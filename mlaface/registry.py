@@ -94,6 +94,10 @@ class FaceRegistry(Registry):
         self.import_from_location()
         return sorted(self._module_dict)
 
+    def classes(self):
+        """Name -> what is registered here (not in the parent), sorted by name; imports no torch by itself."""
+        return {name: self._module_dict[name] for name in self.names()}
+
     def _find(self, key):
         try:
             return super().get(key)
@@ -134,7 +138,9 @@ MARGINS = _registry('margin', 'models.margins')
 DATASETS = _registry('dataset', 'datasets.sets', parent=mmengine_registry.DATASETS)
 DATA_SAMPLERS = _registry('data sampler', 'datasets.samplers', parent=mmengine_registry.DATA_SAMPLERS)
 TRANSFORMS = _registry('transform', 'datasets.transforms', parent=mmengine_registry.TRANSFORMS)
-METRICS = _registry('metric', 'evaluation.metrics', parent=mmengine_registry.METRICS)
+PROTOCOLS = _registry('protocol', 'evaluation.protocols')
+NETWORKS = _registry('network', 'evaluation.networks', 'apis')
+METRICS = _registry('metric', 'evaluation', parent=mmengine_registry.METRICS)
 EVALUATORS = _registry('evaluator', 'evaluation', parent=mmengine_registry.EVALUATOR)
 HOOKS = _registry('hook', 'engine.hooks', parent=mmengine_registry.HOOKS)
 LOOPS = _registry('loop', 'engine', parent=mmengine_registry.LOOPS)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mlaface.cli.test import count
-from mlaface.evaluation.thresholds import SCHEMA, check_owner, thresholds_path, write_thresholds
+from mlaface.cli.parts.arguments import count
+from mlaface.evaluation.results.thresholds import SCHEMA, check_owner, thresholds_path, write_thresholds
 from mlaface.version import __version__
 
 EPILOG = """INPUT is an .npz file with either
@@ -54,7 +54,7 @@ def read_scores(path, flip='sum'):
         FileNotFoundError: If there is no such file.
         ValueError: If it is no such archive; names the file and the key that is missing.
     """
-    from mlaface.evaluation.embeddings_file import read_arrays
+    from mlaface.evaluation.embeddings.saved import read_arrays
     from mlaface.evaluation.functional.checks import check_pairs
     from mlaface.evaluation.functional.pairs import PairRules, pair_scores
     arrays = read_arrays(path)
@@ -102,7 +102,7 @@ def calibrate(arguments):
         dict: What was written: schema 1 with ``metric``, ``flip``, ``thresholds`` and how they were made.
     """
     from mlaface.evaluation.functional.calibration import calibrate_thresholds
-    from mlaface.evaluation.result import file_sha256
+    from mlaface.evaluation.results.result import file_sha256
     model, out = arguments.model, arguments.out
     if model is not None and not Path(model).is_file():
         raise FileNotFoundError(f'no model at {model}: --model is the file that the scores come from')

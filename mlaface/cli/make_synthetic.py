@@ -12,7 +12,7 @@ import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from mlaface.cli.errors import explained
+from mlaface.cli.parts.errors import explained
 from mlaface.datasets.synthetic.generate import Recipe, generate
 
 

@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mlaface.cli.memory_table import IDENTITIES, show_table, table_rows
+from mlaface.cli.parts.memory_table import IDENTITIES, show_table, table_rows
 from mlaface.engine.memory_plan import HeadPlan, alternatives, moments_of, plan
 
 

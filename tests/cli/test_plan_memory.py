@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mlaface.cli.memory_table import IDENTITIES, RANKS
+from mlaface.cli.parts.memory_table import IDENTITIES, RANKS
 from mlaface.cli.plan_memory import main
 from mlaface.engine.memory import AllocationTracker, measured_step, trunk_memory
 from mlaface.engine.memory_plan import HeadPlan, alternatives, plan

@@ -175,7 +175,7 @@ def test_the_command_explains_files_that_it_cannot_use(tmp_path, capsys):
 
 
 def test_thresholds_lie_beside_their_model_and_are_of_no_other(tmp_path, capsys):
-    from mlaface.evaluation.thresholds import read_thresholds
+    from mlaface.evaluation.results.thresholds import read_thresholds
     scores, issame, people = sample()
     np.savez(tmp_path / 'scores.npz', scores=scores, issame=issame, subjects=people)
     model, other = tmp_path / 'best.pth', tmp_path / 'other.onnx'
