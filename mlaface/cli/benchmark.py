@@ -1,6 +1,7 @@
 """Speed and memory, as ratios measured in one run; a subject is a module of ``mlaface.cli.benchmarks``."""
 import sys
 
+from mlaface.cli.errors import explained
 from mlaface.cli.main import dispatch
 
 SUBJECTS = dict(data='decoding and loading of images', train='training step, against a bare loop',
@@ -12,4 +13,5 @@ EXAMPLES = 'example: python tools/analysis/benchmark.py train configs/mla_mbf_sy
 
 def main(argv=None):
     """Hand the arguments to the subject's own command; ``argv`` (list[str]) is by default the process's."""
-    dispatch('mlaface.cli.benchmarks', SUBJECTS, sys.argv[1:] if argv is None else argv, HEAD, EXAMPLES)
+    with explained():
+        dispatch('mlaface.cli.benchmarks', SUBJECTS, sys.argv[1:] if argv is None else argv, HEAD, EXAMPLES)

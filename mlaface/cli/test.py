@@ -101,7 +101,7 @@ def main(argv=None):
     """
     args = make_parser().parse_args(argv)
     from mlaface.cli.evaluate import run
-    with explained(KeyError, TypeError):
+    with explained():
         run(args)
 
 
