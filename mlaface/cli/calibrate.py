@@ -1,11 +1,11 @@
 """``calibrate``: cosine thresholds for target false accept rates, written as JSON to be kept beside a model."""
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.errors import explained
 from mlaface.evaluation.results.thresholds import SCHEMA, check_owner, thresholds_path, write_thresholds
 from mlaface.version import __version__
 
@@ -140,10 +140,7 @@ def show(report):
 def main(argv=None):
     """Run the command; returns the exit status."""
     arguments = parser().parse_args(argv)
-    try:
+    with explained():
         show(calibrate(arguments))
-    except (ValueError, OSError) as error:
-        print(f'calibrate.py: {error}', file=sys.stderr)
-        return 1
     print(f'written: {arguments.out}')
     return 0

@@ -93,7 +93,7 @@ def main(argv=None):
         argv (list[str] or None): Arguments; None takes the process's.
     """
     argv = sys.argv[1:] if argv is None else argv
-    with explained(KeyError, TypeError):
+    with explained():
         import_plugins(argv)
         args = make_parser().parse_args(argv)
         if args.protocol == LIST:

@@ -1,13 +1,9 @@
 """From a config file to a trained model: what ``tools/train.py`` calls."""
 import os
 import random
-import sys
-import time
 from pathlib import Path
 
-from mlaface.engine.errors import FULL, ConfigError, UserError, refusals
-
-SPOKESMAN_SECONDS = 20
+from mlaface.engine.errors import ConfigError, refusals
 
 
 def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launcher='none', seed=None,
@@ -45,8 +41,12 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
     if resume:
         cfg.resume, cfg.load_from = True, None if resume is True else str(resume)
     set_seed(cfg, seed)
-    runner = build_runner(cfg)
-    runner.train()
+    try:
+        runner = build_runner(cfg)
+        runner.train()
+    except BaseException:
+        leave_ranks(wait=False)  # a group that is left open aborts the process when it ends
+        raise
     model = runner.bare_model
     del runner
     leave_ranks()
@@ -121,37 +121,6 @@ def build_runner(cfg):
         runner = RUNNERS.get(cfg.get('runner_type', 'FaceRunner')).from_cfg(cfg)
     runner.train_dataset = dataset
     return runner
-
-
-def rank_of_environment():
-    """This process's rank before any process group exists (int)."""
-    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0)))
-
-
-def run_for_people(function):
-    """Call a function; an error that a user can mend is printed, by one rank, without a traceback, and ends with 1.
-
-    The other ranks wait before they print theirs: if the first one met the same error, the launcher ends them.
-
-    With the environment variable ``MLAFACE_TRACEBACK`` set it is raised, for those who develop a plugin.
-
-    Args:
-        function (callable): Without arguments.
-
-    Returns:
-        object: What the function returns.
-    """
-    try:
-        return function()
-    except (UserError, OSError) as error:
-        full = getattr(error, 'errno', None) in FULL
-        if os.environ.get('MLAFACE_TRACEBACK') or not (full or isinstance(error, UserError)):
-            raise
-        if rank_of_environment() > 0:
-            time.sleep(SPOKESMAN_SECONDS)
-        advice = '. Checkpoints that were written are whole: make room, then continue with --resume' if full else ''
-        print(f'error: {error}{advice}', file=sys.stderr, flush=True)
-        sys.exit(1)
 
 
 def config_text(path, cfg_options=None, key=None):

@@ -1,20 +1,49 @@
 """How a command ends on an error that its user can mend: one line, without a traceback."""
+import os
 import sys
+import time
 from contextlib import contextmanager
+
+from mlaface.utils.errors import FULL, UserError
+
+SPOKESMAN_SECONDS, BYSTANDER_SECONDS = 20, 5
 
 
 @contextmanager
-def explained(*kinds):
-    """Turn errors into ``error: MESSAGE`` on stderr and exit status 1.
+def explained(*kinds, refused=(ValueError,)):
+    """Turn an error that the user can mend into ``error: MESSAGE`` on stderr and exit status 1.
+
+    Such are ``UserError`` and ``OSError``. Of several ranks one speaks: the others wait, and the launcher ends them.
+    With the environment variable ``MLAFACE_TRACEBACK`` set every error is raised, for those who write plugins.
 
     Args:
-        *kinds (type): Errors besides ``OSError`` and ``ValueError``.
+        *kinds (type): Further errors.
+        refused (tuple[type]): By what functions refuse what the user gave them; none where a mistake of a plugin or our
+            own looks alike and its traceback is wanted, as in training.
 
     Raises:
         SystemExit: In place of one of them.
     """
     try:
         yield
-    except (OSError, ValueError, *kinds) as error:
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error  # str(KeyError) is quoted
-        sys.exit(f'error: {message}')
+    except (UserError, OSError, *refused, *kinds) as error:
+        if os.environ.get('MLAFACE_TRACEBACK'):
+            raise
+        _wait_for_others(SPOKESMAN_SECONDS if _rank() else 0)
+        full = getattr(error, 'errno', None) in FULL
+        advice = '. Checkpoints that were written are whole: make room, then continue with --resume' if full else ''
+        sys.exit(f'error: {error}{advice}')
+    except Exception:
+        _wait_for_others(BYSTANDER_SECONDS)  # a rank whose peer ended fails as well, and has nothing to add
+        raise
+
+
+def _rank():
+    """This process's rank before any process group exists (int)."""
+    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0)))
+
+
+def _wait_for_others(seconds):
+    """Give the launcher of several ranks time to end this one."""
+    if int(os.environ.get('WORLD_SIZE', os.environ.get('SLURM_NTASKS', 1))) > 1:
+        time.sleep(seconds)
