@@ -7,6 +7,7 @@ from mmengine.evaluator import BaseMetric
 from mlaface.evaluation.certainty import add_intervals
 from mlaface.evaluation.result import make_result
 from mlaface.evaluation.table import EmbeddingTable
+from mlaface.utils.errors import InputError
 
 
 class EmbeddingMetric(BaseMetric):
@@ -58,12 +59,12 @@ class EmbeddingMetric(BaseMetric):
         """The data set's benchmarks of this protocol, name -> dict.
 
         Raises:
-            ValueError: If the data set has none.
+            InputError: If the data set has none.
         """
         found = (self.dataset_meta or {}).get('benchmarks', {})
         mine = {name: entry for name, entry in found.items() if entry['protocol'] == self.protocol}
         if not mine:
-            raise ValueError(f'{type(self).__name__} evaluates benchmarks of the protocol {self.protocol!r}, and the '
+            raise InputError(f'{type(self).__name__} evaluates benchmarks of the protocol {self.protocol!r}, and the '
                              f'data set has {sorted(found) or "no benchmarks"}')
         return mine
 
@@ -82,7 +83,7 @@ class EmbeddingMetric(BaseMetric):
             dict: ``{name}/{headline}`` of each benchmark and ``mean_{headline}``. The whole is ``last_result``.
 
         Raises:
-            ValueError: If an image is missing, was embedded twice, or its embedding is not usable; names the benchmark.
+            InputError: If an image is missing, was embedded twice, or its embedding is not usable; names the benchmark.
         """
         benchmarks, table = self.benchmarks(), self.table or self._new_table()
         self.table = None
@@ -94,7 +95,7 @@ class EmbeddingMetric(BaseMetric):
             try:
                 entries[name] = self.full_entry(self.scores(embeddings, flipped, benchmark), benchmark)
             except ValueError as error:
-                raise ValueError(f'{name}: {error}') from error
+                raise InputError(f'{name}: {error}') from error
         self.last_result = make_result(entries, dict(embedding_size=table.dimension))
         return self.summary(entries)
 
