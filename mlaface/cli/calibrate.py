@@ -63,6 +63,8 @@ def read_scores(path, flip='sum'):
         raise ValueError(f'{path} holds {held}; issame and either scores or embeddings are needed')
     subjects = arrays.get('subjects')
     if 'scores' in arrays:
+        if arrays['scores'].dtype.kind not in 'iuf':
+            raise ValueError(f'{path}: scores are {arrays["scores"].dtype}; they must be numbers')
         if np.abs(arrays['scores']).max(initial=0) > 1.001:
             raise ValueError(f'{path}: scores reach {np.abs(arrays["scores"]).max():g}; they must be cosines, -1 to 1')
         return arrays['scores'], arrays['issame'], subjects, None

@@ -29,6 +29,7 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
     """
     from mlaface.engine.config import load_config
     from mlaface.engine.distributed import leave_ranks
+    _check_launcher(launcher)
     cfg = load_config(config, cfg_options)
     cfg.work_dir = str(work_dir or cfg.get('work_dir') or Path('work_dirs') / Path(config).stem)
     cfg.launcher = launcher
@@ -51,6 +52,16 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
     del runner
     leave_ranks()
     return model
+
+
+def _check_launcher(launcher):
+    """Refuse to wait for ranks that nobody started."""
+    needed, command = dict(pytorch=('RANK', 'bash tools/dist_train.sh CONFIG GPUS'),
+                           slurm=('SLURM_PROCID', 'bash tools/slurm_train.sh PARTITION JOB CONFIG')
+                           ).get(launcher, (None, None))
+    if needed and needed not in os.environ:
+        raise ConfigError(f'--launcher {launcher}: the environment variable {needed} is not set, so that no launcher '
+                          f'started this process. Start the ranks with: {command}')
 
 
 def set_seed(cfg, seed=None):

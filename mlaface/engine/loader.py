@@ -78,6 +78,12 @@ class FaceLoader(DataLoader):
                 batch = next(batches, None)
             except UserError as error:
                 raise type(error)(_own_words(error)) from error
+            except RuntimeError as error:
+                if 'DataLoader worker (pid' not in str(error):
+                    raise
+                raise UserError(f'{error}. Where memory is short, processes are killed: set fewer num_workers, or a '
+                                'smaller prefetch_factor; in a container, give it more shared memory (--shm-size)'
+                                ) from error
             if batch is None:
                 return
             yield batch

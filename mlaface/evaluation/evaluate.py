@@ -9,6 +9,7 @@ from mlaface.evaluation.embeddings.table import EmbeddingTable
 from mlaface.evaluation.protocols.base import build_protocols
 from mlaface.evaluation.results.certainty import add_intervals
 from mlaface.evaluation.results.result import make_result
+from mlaface.utils.errors import InputError
 
 
 @dataclass
@@ -89,7 +90,7 @@ def measure(benchmarks, table, options=None, bootstrap=0, seed=0, device='cpu'):
         Evaluation: With ``scores`` and ``entries``; each entry says the ``seconds`` that its numbers took.
 
     Raises:
-        ValueError: If an option is unknown, an image is missing, or an embedding is not usable; names the benchmark.
+        InputError: If an option is unknown, an image is missing, or an embedding is not usable; names the benchmark.
     """
     evaluation = Evaluation(benchmarks, table, build_protocols(benchmarks, options or {}, device))
     for name, benchmark in benchmarks.items():
@@ -102,7 +103,7 @@ def measure(benchmarks, table, options=None, bootstrap=0, seed=0, device='cpu'):
             if sample is not None:
                 add_intervals(entry, sample, bootstrap, seed)
         except ValueError as error:
-            raise ValueError(f'{name}: {error}') from error
+            raise InputError(f'{name}: {error}') from error
         doubled = protocol.duplicate_pairs(benchmark, table.same_as)
         if doubled:
             entry['counts']['duplicate_pairs'] = doubled

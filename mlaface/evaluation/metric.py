@@ -6,6 +6,7 @@ from mlaface.evaluation.evaluate import measure
 from mlaface.evaluation.protocols.base import check_options
 from mlaface.evaluation.results.result import make_result
 from mlaface.registry import METRICS
+from mlaface.utils.errors import InputError
 
 
 @METRICS.register_module()
@@ -50,11 +51,11 @@ class BenchmarkMetric(BaseMetric):
         """The data set's benchmarks, name -> dict.
 
         Raises:
-            ValueError: If it has none.
+            InputError: If it has none.
         """
         found = (self.dataset_meta or {}).get('benchmarks')
         if not found:
-            raise ValueError('BenchmarkMetric evaluates the benchmarks of a data set, and this one has none in its '
+            raise InputError('BenchmarkMetric evaluates the benchmarks of a data set, and this one has none in its '
                              "metainfo: name an evaluation set, such as dict(type='VerificationSets', ...)")
         return found
 
@@ -73,7 +74,7 @@ class BenchmarkMetric(BaseMetric):
             dict: ``{name}/{headline}`` of each benchmark and ``mean_{headline}``. The whole is ``last_result``.
 
         Raises:
-            ValueError: If an image is missing, was embedded twice, or its embedding is not usable; names the benchmark.
+            InputError: If an image is missing, was embedded twice, or its embedding is not usable; names the benchmark.
         """
         table, self.table = self.table or self._new_table(), None
         table.gather()

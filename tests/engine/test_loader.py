@@ -1,9 +1,13 @@
 """Batches from workers that use their memory again are the caller's to keep."""
+import os
+import signal
+
 import pytest
 import torch
 
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.engine.data import build_dataloader
+from mlaface.utils.errors import UserError
 
 
 class Numbers(torch.utils.data.Dataset):
@@ -73,3 +77,16 @@ def test_a_mistake_of_a_data_set_comes_from_a_worker_with_its_traceback():
     with pytest.raises(ValueError, match='(?s)Caught ValueError in DataLoader worker.*in __getitems__'):
         list(build_dataloader(dict(dataset=Broken(200, ValueError), batch_size=8, sampler=list(range(200)),
                                    num_workers=1), seed=0))
+
+
+class Deadly(Numbers):
+    """Numbers whose worker is killed, as by a system without memory."""
+
+    def __getitems__(self, draws):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow  # torch looks after its workers every five seconds
+def test_a_worker_that_was_killed_is_told_with_what_helps():
+    with pytest.raises(UserError, match='(exited unexpectedly|signal: Killed).*fewer num_workers'):
+        list(build_dataloader(dict(dataset=Deadly(8), batch_size=8, sampler=list(range(8)), num_workers=1), seed=0))

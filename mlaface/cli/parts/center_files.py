@@ -2,6 +2,7 @@
 import csv
 from pathlib import Path
 
+from mlaface.cli.parts.device import choose_device
 from mlaface.engine.checkpoint.row_manifest import read_classes
 from mlaface.engine.checkpoint.rows import CurrentRows
 from mlaface.export.centers import Centers, ImportedRows, class_means, export_centers
@@ -47,7 +48,7 @@ def _embed(args):
     cfg = load_config(args.config).train_dataloader.dataset.to_dict()
     dataset = build_dataset({key: value for key, value in cfg.items() if key != 'transforms'},
                             'train_dataloader.dataset')
-    model = init_model(args.checkpoint, device=args.device)
+    model = init_model(args.checkpoint, device=choose_device(args.device))
     loader = build_dataloader(dict(dataset=dataset, batch_size=args.batch_size, num_workers=args.workers,
                                    sampler=dict(type='SequentialSampler')), seed=0)
     batches = [(model.extract(batch['images'].to(args.device)).cpu(), batch['labels'])

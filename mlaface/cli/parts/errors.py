@@ -13,7 +13,8 @@ SPOKESMAN_SECONDS, BYSTANDER_SECONDS = 20, 5
 def explained(*kinds, refused=(ValueError,)):
     """Turn an error that the user can mend into ``error: MESSAGE`` on stderr and exit status 1.
 
-    Such are ``UserError`` and ``OSError``. Of several ranks one speaks: the others wait, and the launcher ends them.
+    Such are ``UserError``, ``OSError`` and a device without memory left. Of several ranks one speaks: the others wait,
+    and the launcher ends them.
     With the environment variable ``MLAFACE_TRACEBACK`` set every error is raised, for those who write plugins.
 
     Args:
@@ -26,16 +27,28 @@ def explained(*kinds, refused=(ValueError,)):
     """
     try:
         yield
-    except (UserError, OSError, *refused, *kinds) as error:
-        if os.environ.get('MLAFACE_TRACEBACK'):
+    except Exception as error:
+        mendable = isinstance(error, (UserError, OSError, *refused, *kinds)) or _is_out_of_memory(error)
+        if not mendable or os.environ.get('MLAFACE_TRACEBACK'):
+            _wait_for_others(BYSTANDER_SECONDS)  # a rank whose peer ended fails as well, and has nothing to add
             raise
         _wait_for_others(SPOKESMAN_SECONDS if _rank() else 0)
-        full = getattr(error, 'errno', None) in FULL
-        advice = '. Checkpoints that were written are whole: make room, then continue with --resume' if full else ''
-        sys.exit(f'error: {error}{advice}')
-    except Exception:
-        _wait_for_others(BYSTANDER_SECONDS)  # a rank whose peer ended fails as well, and has nothing to add
-        raise
+        sys.exit(f'error: {_message(error)}')
+
+
+def _is_out_of_memory(error):
+    return (type(error).__name__ == 'OutOfMemoryError' or isinstance(error, MemoryError)
+            or "DefaultCPUAllocator: can't allocate memory" in str(error))
+
+
+def _message(error):
+    """What is wrong, and what to do where the system said it."""
+    if _is_out_of_memory(error):
+        first = str(error).partition('\n')[0].strip('. ')
+        return f'{first or "out of memory"}. Take smaller batches; docs/training.md says what else needs less memory'
+    if getattr(error, 'errno', None) in FULL:
+        return f'{error}. Checkpoints that were written are whole: make room, then continue with --resume'
+    return str(error)
 
 
 def _rank():

@@ -3,6 +3,7 @@ import inspect
 from typing import NamedTuple
 
 from mlaface.registry import PROTOCOLS, nearest
+from mlaface.utils.errors import InputError
 
 VERIFICATION = dict(accept='false accept rate', hit='true accept rate', miss='false reject rate', same='same person',
                     different='different people', short=('FAR', 'TAR', 'FRR'))
@@ -167,7 +168,7 @@ def check_options(options):
     """Refuse options that no registered protocol takes.
 
     Raises:
-        ValueError: If there is one; says the nearest.
+        InputError: If there is one; says the nearest.
     """
     taken = {key for cls in PROTOCOLS.classes().values() for key in taken_options(cls)}
     _refuse_unknown(options, taken, 'any protocol')
@@ -177,7 +178,7 @@ def _refuse_unknown(options, taken, whose):
     unused = [key for key in options if key not in taken]
     if unused:
         close = nearest(unused[0], taken)
-        raise ValueError(f'{", ".join(unused)}: not an option of {whose}'
+        raise InputError(f'{", ".join(unused)}: not an option of {whose}'
                          + (f'; did you mean {close!r}?' if close else '.') + f' It takes {", ".join(sorted(taken))}')
 
 
@@ -213,7 +214,7 @@ def build_protocols(benchmarks, options, device='cpu'):
         dict[str, Protocol]: By name of the protocol.
 
     Raises:
-        ValueError: If an option is not taken.
+        InputError: If an option is not taken.
     """
     names = dict.fromkeys(entry['protocol'] for entry in benchmarks.values())
     taken = {key for name in names for key in taken_options(PROTOCOLS.get(name))}
