@@ -1,6 +1,5 @@
 """The options of all registered protocols as arguments, those of plugins included."""
 from mlaface.evaluation.protocols.base import openable_protocols, option_table
-from mlaface.registry import nearest
 
 LIST = '?'  # what --protocol without a name means
 
@@ -37,16 +36,3 @@ def list_protocols():
     found = openable_protocols()
     width = max(map(len, found)) + 2
     return '\n'.join(f'{name:{width}}{cls.summary()}' for name, cls in found.items())
-
-
-def check_protocol(name):
-    """Refuse a name that is no protocol's.
-
-    Raises:
-        ValueError: If so; says the nearest.
-    """
-    known = openable_protocols()
-    if name not in known:
-        close = nearest(name, known)
-        raise ValueError(f'no protocol {name!r}' + (f'; did you mean {close!r}?' if close else '.')
-                         + f' There are {", ".join(known)}. One of your own is imported by custom_imports in a config')

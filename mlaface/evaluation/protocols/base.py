@@ -232,9 +232,13 @@ def open_protocol(name, root):
     """The suite of a protocol's folder; see ``Protocol.open``.
 
     Raises:
-        KeyError: If there is no such protocol; says the nearest.
+        InputError: If there is no such protocol; says the nearest, and which there are.
     """
-    protocol = PROTOCOLS.get(name)
-    suite = protocol.open(root)
-    suite.published = protocol.published
+    known = openable_protocols()
+    if name not in known:
+        close = nearest(name, known)
+        raise InputError(f'no protocol {name!r}' + (f'; did you mean {close!r}?' if close else '.')
+                         + f' There are {", ".join(known)}. One of your own is named in custom_imports of a config')
+    suite = known[name].open(root)
+    suite.published = known[name].published
     return suite
