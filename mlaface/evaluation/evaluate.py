@@ -6,7 +6,7 @@ import numpy as np
 
 from mlaface.evaluation.embeddings.embed import embed_suite
 from mlaface.evaluation.embeddings.table import EmbeddingTable
-from mlaface.evaluation.protocols.base import build_protocols
+from mlaface.evaluation.protocols.registered import build_protocols
 from mlaface.evaluation.results.certainty import add_intervals
 from mlaface.evaluation.results.result import make_result
 from mlaface.utils.errors import InputError

@@ -3,7 +3,7 @@ from mmengine.evaluator import BaseMetric
 
 from mlaface.evaluation.embeddings.table import EmbeddingTable
 from mlaface.evaluation.evaluate import measure
-from mlaface.evaluation.protocols.base import check_options
+from mlaface.evaluation.protocols.registered import check_options
 from mlaface.evaluation.results.result import make_result
 from mlaface.registry import METRICS
 from mlaface.utils.errors import InputError

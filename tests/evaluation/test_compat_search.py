@@ -11,9 +11,9 @@ from mlaface.evaluation.functional import joined
 from mlaface.evaluation.functional.distractors import replace_noise
 from mlaface.evaluation.functional.identification import find, mean_average_precision
 from mlaface.evaluation.networks.function import CallableNetwork
-from mlaface.evaluation.protocols.base import open_protocol
 from mlaface.evaluation.protocols.ijb_search import Identification
 from mlaface.evaluation.protocols.megaface import MegaFace
+from mlaface.evaluation.protocols.registered import open_protocol
 from mlaface.evaluation.protocols.tinyface import TinyFace
 from mlaface.evaluation.search.faiss_scan import scan_by_faiss
 

@@ -8,7 +8,7 @@ from scipy.io import loadmat, savemat
 
 from mlaface.evaluation.evaluate import evaluate
 from mlaface.evaluation.networks.function import CallableNetwork
-from mlaface.evaluation.protocols.base import open_protocol
+from mlaface.evaluation.protocols.registered import open_protocol
 
 KINDS = ('lfw', 'rfw', 'ijbc', 'tinyface', 'megaface')
 

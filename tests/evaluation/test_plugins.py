@@ -11,7 +11,7 @@ from mlaface.evaluation.embeddings.table import EmbeddingTable
 from mlaface.evaluation.evaluate import evaluate, measure
 from mlaface.evaluation.networks.base import Network, kind_of
 from mlaface.evaluation.networks.function import CallableNetwork
-from mlaface.evaluation.protocols.base import open_protocol, openable_protocols, option_table, taken_options
+from mlaface.evaluation.protocols.registered import open_protocol, openable_protocols, option_table, taken_options
 from mlaface.evaluation.results.certainty import values_of
 from mlaface.registry import NETWORKS, PROTOCOLS
 

@@ -11,7 +11,7 @@ from mlaface.evaluation.images.alignment import TEMPLATE, similarity
 from mlaface.evaluation.networks.color_check import check_colors
 from mlaface.evaluation.networks.function import CallableNetwork
 from mlaface.evaluation.protocols import agedb, calfw, ijb_search, lfw
-from mlaface.evaluation.protocols.base import open_protocol, openable_protocols
+from mlaface.evaluation.protocols.registered import open_protocol, openable_protocols
 from mlaface.evaluation.results.certainty import compare_samples
 from mlaface.evaluation.suite import Suite
 from mlaface.registry import PROTOCOLS

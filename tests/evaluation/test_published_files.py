@@ -13,7 +13,7 @@ from mlaface.evaluation.evaluate import evaluate
 from mlaface.evaluation.images import files
 from mlaface.evaluation.networks.function import CallableNetwork
 from mlaface.evaluation.protocols import agedb, ijb, ijb_search, lfw, lists, megaface
-from mlaface.evaluation.protocols.base import open_protocol, openable_protocols
+from mlaface.evaluation.protocols.registered import open_protocol, openable_protocols
 
 TEXTS = ('.txt', '.csv', '.json')
 OFFICIAL = [name for name in openable_protocols() if name != 'pairs']

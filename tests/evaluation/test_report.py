@@ -9,7 +9,7 @@ import pytest
 
 from mlaface.evaluation.evaluate import evaluate
 from mlaface.evaluation.networks.function import CallableNetwork
-from mlaface.evaluation.protocols.base import open_protocol
+from mlaface.evaluation.protocols.registered import open_protocol
 from mlaface.evaluation.report.axis import Axis
 from mlaface.evaluation.report.curves import det_line, roc_line
 from mlaface.evaluation.report.data import collect

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from mlaface.apis.networks import config_of, network_of
 from mlaface.evaluation.embeddings.saved import embeddings_suite
-from mlaface.evaluation.protocols.base import open_protocol
+from mlaface.evaluation.protocols.registered import open_protocol
 from mlaface.evaluation.suite import bin_suite, dataset_suite
 from mlaface.utils.configs import find_config
 

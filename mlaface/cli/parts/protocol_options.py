@@ -1,5 +1,5 @@
 """The options of all registered protocols as arguments, those of plugins included."""
-from mlaface.evaluation.protocols.base import openable_protocols, option_table
+from mlaface.evaluation.protocols.registered import openable_protocols, option_table
 
 LIST = '?'  # what --protocol without a name means
 
