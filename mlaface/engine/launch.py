@@ -19,7 +19,7 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
         work_dir (str | Path, optional): Where the run is written; default ``work_dirs/NAME OF THE CONFIG``.
         resume (bool | str, optional): True: from the latest good checkpoint of the work directory; a path: from it.
         amp (str, optional): 'bfloat16' or 'float16'; None leaves it to the config.
-        cfg_options (dict, optional): Dotted keys to values that replace those of the config.
+        cfg_options (Sequence[str] | dict, optional): What is changed in the config; see ``load_config``.
         launcher (str): 'none', 'pytorch' or 'slurm'. Default 'none'.
         seed (int, optional): Default: that of the resumed checkpoint, of the config, of the run to resume that wrote no
             checkpoint yet, or one drawn now.
@@ -113,8 +113,9 @@ def build_runner(cfg):
         MissingDataError: If training or validation data is not there; before any model is built.
         ConfigError: If a part refuses its arguments.
     """
-    from mlaface.engine.config import check_evaluation_sets, fill_num_classes
+    from mlaface.engine.config import check_evaluation_sets, check_together, fill_num_classes
     from mlaface.registry import RUNNERS
+    check_together(cfg, cfg.filename or 'config')
     dataset = fill_num_classes(cfg)
     check_evaluation_sets(cfg)
     with refusals(cfg.filename or 'config'):
@@ -159,7 +160,7 @@ def config_text(path, cfg_options=None, key=None):
 
     Args:
         path (str | Path): The config file.
-        cfg_options (dict, optional): Dotted keys to values.
+        cfg_options (Sequence[str] | dict, optional): What is changed in it; see ``load_config``.
         key (str, optional): Dotted path of the part.
 
     Returns:
