@@ -94,8 +94,8 @@ def check_arguments(target, arguments, where='', beside=()):
     known = parameters_of(target)
     for name in arguments if known is not None else ():
         if name not in known:
-            raise ArgumentError(f'{where}{_name(target)} has no argument {name!r}{did_you_mean(name, [*known, *beside])} '
-                                f'It takes: {", ".join(known)}.')
+            hint = did_you_mean(name, [*known, *beside])
+            raise ArgumentError(f'{where}{_name(target)} has no argument {name!r}{hint} It takes: {", ".join(known)}.')
 
 
 def check_required(target, arguments, where=''):
