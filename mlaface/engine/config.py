@@ -133,7 +133,17 @@ def check_config(config, source='config'):
     for key, value in config.items():
         if not key.startswith('_'):
             _check(value, key, ROOMS.get(key), origins)
+    _check_hook_names(config.get('default_hooks'), origins)
     check_counts(config, origins)
+
+
+def _check_hook_names(hooks, origins):
+    """Refuse a hook whose name is nearly that of one of the runner's, which would then run beside it."""
+    from mlaface.engine.runner import DEFAULT_HOOKS
+    for name in hooks or ():
+        if name not in DEFAULT_HOOKS and nearest(name, DEFAULT_HOOKS, cutoff=0.75):
+            raise ConfigError(f'{origins}: default_hooks{origins.elsewhere(("default_hooks", name))} has {name!r}'
+                              + _hint(name, DEFAULT_HOOKS, 'A hook of your own goes into custom_hooks. The runner has'))
 
 
 def _hint(word, known, introduction):

@@ -172,9 +172,22 @@ def config_text(path, cfg_options=None, key=None):
     from mmengine.config import Config
 
     from mlaface.engine.config import load_config
-    part = load_config(path, cfg_options)
-    for name in key.split('.') if key else []:
-        if not isinstance(part, (dict, Config)) or name not in part:
-            raise ConfigError(f'{path} has no {key!r}: there is no {name!r}')
-        part = part[name]
-    return part.pretty_text if isinstance(part, Config) else Config({(key or '').split('.')[-1]: part}).pretty_text
+    config = load_config(path, cfg_options)
+    if not key:
+        return config.pretty_text
+    return Config({key.split('.')[-1]: _part(config, key, path)}).pretty_text
+
+
+def _part(config, key, path):
+    """What stands in a config at a dotted path, numbers for entries of lists."""
+    from mmengine.config import Config
+
+    from mlaface.registry import did_you_mean
+    part = config
+    for name in key.split('.'):
+        entries = {str(place): entry for place, entry in enumerate(part)} if isinstance(part, (list, tuple)) else part
+        entries = entries if isinstance(entries, (dict, Config)) else {}
+        if name not in entries:
+            raise ConfigError(f'{path} has no {key!r}: there is no {name!r}{did_you_mean(name, list(entries))}')
+        part = entries[name]
+    return part

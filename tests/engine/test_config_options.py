@@ -1,5 +1,7 @@
 """What is changed from the command line: values in every form, removals, and slips told with their remedy."""
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from mmengine.config import Config
 
 from mlaface.engine.config import load_config
@@ -29,6 +31,24 @@ def changed(*options):
 def test_values_as_they_are_typed(text, value):
     found = read_value(text)
     assert found == value and type(found) is type(value)
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+NESTED = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.lists(inner).map(tuple)
+                      | st.dictionaries(st.text(), inner), max_leaves=8)
+
+
+@settings(deadline=None)
+@given(NESTED)
+@example('a\'b",c')
+def test_what_python_shows_of_a_value_is_read_as_that_value(value):
+    assert read_value(repr(value)) == value
+
+
+@settings(deadline=None)
+@given(st.text('abcdefgh_/-.() ', min_size=1).filter(lambda text: text == text.strip() and text[0] not in '('))
+def test_words_are_themselves(text):
+    assert read_value(text) == text
 
 
 @pytest.mark.parametrize('text', ['[a', '(1, 2', "'a", '{type:SGD}', 'dict(type=SGD)', '[dict(type=SGD)]', "{'type':"])

@@ -1,6 +1,9 @@
 """Values as people type them on a command line: Python's literals, and what a shell leaves of them."""
+import re
+
 from mlaface.utils.literals import read_literal
 
+QUOTED = re.compile(r"""(?<![^\s,(\[{=:])(['"])(?:\\.|(?!\1).)*\1""", re.DOTALL)  # a quote within a word opens nothing
 BRACKETS = {'(': ')', '[': ']', '{': '}'}
 PLAIN = (str, int, float, bool, type(None), list, tuple, dict)
 
@@ -33,21 +36,17 @@ def read_value(text):
 
 
 def _split(text):
-    """The parts of a text between commas that are in no brackets and no quotes; one part if a bracket is not closed."""
-    parts, start, open_brackets, quote = [], 0, [], None
-    for place, letter in enumerate(text):
-        if quote is not None:
-            quote = None if letter == quote else quote
-        elif letter in '"\'' and text[start:place].strip()[-1:] in ('', *'([{=:,'):
-            quote = letter
-        elif letter in BRACKETS:
+    """The parts of a text between commas in no brackets and no quotes; one part if a bracket is not closed."""
+    parts, start, open_brackets = [], 0, []
+    for place, letter in enumerate(QUOTED.sub(lambda found: '_' * len(found[0]), text)):
+        if letter in BRACKETS:
             open_brackets.append(BRACKETS[letter])
         elif open_brackets and letter == open_brackets[-1]:
             open_brackets.pop()
         elif letter == ',' and not open_brackets:
             parts.append(text[start:place])
             start = place + 1
-    return [text] if open_brackets or quote else [*parts, text[start:]]
+    return [text] if open_brackets else [*parts, text[start:]]
 
 
 def _read_loose(text):
