@@ -1,4 +1,5 @@
 """The examples run as their pages say."""
+import shlex
 from pathlib import Path
 
 import torch
@@ -34,3 +35,13 @@ def test_the_margin_of_the_guide():
         assert head.loss(near, labels)['loss'] < head.loss(far, labels)['loss']
     finally:
         names['MARGINS'].module_dict.pop('LinearMargin')
+
+
+def test_the_options_of_the_guide():
+    """docs/training.md shows a table of --cfg-options: each is taken by a config, as a shell hands it over."""
+    from mlaface.engine.config import load_config
+    table = (ROOT / 'docs' / 'training.md').read_text().split('(`--cfg-options`) |')[1].split('\n\n')[0]
+    cells = [line.split(' | ')[-1].strip('`| ') for line in table.splitlines()[2:]]
+    assert len(cells) == 7
+    for cell in cells:
+        load_config(ROOT / 'configs' / 'arcface_r18w025_faces_small.py', shlex.split(cell))
