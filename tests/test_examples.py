@@ -1,5 +1,6 @@
 """The examples run as their pages say, each without touching the package."""
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -103,3 +104,13 @@ def test_a_kind_of_network_of_ones_own(tmp_path, capsys):
                         '--sets', tmp_path / 'drawn.bin')
     assert result['model']['embedding_size'] == 16 and result['model']['input']['color'] == 'grey'
     assert result['mean_accuracy'] > 0.9  # one picture twice, or two people
+
+
+def test_the_options_of_the_guide():
+    """docs/training.md shows a table of --cfg-options: each is taken by a config, as a shell hands it over."""
+    from mlaface.engine.config import load_config
+    table = (ROOT / 'docs' / 'training.md').read_text().split('(`--cfg-options`) |')[1].split('\n\n')[0]
+    cells = [line.split(' | ')[-1].strip('`| ') for line in table.splitlines()[2:]]
+    assert len(cells) == 7
+    for cell in cells:
+        load_config(ROOT / 'configs' / 'arcface_r18w025_faces_small.py', shlex.split(cell))

@@ -4,6 +4,7 @@ from pathlib import Path
 from mlaface.registry import MODELS
 from mlaface.utils.configs import find_config
 from mlaface.utils.files import is_state_dict, load_tensors
+from mlaface.utils.literals import literal
 
 SHOWN = 5
 
@@ -103,25 +104,10 @@ def config_from_text(text, source):
         for statement in ast.parse(text).body:
             if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
                 raise ValueError(f'line {statement.lineno} is no assignment')
-            values[statement.targets[0].id] = _literal(statement.value)
+            values[statement.targets[0].id] = literal(statement.value)
     except (SyntaxError, ValueError) as error:
         raise ValueError(f'the config inside {source} is not of plain values ({error}): give a config') from error
     return values
-
-
-def _literal(node):
-    """The value of a literal, where ``dict(a=1)`` counts as one."""
-    import ast
-    if isinstance(node, ast.Call):
-        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict') or node.args:
-            raise ValueError(f'line {node.lineno} calls a function')
-        return {keyword.arg: _literal(keyword.value) for keyword in node.keywords}
-    if isinstance(node, ast.Dict):
-        return {_literal(key): _literal(value) for key, value in zip(node.keys, node.values)}
-    if isinstance(node, (ast.List, ast.Tuple)):
-        entries = [_literal(entry) for entry in node.elts]
-        return entries if isinstance(node, ast.List) else tuple(entries)
-    return ast.literal_eval(node)
 
 
 def _load(model, content, checkpoint, average):

@@ -22,7 +22,7 @@ class Interrupted(SystemExit):
 
 @contextlib.contextmanager
 def refusals(source):
-    """Make a ``ValueError`` by which a part refuses its arguments a ``ConfigError`` that names their file.
+    """Make an error by which a part refuses its arguments (ours, or MMEngine's) a ``ConfigError`` with their file.
 
     Args:
         source (str | Path): The config file.
@@ -31,5 +31,5 @@ def refusals(source):
         yield
     except UserError:
         raise
-    except ValueError as error:
+    except (ValueError, AssertionError) as error:
         raise ConfigError(f'{source}: {error}') from error

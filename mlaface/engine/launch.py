@@ -15,7 +15,7 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
         work_dir (str | Path, optional): Where the run is written; default ``work_dirs/NAME OF THE CONFIG``.
         resume (bool | str, optional): True: from the latest good checkpoint of the work directory; a path: from it.
         amp (str, optional): 'bfloat16' or 'float16'; None leaves it to the config.
-        cfg_options (dict, optional): Dotted keys to values that replace those of the config.
+        cfg_options (Sequence[str] | dict, optional): What is changed in the config; see ``load_config``.
         launcher (str): 'none', 'pytorch' or 'slurm'. Default 'none'.
         seed (int, optional): Default: that of the resumed checkpoint, of the config, of the run to resume that wrote no
             checkpoint yet, or one drawn now.
@@ -124,8 +124,9 @@ def build_runner(cfg):
         MissingDataError: If training or validation data is not there; before any model is built.
         ConfigError: If a part refuses its arguments.
     """
-    from mlaface.engine.config import check_evaluation_sets, fill_num_classes
+    from mlaface.engine.config import check_evaluation_sets, check_together, fill_num_classes
     from mlaface.registry import RUNNERS
+    check_together(cfg, cfg.filename or 'config')
     dataset = fill_num_classes(cfg)
     check_evaluation_sets(cfg)
     with refusals(cfg.filename or 'config'):
@@ -139,7 +140,7 @@ def config_text(path, cfg_options=None, key=None):
 
     Args:
         path (str | Path): The config file.
-        cfg_options (dict, optional): Dotted keys to values.
+        cfg_options (Sequence[str] | dict, optional): What is changed in it; see ``load_config``.
         key (str, optional): Dotted path of the part.
 
     Returns:
@@ -151,9 +152,22 @@ def config_text(path, cfg_options=None, key=None):
     from mmengine.config import Config
 
     from mlaface.engine.config import load_config
-    part = load_config(path, cfg_options)
-    for name in key.split('.') if key else []:
-        if not isinstance(part, (dict, Config)) or name not in part:
-            raise ConfigError(f'{path} has no {key!r}: there is no {name!r}')
-        part = part[name]
-    return part.pretty_text if isinstance(part, Config) else Config({(key or '').split('.')[-1]: part}).pretty_text
+    config = load_config(path, cfg_options)
+    if not key:
+        return config.pretty_text
+    return Config({key.split('.')[-1]: _part(config, key, path)}).pretty_text
+
+
+def _part(config, key, path):
+    """What stands in a config at a dotted path, numbers for entries of lists."""
+    from mmengine.config import Config
+
+    from mlaface.registry import did_you_mean
+    part = config
+    for name in key.split('.'):
+        entries = {str(place): entry for place, entry in enumerate(part)} if isinstance(part, (list, tuple)) else part
+        entries = entries if isinstance(entries, (dict, Config)) else {}
+        if name not in entries:
+            raise ConfigError(f'{path} has no {key!r}: there is no {name!r}{did_you_mean(name, list(entries))}')
+        part = entries[name]
+    return part

@@ -39,7 +39,10 @@ class FaceTrainLoop(BaseLoop):
 
     def __init__(self, runner, dataloader, max_epochs=None, max_iters=None, val_interval=None):
         if (max_epochs is None) == (max_iters is None):
-            raise ConfigError('train_cfg: give one of max_epochs and max_iters')
+            raise ValueError('train_cfg: give one of max_epochs and max_iters')
+        for name, value in dict(max_epochs=max_epochs, max_iters=max_iters, val_interval=val_interval).items():
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f'train_cfg.{name} is {value!r}; it must be a whole number of at least 1')
         super().__init__(runner, dataloader)
         self.accumulate = runner.accumulative_counts
         self.epoch_length = len(self.dataloader) // self.accumulate

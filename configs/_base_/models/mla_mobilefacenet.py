@@ -1,5 +1,5 @@
-"""MLA-ArcFace on MobileFaceNet: the same attention plugins, branch and gate on another backbone."""
-_base_ = './mbf.py'
+"""MLA-ArcFace on MobileFaceNet: the three ingredients of mla_iresnet.py on another trunk."""
+_base_ = './mobilefacenet.py'
 model = dict(
     backbone=dict(attention=dict(type='HybridAttention')),
     branch=dict(type='PatchSelfAttention', channels=512),

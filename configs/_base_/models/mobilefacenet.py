@@ -1,4 +1,4 @@
-"""MobileFaceNet (Chen et al., CCBR 2018) with ArcFace's head."""
+"""ArcFace (Deng et al., CVPR 2019) on MobileFaceNet (Chen et al., CCBR 2018)."""
 model = dict(
     type='FaceRecognizer',
     backbone=dict(type='MobileFaceNet'),
