@@ -52,10 +52,9 @@ def dispatch(package, commands, argv, head, examples):
         width = max(map(len, commands)) + 2
         print('\n'.join([head, '', *(f'  {key:{width}}{what}' for key, what in commands.items()), '', examples]))
         sys.exit(0 if argv else 2)
-    from mlaface.registry import nearest
-    close = nearest(name, commands)
-    hint = f'; did you mean {close!r}?' if close else ''
-    print(f'error: no command {name!r}{hint} There are: {", ".join(commands)}', file=sys.stderr)
+    from mlaface.registry import did_you_mean
+    hint = did_you_mean(name, commands)
+    print(f'error: no command {name!r}{hint} There are: {", ".join(commands)}.', file=sys.stderr)
     sys.exit(2)
 
 

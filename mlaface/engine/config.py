@@ -2,7 +2,7 @@
 import inspect
 from pathlib import Path
 
-from mlaface.engine.config_parts.arguments import check_typed, keys_of
+from mlaface.engine.config_parts.arguments import check_typed
 from mlaface.engine.config_parts.options import DELETE, apply_options
 from mlaface.engine.config_parts.origins import Origins
 from mlaface.engine.config_parts.read import import_plugins, read_config
@@ -128,7 +128,7 @@ def check_config(config, source='config'):
     known = known_keys()
     for key in config:
         if key not in known and not key.startswith('_'):
-            raise ConfigError(f'{origins}: unknown key {key!r}{origins.elsewhere([key])}'
+            raise ConfigError(f'{origins}: unknown key {key!r}{origins.elsewhere(key)}'
                               + _hint_of_key(key, config, known))
     for key, value in config.items():
         if not key.startswith('_'):
@@ -142,7 +142,7 @@ def _check_hook_names(hooks, origins):
     from mlaface.engine.runner import DEFAULT_HOOKS
     for name in hooks or ():
         if name not in DEFAULT_HOOKS and nearest(name, DEFAULT_HOOKS, cutoff=0.75):
-            raise ConfigError(f'{origins}: default_hooks{origins.elsewhere(("default_hooks", name))} has {name!r}'
+            raise ConfigError(f'{origins}: default_hooks{origins.elsewhere("default_hooks", name)} has {name!r}'
                               + _hint(name, DEFAULT_HOOKS, 'A hook of your own goes into custom_hooks. The runner has'))
 
 
@@ -181,14 +181,13 @@ def _plain_keys(where):
 def _check(value, where, room, origins):
     """Check a value and all that is inside it; ``room`` is the name of the registry of dicts with a ``type``."""
     known, name = _plain_keys(where), where.rpartition('.')[2].partition('[')[0]
-    place = origins.elsewhere(keys_of(where).split('.'))
     if isinstance(value, dict) and room is not None and 'type' not in value:
-        _check_type_is_spelled(value, f'{where}{place}', room, origins)
+        _check_type_is_spelled(value, where, room, origins)
     if name in ROOMS or known is not None:
-        check_shape(value, where, room, known, origins, place)
+        check_shape(value, where, room, known, origins)
     if isinstance(value, str) and value == DELETE:
-        raise ConfigError(f'{origins}: {where}{place}: {DELETE!r} is a word of the command line; in a file the dict '
-                          f'around is written dict({DELETE}=True, ...) with all that it is to have')
+        raise ConfigError(f'{origins}: {where}{origins.elsewhere(where)}: {DELETE!r} is a word of the command line; in '
+                          f'a file the dict around is written dict({DELETE}=True, ...) with all that it is to have')
     if isinstance(value, (list, tuple)):
         for number, entry in enumerate(value):
             _check(entry, f'{where}[{number}]', room, origins)
@@ -204,8 +203,8 @@ def _check_dict(value, where, room, known, origins):
         check_typed(value, where, room, origins, _special(where))
     for key, entry in value.items():
         if known is not None and key not in known:
-            place = origins.elsewhere(keys_of(where, key).split('.'))
-            raise ConfigError(f'{origins}: {where}{place} has no {key!r}' + _hint(key, known, 'It takes:'))
+            raise ConfigError(f'{origins}: {where}{origins.elsewhere(where, key)} has no {key!r}'
+                              + _hint(key, known, 'It takes:'))
         _check(entry, f'{where}.{key}', ROOMS.get(key, room), origins)
 
 
@@ -213,7 +212,8 @@ def _check_type_is_spelled(value, where, room, origins):
     """Refuse a dict without a type that has, under a name that is nearly ``type``, the name of a part."""
     for key, entry in value.items():
         if isinstance(entry, str) and nearest(str(key), ['type'], cutoff=0.7) and is_registered(room, entry):
-            raise ConfigError(f"{origins}: {where} has no 'type', but {key!r}; did you mean 'type'?")
+            raise ConfigError(f"{origins}: {where}{origins.elsewhere(where, key)} has no 'type', but {key!r}; did you "
+                              "mean 'type'?")
 
 
 def _special(where):

@@ -2,6 +2,7 @@
 import re
 
 from mlaface.engine.config_parts.options import DELETE
+from mlaface.engine.config_parts.origins import dotted
 from mlaface.engine.errors import ConfigError
 from mlaface.registry import REGISTRIES, check_arguments, check_required, nearest, parameters_of
 
@@ -29,7 +30,7 @@ def check_typed(value, where, room, origins, beside):
     try:
         target = REGISTRIES[room].get(value['type'])
     except KeyError as error:
-        raise ConfigError(f'{origins}: {where}{_elsewhere(origins, where, "type")}: {error.args[0]}') from error
+        raise ConfigError(f'{origins}: {where}{origins.elsewhere(where, "type")}: {error.args[0]}') from error
     arguments = [key for key in value if key not in beside]
     known = parameters_of(target) or arguments
     unknown = [key for key in arguments if key not in known]
@@ -37,7 +38,7 @@ def check_typed(value, where, room, origins, beside):
     try:
         for key in unknown:
             if key not in inherited:
-                check_arguments(target, [key], f'{where}{_elsewhere(origins, where, key)}: ', beside)
+                check_arguments(target, [key], f'{where}{origins.elsewhere(where, key)}: ', beside)
         if inherited:
             raise ConfigError(f'{origins}: {_leave_out(value, where, target, inherited, origins)} It takes: '
                               f'{", ".join(known)}.')
@@ -45,33 +46,24 @@ def check_typed(value, where, room, origins, beside):
             check_required(target, {*SUPPLIED[room], *arguments}, f'{where}: ')
     except TypeError as error:
         nothing = unknown and value[unknown[0]] is None
-        removal = f' {keys_of(where, unknown[0])}={DELETE} among --cfg-options leaves it out.' if nothing else ''
+        removal = f' {dotted(where, unknown[0])}={DELETE} among --cfg-options leaves it out.' if nothing else ''
         raise ConfigError(f'{origins}: {error}{removal}') from error
     _check_slips(value, where, parameters_of(target) or {}, origins)
 
 
-def keys_of(where, *more):
-    """A place as the command line takes it: ``a.b[0]`` is ``a.b.0``."""
-    return '.'.join([*re.findall(r'[^.\[\]]+', where), *more])
-
-
-def _elsewhere(origins, where, key):
-    return origins.elsewhere(keys_of(where, key).split('.'))
-
-
 def _inherited(origins, where, key):
     """Where a key is stated, if that is further up the line of files than the type beside it; else None."""
-    kind, stated = (origins.of(keys_of(where, name).split('.')) for name in ('type', key))
+    kind, stated = (origins.of(where, name) for name in ('type', key))
     return stated if kind is not None and stated is not None and stated.depth > kind.depth else None
 
 
 def _leave_out(value, where, target, inherited, origins):
     """That an inherited key does not fit the type, and the words by which it is left out."""
     files = ' and '.join(dict.fromkeys(map(str, inherited.values())))
-    options = ' '.join(f'{keys_of(where, key)}={DELETE}' for key in inherited)
-    kind = origins.of(keys_of(where, 'type').split('.'))
+    options = ' '.join(f'{dotted(where, key)}={DELETE}' for key in inherited)
+    kind = origins.of(where, 'type')
     kept = {DELETE: True, 'type': value['type'], **{key: entry for key, entry in value.items() if key not in inherited}}
-    name, *inner = keys_of(where).split('.')
+    name, *inner = dotted(where).split('.')
     text = _text(kept)
     for key in reversed(inner):
         text = f'dict({key}={text})'
@@ -97,11 +89,11 @@ def _check_slips(value, where, parameters, origins):
     for key, entry in value.items():
         default = getattr(parameters.get(key), 'default', None)
         if entry is None and isinstance(default, (list, tuple)):
-            raise ConfigError(f'{origins}: {where}.{key}{_elsewhere(origins, where, key)} is None. Write [] for none, '
+            raise ConfigError(f'{origins}: {where}.{key}{origins.elsewhere(where, key)} is None. Write [] for none, '
                               f'or leave it out for {default}')
         if not isinstance(entry, str) or not isinstance(default, (bool, int, float)):
             continue
-        place = f'{origins}: {where}.{key}{_elsewhere(origins, where, key)} is the text {entry!r}'
+        place = f'{origins}: {where}.{key}{origins.elsewhere(where, key)} is the text {entry!r}'
         if isinstance(default, bool) and nearest(entry, TRUTH, cutoff=0.6):
             raise ConfigError(f'{place}. Write True or False')
         if not isinstance(default, bool) and re.fullmatch(r'[-+]?[\d.]+(e[-+]?\d+)?', entry.strip()):

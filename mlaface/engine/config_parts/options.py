@@ -138,7 +138,7 @@ def _set(tree, option):
         node = node[key]
     key = _key_of(node, option.keys[-1], option.keys[:-1])
     _check_form(option, node.get(key) if isinstance(node, dict) else node[key])
-    node[key] = ConfigDict._hook(option.value)
+    node[key] = ConfigDict(value=option.value)['value']  # dicts in it become ConfigDicts
 
 
 def _key_of(node, key, above):

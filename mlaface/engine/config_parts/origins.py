@@ -1,6 +1,7 @@
 """Which file of a config states a key: the config itself, one that it inherits from, or the command line."""
 import ast
 import os.path
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,11 @@ class Origin(NamedTuple):
         return self.file if self.line is None else f'{self.file}, line {self.line}'
 
 
+def dotted(where, *more):
+    """A place as the command line takes it: ``a.b[0]`` is ``a.b.0``."""
+    return '.'.join([*re.findall(r'[^.\[\]]+', where), *more])
+
+
 class Origins:
     """Finds where the keys of a config are stated, by its text: files are parsed when first asked, and not run.
 
@@ -27,22 +33,23 @@ class Origins:
     """
 
     def __init__(self, path, options=()):
-        self.path, self.options = str(path), [tuple(map(str, keys)) for keys in options]
+        self.path, self.options = str(path), list(options)
         self._files = None
 
     def __str__(self):
         return self.path
 
-    def of(self, keys):
+    def of(self, where, *more):
         """Where a key is stated.
 
         Args:
-            keys (Sequence[str | int]): The keys on the way to it, numbers for entries of lists.
+            where (str): The way to it: ``train_dataloader.dataset.transforms[0]``.
+            *more (str): Keys below that.
 
         Returns:
             Origin or None: None where no text states it, but code that is run.
         """
-        keys = tuple(map(str, keys))
+        keys = tuple(dotted(where, *more).split('.'))
         if any(keys[:len(option)] == option for option in self.options):
             return Origin('--cfg-options', None, 0)
         if self._files is None:
@@ -54,9 +61,9 @@ class Origins:
         above = any(option[:len(keys)] == keys for option in self.options)
         return Origin('--cfg-options', None, 0) if above else None
 
-    def elsewhere(self, keys):
-        """`` (WHERE)`` for a key that is stated outside the config's own file, else ``''``."""
-        origin = self.of(keys)
+    def elsewhere(self, where, *more):
+        """`` (FILE)`` for a key that is stated outside the config's own file, else ``''``; see ``of``."""
+        origin = self.of(where, *more)
         return '' if origin is None or origin.depth == 1 else f' ({origin})'
 
 

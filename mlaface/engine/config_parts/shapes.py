@@ -1,4 +1,6 @@
 """The form that the value of a key has: a dict with a type, a list of such, or a dict of known keys."""
+from mlaface.engine.config_parts.options import DELETE
+from mlaface.engine.config_parts.origins import dotted
 from mlaface.engine.errors import ConfigError
 from mlaface.registry import REGISTRIES, nearest
 
@@ -15,7 +17,7 @@ COUNTS = {'train_dataloader.batch_size': 1, 'val_dataloader.batch_size': 1, 'tes
 TOGETHER = (('train_dataloader', 'train_cfg', 'optim_wrapper'), ('val_dataloader', 'val_cfg', 'val_evaluator'))
 
 
-def check_shape(value, where, room, keys, origins, place=''):
+def check_shape(value, where, room, keys, origins):
     """Check the form of a value whose key has a meaning to the engine.
 
     Args:
@@ -23,8 +25,7 @@ def check_shape(value, where, room, keys, origins, place=''):
         where (str): Where it stands.
         room (str or None): Name of the registry of the parts that stand there.
         keys (set[str] or None): Those of a dict without a type, where there is one.
-        origins (Origins): The config's file, for messages.
-        place (str): `` (WHERE)`` if the value is stated in another file.
+        origins (Origins): Which file states what.
 
     Raises:
         ConfigError: If it has another form; shows how it is written.
@@ -35,9 +36,9 @@ def check_shape(value, where, room, keys, origins, place=''):
     if value is None and (where in NEEDED or entry):
         fault = 'is None'
     if fault:
-        raise ConfigError(f'{origins}: {where}{place} {fault}, but is written {_form(value, name, entry, room, keys)}'
-                          + (f'; {where.replace("[", ".").replace("]", "")}=_delete_ among --cfg-options leaves it out'
-                             if entry and value is None else ''))
+        removal = f'; {dotted(where)}={DELETE} among --cfg-options leaves it out' if entry and value is None else ''
+        raise ConfigError(f'{origins}: {where}{origins.elsewhere(where)} {fault}, but is written '
+                          f'{_form(value, name, entry, room, keys)}{removal}')
 
 
 def _fault(value, name, entry, keys, known):
@@ -106,7 +107,7 @@ def check_counts(config, origins):
             continue
         value = given[key]
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ConfigError(f'{origins}: {where}{origins.elsewhere((around, key))} is {value!r}. Write a whole '
+            raise ConfigError(f'{origins}: {where}{origins.elsewhere(where)} is {value!r}. Write a whole '
                               f'number of at least {least}')
 
 
