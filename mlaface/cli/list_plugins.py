@@ -10,6 +10,7 @@ import argparse
 import inspect
 import re
 
+from mlaface.cli.parts.errors import explained
 from mlaface.registry import REGISTRIES, did_you_mean, first_line
 from mlaface.utils.errors import UnknownNameError
 

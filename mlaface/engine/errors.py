@@ -1,7 +1,7 @@
 """Errors of the engine; most are ``UserError``, which commands show in one line."""
 import contextlib
 
-from mlaface.utils.errors import UserError
+from mlaface.utils.errors import ArgumentError, UnknownNameError, UserError
 
 
 class ConfigError(UserError, ValueError):
@@ -29,7 +29,9 @@ def refusals(source):
     """
     try:
         yield
-    except UserError:
-        raise
+    except UserError as error:
+        if not isinstance(error, (ArgumentError, UnknownNameError)):  # the others say where by themselves
+            raise
+        raise ConfigError(f'{source}: {error}') from error
     except (ValueError, AssertionError) as error:
         raise ConfigError(f'{source}: {error}') from error
