@@ -8,7 +8,7 @@ from mlaface.engine.config_parts.origins import Origins
 from mlaface.engine.config_parts.read import import_plugins, read_config
 from mlaface.engine.config_parts.shapes import check_counts, check_shape, check_together, is_registered
 from mlaface.engine.data import check_evaluation_sets, fill_num_classes
-from mlaface.engine.errors import ConfigError, refusals
+from mlaface.engine.errors import ConfigError
 from mlaface.registry import MODELS, check_arguments, did_you_mean, nearest
 from mlaface.utils.configs import find_config, shipped_configs
 
@@ -112,9 +112,11 @@ def write_out_model(config, source='config'):
         return
     target, arguments = MODELS.get(model['type']), {key: model[key] for key in model if key not in SPECIAL}
     if hasattr(target, 'written_out'):
-        with refusals(source):
+        try:
             check_arguments(target, arguments, 'model: ')
             config.model = target.written_out(**arguments)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f'{source}: {error}') from error
 
 
 def check_config(config, source='config'):
