@@ -19,7 +19,7 @@ RULES = {
     'models.margins': ({'models.margins', 'registry'}, {'torch'}),
     'models': ({'models', 'registry', 'utils', 'version'}, ANY),
     'datasets': ({'datasets', 'registry', 'utils', 'version'}, ANY),
-    'evaluation': ({'evaluation', 'registry', 'utils', 'version'}, ANY),
+    'evaluation': ({'evaluation', 'datasets.formats', 'registry', 'utils', 'version'}, ANY),
     'engine': ({'engine', 'registry', 'utils', 'version'}, ANY),
     'export': ({'export', 'models', 'evaluation', 'registry', 'utils', 'version'}, ANY),
     'apis': ({'apis', 'models', 'evaluation', 'export', 'registry', 'utils', 'version'}, ANY),

@@ -5,18 +5,16 @@ import pickle
 import struct
 import warnings
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlaface.datasets.formats import insightface_writer, record_writer
-from mlaface.datasets.formats.errors import DecodeError, FormatError
+from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.image_record import pack, unpack
 from mlaface.datasets.formats.insightface import open_training_set, read_labels, read_property, read_table
 from mlaface.datasets.formats.insightface_writer import write_training_set
-from mlaface.datasets.formats.jpeg import decode, decode_face, encode
 from mlaface.datasets.formats.record_index import IndexedRecords, read_index, rebuild_index
 from mlaface.datasets.formats.record_writer import RecordWriter
 from mlaface.datasets.formats.recordio import MAGIC_BYTES, RecordReader
@@ -262,37 +260,3 @@ def test_a_training_set_with_any_damage_is_read_or_named(whole_set, name, place,
         assert len(places) == len(labels) and all(records.read_position(place) for place in places)
     except FormatError as error:
         assert str(folder) in str(error)
-
-
-def picture():
-    y, x = np.mgrid[:112, :112]
-    return np.stack([x * 2, y * 2, np.full_like(x, 30)], 2).astype(np.uint8)
-
-
-def test_images_are_rgb_and_as_opencv_decodes_them():
-    data = encode(picture(), 95)
-    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-    np.testing.assert_array_equal(decode(data), expected)
-    assert np.abs(decode(data).astype(int) - picture()).mean() < 3
-    png = cv2.imencode('.png', picture()[..., ::-1])[1].tobytes()
-    np.testing.assert_array_equal(decode(png), picture())
-
-
-@pytest.mark.parametrize('data', [b'', b'abc', b'\xff\xd8', encode(picture())[:900]])
-def test_undecodable_images_are_named(data):
-    with pytest.raises(DecodeError):
-        decode_face(data, out=np.empty((112, 112, 3), np.uint8))
-
-
-def test_stray_bytes_between_segments_are_passed_over_and_a_torn_image_is_not():
-    data = encode(picture())
-    place = data.index(b'\xff\xdb')
-    stray = data[:place] + bytes(3) + data[place:]
-    np.testing.assert_array_equal(decode(stray), decode(data))
-    with pytest.raises(DecodeError):
-        decode(stray[:1500])
-
-
-def test_an_image_of_another_size_is_named():
-    with pytest.raises(DecodeError, match='100x112'):
-        decode_face(encode(picture()[:100]), out=np.empty((112, 112, 3), np.uint8))
