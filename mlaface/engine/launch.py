@@ -43,7 +43,8 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
             raise ConfigError(f'{config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=N) in the config')
         cfg.auto_scale_lr.enable = True
     if resume:
-        cfg.resume, cfg.load_from = True, None if resume is True else str(resume)
+        cfg.resume = 'latest' if resume is True else True
+        cfg.load_from = cfg.get('load_from') if resume is True else str(resume)
     set_seed(cfg, seed)
     runner = build_runner(cfg)
     runner.train()
@@ -83,7 +84,8 @@ def _common_seed():
 def _resumed_seed(cfg):
     """The seed of the run that is continued, or None; the data set must be built with it."""
     from mlaface.engine.checkpoint import store
-    path = cfg.get('load_from') or store.find_latest(cfg.work_dir, lambda message: None)
+    path = cfg.get('load_from') if cfg.resume is True else None
+    path = path or store.find_latest(cfg.work_dir, lambda message: None)
     return store.read(path)['seed'] if path else None
 
 
