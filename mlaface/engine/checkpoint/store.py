@@ -111,7 +111,8 @@ def read_weights(path):
     content = _load(path)
     if is_state_dict(content):
         return dict(state_dict=content, average=False, num_classes=None)
-    model, average = _checked(content, path)['model'], content.get('ema') or {}
+    model = _checked(content, path)['model']
+    average = {name: value for name, value in (content.get('ema') or {}).items() if name in model['state_dict']}
     return dict(state_dict={**model['state_dict'], **average}, average=bool(average),
                 num_classes=model.get('num_classes'))
 
