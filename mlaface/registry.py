@@ -13,6 +13,8 @@ from importlib.metadata import entry_points
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry, build_from_cfg
 
+from mlaface.utils.errors import UnknownArgumentError, UnknownNameError
+
 _plugins_loaded = False
 
 
@@ -49,7 +51,7 @@ def check_arguments(target, arguments, where=''):
         where (str): Where the arguments were written, for the message.
 
     Raises:
-        TypeError: If a name is not in the signature; names the nearest one.
+        UnknownArgumentError: If a name is not in the signature; names the nearest one.
     """
     try:
         parameters = inspect.signature(target).parameters
@@ -62,8 +64,8 @@ def check_arguments(target, arguments, where=''):
         if name not in known:
             close = nearest(name, known)
             hint = f'; did you mean {close!r}?' if close else ''
-            raise TypeError(f'{where}{getattr(target, "__name__", target)} has no argument {name!r}{hint} '
-                            f'It takes: {", ".join(known)}')
+            raise UnknownArgumentError(f'{where}{getattr(target, "__name__", target)} has no argument {name!r}{hint} '
+                                       f'It takes: {", ".join(known)}')
 
 
 def _build_checked(cfg, registry, default_args=None):
@@ -94,6 +96,10 @@ class FaceRegistry(Registry):
         self.import_from_location()
         return sorted(self._module_dict)
 
+    def classes(self):
+        """Name -> what is registered here (not in the parent), sorted by name; imports no torch by itself."""
+        return {name: self._module_dict[name] for name in self.names()}
+
     def _find(self, key):
         try:
             return super().get(key)
@@ -104,7 +110,7 @@ class FaceRegistry(Registry):
         """Return the class registered as ``key``.
 
         Raises:
-            KeyError: If there is none; names the nearest one and what was imported.
+            UnknownNameError: If there is none; names the nearest one and what was imported.
         """
         found = self._find(key)
         if found is None and self.parent is not None:
@@ -114,9 +120,9 @@ class FaceRegistry(Registry):
             parent = self.parent.module_dict if self.parent is not None else {}
             close = nearest(str(key).rpartition('.')[2], [*self._module_dict, *parent])
             hint = f'; did you mean {close!r}?' if close else '.'
-            raise KeyError(f'{key!r} is not in the registry {self.name!r}{hint} Imported: '
-                           f'{", ".join(self._locations) or "nothing"}. A plugin of your own must be imported: '
-                           "custom_imports=dict(imports=['my_plugin']) in the config.")
+            raise UnknownNameError(f'{key!r} is not in the registry {self.name!r}{hint} Imported: '
+                                   f'{", ".join(self._locations) or "nothing"}. A plugin of your own must be imported: '
+                                   "custom_imports=dict(imports=['my_plugin']) in the config.")
         return found
 
 
@@ -134,7 +140,9 @@ MARGINS = _registry('margin', 'models.margins')
 DATASETS = _registry('dataset', 'datasets.sets', parent=mmengine_registry.DATASETS)
 DATA_SAMPLERS = _registry('data sampler', 'datasets.samplers', parent=mmengine_registry.DATA_SAMPLERS)
 TRANSFORMS = _registry('transform', 'datasets.transforms', parent=mmengine_registry.TRANSFORMS)
-METRICS = _registry('metric', 'evaluation.metrics', parent=mmengine_registry.METRICS)
+PROTOCOLS = _registry('protocol', 'evaluation.protocols')
+NETWORKS = _registry('network', 'evaluation.networks', 'apis')
+METRICS = _registry('metric', 'evaluation', parent=mmengine_registry.METRICS)
 EVALUATORS = _registry('evaluator', 'evaluation', parent=mmengine_registry.EVALUATOR)
 HOOKS = _registry('hook', 'engine.hooks', parent=mmengine_registry.HOOKS)
 LOOPS = _registry('loop', 'engine', parent=mmengine_registry.LOOPS)

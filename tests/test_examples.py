@@ -1,36 +1,105 @@
-"""The examples run as their pages say."""
+"""The examples run as their pages say, each without touching the package."""
+import json
+import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
+import pytest
 import torch
 
-from mlaface.registry import MODELS
+from mlaface.registry import DATA_SAMPLERS, MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / 'examples'
 
 
-def test_an_attention_plugin_of_ones_own(monkeypatch):
+@pytest.fixture(autouse=True)
+def from_the_checkout(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
+
+
+def config_of(name):
     from mlaface.engine.config import load_config
-    config = load_config(ROOT / 'examples' / 'own_attention' / 'config.py')
+    return load_config(EXAMPLES / name / 'config.py')
+
+
+def command(tmp_path, capsys, *arguments):
+    """What ``mlaface test`` writes as JSON, and what it prints."""
+    from mlaface.cli.test import main
+    main([*map(str, arguments), '--out', str(tmp_path / 'result.json')])
+    return json.loads((tmp_path / 'result.json').read_text()), capsys.readouterr()
+
+
+def test_every_example_is_run_here():
+    source = Path(__file__).read_text()
+    assert all(folder.name in source for folder in EXAMPLES.iterdir() if folder.is_dir())
+
+
+@pytest.mark.parametrize('name, part', [('own_attention', 'GatedChannels'), ('own_margin', 'LinearMargin')])
+def test_a_part_of_the_model_of_ones_own(name, part):
+    config = config_of(name)
     config.model.head.num_classes = 5
     model = MODELS.build(config.model)
-    kinds = {type(module).__name__ for module in model.modules()}
-    assert 'GatedChannels' in kinds
+    assert part in {type(module).__name__ for module in model.modules()}
     loss = model(torch.zeros(2, 3, 112, 112, dtype=torch.uint8), torch.tensor([0, 4]), mode='loss')['loss']
     assert loss.isfinite()
 
 
-def test_the_margin_of_the_guide():
-    """docs/extending.md shows a margin: it registers, and its loss falls when the embeddings near their centres."""
-    page = (ROOT / 'docs' / 'extending.md').read_text()
-    code = page.split('```python')[1].split('```')[0]
-    names = {}
-    exec('import math\nfrom mlaface.models.margins.base import Margin, angle\nfrom mlaface.registry import MARGINS\n'
-         + code, names)
-    try:
-        head = MODELS.build(dict(type='MarginHead', num_classes=4, embedding_size=8, margin=dict(type='LinearMargin')))
-        labels = torch.arange(4)
-        near, far = head.weight.detach(), -head.weight.detach()
-        assert head.loss(near, labels)['loss'] < head.loss(far, labels)['loss']
-    finally:
-        names['MARGINS'].module_dict.pop('LinearMargin')
+def test_a_margin_of_ones_own_draws_embeddings_to_their_centres():
+    config_of('own_margin')
+    head = MODELS.build(dict(type='MarginHead', num_classes=4, embedding_size=8, margin=dict(type='LinearMargin')))
+    near, far = head.weight.detach(), -head.weight.detach()
+    assert head.loss(near, torch.arange(4))['loss'] < head.loss(far, torch.arange(4))['loss']
+
+
+def test_a_sampler_of_ones_own_prefers_small_identities_and_resumes():
+    class Faces:
+        labels = np.repeat([0, 1], [900, 100])
+
+        def __len__(self):
+            return 1000
+    assert config_of('own_sampler').train_dataloader.sampler.type == 'RootSampler'
+    sampler, again = (DATA_SAMPLERS.build(dict(type='RootSampler', dataset=Faces(), batch_size=10)) for _ in range(2))
+    share = (Faces.labels[np.array(list(sampler)) % 1000] == 1).mean()
+    assert 0.2 < share < 0.3  # sqrt(100) of sqrt(900) + sqrt(100)
+    again.load_state_dict(dict(epoch=0, position=500, seed=0))
+    assert list(again) == list(sampler)[500:]
+
+
+def test_a_protocol_of_ones_own(tmp_path, capsys, monkeypatch):
+    from mlaface.datasets.synthetic.official import write_lfw
+    sys.path.insert(0, str(ROOT / 'tests/evaluation'))
+    write_lfw(tmp_path / 'faces')
+    triplets = [f'Person_{k:03}/Person_{k:03}_0001 Person_{k:03}/Person_{k:03}_0002 Person_{j:03}/Person_{j:03}_0001'
+                for k, j in zip(range(12), range(1, 13))]
+    (tmp_path / 'faces/images/triplets.txt').write_text('\n'.join(triplets) + '\n')
+    given = (EXAMPLES / 'own_protocol/config.py', 'toy_networks:grid', '--protocol', 'triplets', '--data-root',
+             tmp_path / 'faces/images')
+    result, _ = command(tmp_path, capsys, *given, '--bootstrap', 20, '--report', tmp_path / 'report')
+    entry = result['benchmarks']['triplets']
+    assert entry['counts'] == dict(triplets=12) and entry['bootstrap']['unit'] == 'triplets'
+    strict, _ = command(tmp_path, capsys, *given, '--gap', '0.5')
+    assert strict['benchmarks']['triplets']['metrics']['accuracy']['value'] < entry['metrics']['accuracy']['value']
+    from mlaface.cli.test import main
+    main([str(given[0]), '--protocol'])
+    assert 'triplets  Triplets: how often an image is nearer' in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main([str(given[0]), '--help'])
+    assert '--gap GAP' in capsys.readouterr().out
+
+
+def test_a_kind_of_network_of_ones_own(tmp_path, capsys):
+    from mlaface.datasets.formats.bin_set import write_bin
+    from mlaface.datasets.synthetic.official import draw
+    faces = draw(20, 2)
+    pairs = [(faces[k][0], faces[(k + shift) % 20][0]) for k in range(20) for shift in (0, 1)]
+    write_bin(tmp_path / 'drawn.bin', [image for pair in pairs for image in pair], [True, False] * 20)
+    small = np.stack([cv2.imdecode(np.frombuffer(image, np.uint8), 1) for person in faces for image in person])
+    small = small.mean(axis=3).reshape(40, 8, 14, 8, 14).mean(axis=(2, 4)).reshape(40, 64)
+    components = np.linalg.svd(small - small.mean(axis=0))[2][:16]
+    np.savez(tmp_path / 'drawn.eigenfaces.npz', mean=small.mean(axis=0), components=components)
+    result, _ = command(tmp_path, capsys, EXAMPLES / 'own_network/config.py', tmp_path / 'drawn.eigenfaces.npz',
+                        '--sets', tmp_path / 'drawn.bin')
+    assert result['model']['embedding_size'] == 16 and result['model']['input']['color'] == 'grey'
+    assert result['mean_accuracy'] > 0.9  # one picture twice, or two people

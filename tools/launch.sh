@@ -40,7 +40,7 @@ start_ranks() {
     else
         rendezvous=(--standalone)
     fi
-    "$python" -m mlaface.cli.ranks --nnodes "$nnodes" --nproc-per-node "$GPUS" "${rendezvous[@]}" \
+    "$python" -m mlaface.cli.parts.ranks --nnodes "$nnodes" --nproc-per-node "$GPUS" "${rendezvous[@]}" \
         "$tools/$script" "$FILE" --launcher pytorch "$@"
 }
 

@@ -46,7 +46,7 @@ def init_model(checkpoint, config=None, device='cpu', average=True):
             raise ValueError(f'{checkpoint} holds weights and no config: give the config of their network '
                              '(other projects\' names are made ours by tools/converters)')
         content = dict(model=dict(state_dict=content))
-    if content is not None and (not isinstance(content, dict) or 'state_dict' not in content.get('model', {})):
+    if content is not None and not _is_checkpoint(content):
         raise ValueError(f'{checkpoint} is not a checkpoint of mlaface. Weights of other projects are brought over by '
                          'the converters in tools/converters')
     if content is None and config is None:
@@ -60,6 +60,12 @@ def init_model(checkpoint, config=None, device='cpu', average=True):
     model.restored = RestoredModel(str(checkpoint) if checkpoint else None, spec, without_weights)
     model.input = spec
     return model.to(device).eval()
+
+
+def _is_checkpoint(content):
+    """Whether what a file holds is as ``engine/checkpoint`` writes it."""
+    model = content.get('model') if isinstance(content, dict) else None
+    return isinstance(model, dict) and 'state_dict' in model
 
 
 def _model_config(config, content, checkpoint):

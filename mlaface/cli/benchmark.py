@@ -2,6 +2,7 @@
 import sys
 
 from mlaface.cli.main import dispatch
+from mlaface.cli.parts.errors import explained
 
 SUBJECTS = dict(data='decoding and loading of images', train='training step, against a bare loop',
                 infer='embedding extraction', extract='images of a set to embeddings, as tools/test.py',
@@ -12,4 +13,5 @@ EXAMPLES = 'example: python tools/analysis/benchmark.py train configs/mla_mbf_sy
 
 def main(argv=None):
     """Hand the arguments to the subject's own command; ``argv`` (list[str]) is by default the process's."""
-    dispatch('mlaface.cli.benchmarks', SUBJECTS, sys.argv[1:] if argv is None else argv, HEAD, EXAMPLES)
+    with explained():
+        dispatch('mlaface.cli.benchmarks', SUBJECTS, sys.argv[1:] if argv is None else argv, HEAD, EXAMPLES)

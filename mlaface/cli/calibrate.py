@@ -1,12 +1,12 @@
 """``calibrate``: cosine thresholds for target false accept rates, written as JSON to be kept beside a model."""
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from mlaface.cli.test import count
-from mlaface.evaluation.thresholds import SCHEMA, check_owner, thresholds_path, write_thresholds
+from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.errors import explained
+from mlaface.evaluation.results.thresholds import SCHEMA, check_owner, thresholds_path, write_thresholds
 from mlaface.version import __version__
 
 EPILOG = """INPUT is an .npz file with either
@@ -54,7 +54,7 @@ def read_scores(path, flip='sum'):
         FileNotFoundError: If there is no such file.
         ValueError: If it is no such archive; names the file and the key that is missing.
     """
-    from mlaface.evaluation.embeddings_file import read_arrays
+    from mlaface.evaluation.embeddings.saved import read_arrays
     from mlaface.evaluation.functional.checks import check_pairs
     from mlaface.evaluation.functional.pairs import PairRules, pair_scores
     arrays = read_arrays(path)
@@ -63,6 +63,8 @@ def read_scores(path, flip='sum'):
         raise ValueError(f'{path} holds {held}; issame and either scores or embeddings are needed')
     subjects = arrays.get('subjects')
     if 'scores' in arrays:
+        if arrays['scores'].dtype.kind not in 'iuf':
+            raise ValueError(f'{path}: scores are {arrays["scores"].dtype}; they must be numbers')
         if np.abs(arrays['scores']).max(initial=0) > 1.001:
             raise ValueError(f'{path}: scores reach {np.abs(arrays["scores"]).max():g}; they must be cosines, -1 to 1')
         return arrays['scores'], arrays['issame'], subjects, None
@@ -102,7 +104,7 @@ def calibrate(arguments):
         dict: What was written: schema 1 with ``metric``, ``flip``, ``thresholds`` and how they were made.
     """
     from mlaface.evaluation.functional.calibration import calibrate_thresholds
-    from mlaface.evaluation.result import file_sha256
+    from mlaface.evaluation.results.result import file_sha256
     model, out = arguments.model, arguments.out
     if model is not None and not Path(model).is_file():
         raise FileNotFoundError(f'no model at {model}: --model is the file that the scores come from')
@@ -140,10 +142,7 @@ def show(report):
 def main(argv=None):
     """Run the command; returns the exit status."""
     arguments = parser().parse_args(argv)
-    try:
+    with explained():
         show(calibrate(arguments))
-    except (ValueError, OSError) as error:
-        print(f'calibrate.py: {error}', file=sys.stderr)
-        return 1
     print(f'written: {arguments.out}')
     return 0

@@ -8,7 +8,7 @@ Examples:
 """
 import argparse
 
-from mlaface.cli.errors import explained
+from mlaface.cli.parts.errors import explained
 
 
 def _parser():
@@ -45,6 +45,6 @@ def _parser():
 def main(argv=None):
     """Run the command line; ``argv`` (list[str]) is by default the process's."""
     args = _parser().parse_args(argv)
-    from mlaface.cli.center_files import COMMANDS
+    from mlaface.cli.parts.center_files import COMMANDS
     with explained():
         COMMANDS[args.command](args)

@@ -1,7 +1,7 @@
 """``tools/analysis/compare.py``: training runs side by side; the first named is the baseline."""
 import argparse
 
-from mlaface.cli.errors import explained
+from mlaface.cli.parts.errors import explained
 
 EXAMPLES = """examples:
   python tools/analysis/compare.py work_dirs/arcface_mbf_synthetic work_dirs/mla_mbf_synthetic --report compare
@@ -49,11 +49,11 @@ def run(args):
     from rich.console import Console
     from rich.markup import escape
 
-    from mlaface.evaluation import convergence, runs
     from mlaface.evaluation.report.compare import interval_note
-    from mlaface.evaluation.result import write_result
-    methods = runs.read_methods(args.runs)
-    runs.check_metric(methods, args.metric)
+    from mlaface.evaluation.results.result import write_result
+    from mlaface.evaluation.training_runs import convergence, reading
+    methods = reading.read_methods(args.runs)
+    reading.check_metric(methods, args.metric)
     targets = args.targets or convergence.default_targets(methods, args.metric)
     found = dict(schema=1, metric=args.metric, convergence=convergence.convergence(methods, args.metric, targets),
                  intervals=convergence.unequal_intervals(methods, args.metric),
@@ -94,7 +94,7 @@ def _final_table(found):
     from rich.markup import escape
     from rich.table import Table
 
-    from mlaface.evaluation.tables import number
+    from mlaface.evaluation.results.tables import number
     table = Table(title='last validation', title_justify='left')
     for column in ('method', 'metric', 'value', 'best', 'seeds'):
         table.add_column(column, justify='left' if column in ('method', 'metric') else 'right')

@@ -8,7 +8,7 @@ Examples:
 import argparse
 import sys
 
-from mlaface.cli.errors import explained
+from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
@@ -30,9 +30,9 @@ def main(argv=None):
     from mlaface.datasets.prepare.inspect import decode_all, describe_set, open_set
     with explained():
         dataset = open_set(args.path)
-    print(f'{args.path}: {describe_set(dataset)}')
-    sizes, faults = decode_all(dataset, args.image_size, lambda rows: track(
-        rows, 'decoding', transient=True, disable=not sys.stdout.isatty()))
+        print(f'{args.path}: {describe_set(dataset)}')
+        sizes, faults = decode_all(dataset, args.image_size, lambda rows: track(
+            rows, 'decoding', transient=True, disable=not sys.stdout.isatty()))
     print('sizes: ' + ', '.join(f'{height}x{width} {count}' for (height, width), count in sizes.most_common(10)))
     print(f'{len(faults)} images cannot be used')
     print('\n'.join(faults[:args.first]), end='\n' if faults else '')

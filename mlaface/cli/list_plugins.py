@@ -7,9 +7,10 @@ Examples:
 """
 import argparse
 import inspect
-import sys
 
+from mlaface.cli.parts.errors import explained
 from mlaface.registry import REGISTRIES, nearest
+from mlaface.utils.errors import UnknownNameError
 
 
 def describe_plugin(plugin):
@@ -39,14 +40,14 @@ def plugins(registry=None):
         dict[str, list[tuple[str, str, str]]]: Registry name -> (name, signature, first line).
 
     Raises:
-        SystemExit: If there is no such registry; names the nearest.
+        UnknownNameError: If there is no such registry; names the nearest.
     """
     chosen = REGISTRIES
     if registry is not None:
         if registry.upper() not in REGISTRIES:
             close = nearest(registry, REGISTRIES)
-            sys.exit(f'error: no registry {registry!r}' + (f'; did you mean {close.lower()!r}?' if close else '')
-                     + f' There are: {", ".join(name.lower() for name in REGISTRIES)}')
+            hint = f'; did you mean {close.lower()!r}?' if close else '.'
+            raise UnknownNameError(f'no registry {registry!r}{hint} There are: {", ".join(REGISTRIES).lower()}')
         chosen = {registry.upper(): REGISTRIES[registry.upper()]}
     return {name: [(key, *describe_plugin(found.get(key))) for key in found.names()] for name, found in chosen.items()}
 
@@ -83,4 +84,5 @@ def parse(arguments=None):
 def main(argv=None):
     """List as the arguments say; ``argv`` (list[str]) is by default the process's."""
     options = parse(argv)
-    show_plugins(options.registry, options.plain)
+    with explained():
+        show_plugins(options.registry, options.plain)

@@ -12,7 +12,7 @@ import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from mlaface.cli.errors import explained
+from mlaface.cli.parts.errors import explained
 from mlaface.datasets.synthetic.generate import Recipe, generate
 
 
@@ -58,6 +58,12 @@ def show_baselines(out):
 def main(argv=None):
     """Make what the arguments ask for; ``argv`` (list[str]) is by default the process's."""
     args = parse(argv)
+    with explained(BrokenProcessPool):
+        make(args)
+
+
+def make(args):
+    """Draw a contact sheet, or a set."""
     if args.contact_sheet:
         from mlaface.datasets.synthetic.sheet import contact_sheet
         contact_sheet(args.contact_sheet, args.seed)
@@ -65,9 +71,8 @@ def main(argv=None):
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half-written is left
     try:
-        with explained(BrokenProcessPool):
-            recipe = Recipe(args.identities, args.images_per_identity, args.test_identities, args.pairs, args.seed)
-            draw(args.out, recipe, args.workers, args.overwrite)
+        recipe = Recipe(args.identities, args.images_per_identity, args.test_identities, args.pairs, args.seed)
+        draw(args.out, recipe, args.workers, args.overwrite)
     except KeyboardInterrupt:
         raise SystemExit(f'interrupted: {args.out} is not whole; the same command draws it anew') from None
     if args.baselines:

@@ -7,11 +7,11 @@ Examples:
 """
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mlaface.cli.memory_table import IDENTITIES, show_table, table_rows
+from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.memory_table import IDENTITIES, show_table, table_rows
 from mlaface.engine.memory_plan import HeadPlan, alternatives, moments_of, plan
 
 
@@ -161,15 +161,12 @@ def main(argv=None):
         argv (list[str] | None): Arguments.
 
     Returns:
-        int: 0; 1 with a message if config or arguments do not make a plan.
+        int: 0.
     """
     parser = _parser()
     args = parser.parse_args(argv)
-    try:
+    with explained(RuntimeError):  # --measure of what does not fit into memory
         report = _run(args)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    if args.json:
-        Path(args.json).write_text(json.dumps(dict(schema=1, **report), indent=2) + '\n')
+        if args.json:
+            Path(args.json).write_text(json.dumps(dict(schema=1, **report), indent=2) + '\n')
     return 0

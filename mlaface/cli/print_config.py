@@ -7,6 +7,8 @@ Examples:
 """
 import argparse
 
+from mlaface.cli.parts.errors import explained
+
 
 def parse(arguments=None):
     """Parse the command line."""
@@ -23,5 +25,6 @@ def parse(arguments=None):
 def main(argv=None):
     """Print the config that the arguments name; ``argv`` (list[str]) is by default the process's."""
     options = parse(argv)
-    from mlaface.engine.launch import config_text, run_for_people
-    print(run_for_people(lambda: config_text(options.config, options.cfg_options, options.key)), end='')
+    from mlaface.engine.launch import config_text
+    with explained():
+        print(config_text(options.config, options.cfg_options, options.key), end='')

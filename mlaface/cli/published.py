@@ -8,7 +8,7 @@ Examples:
 """
 import argparse
 
-from mlaface.cli.errors import explained
+from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):

@@ -1,7 +1,12 @@
 """``tools/test.py``: any model on any benchmark, by stated rules; numbers on screen, as JSON and as a report."""
 import argparse
+import sys
+from pathlib import Path
 
-from mlaface.cli.errors import explained
+from mlaface.cli.parts.arguments import count, count_from_zero
+from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.protocol_options import LIST, add_protocol_options, list_protocols
+from mlaface.utils.configs import find_config
 
 EXAMPLES = """examples:
   python tools/test.py configs/mla_mbf_synthetic.py work_dirs/mla_mbf_synthetic/best.pth
@@ -9,10 +14,10 @@ EXAMPLES = """examples:
   python tools/test.py w600k_r50.onnx --data-root data --color RGB --mean 127.5 --std 127.5
   python tools/test.py my_package.faces:embed --sets data/lfw.bin --color BGR
   python tools/test.py best.pth --sets data/lfw.bin --against other.onnx --bootstrap 1000
+  python tools/test.py --protocol                      what protocols there are
   python tools/test.py best.pth --protocol ijbc --data-root data/IJBC --compat insightface
   python tools/test.py --embeddings lfw.npz --flip sum
 """
-PROTOCOLS = ('lfw', 'cfp', 'agedb', 'calfw', 'cplfw', 'xqlfw', 'rfw', 'ijbb', 'ijbc', 'tinyface', 'megaface')
 
 
 def make_parser():
@@ -23,42 +28,24 @@ def make_parser():
                         'module:function; a config before it names the data and the network, and may name the model: '
                         "network = dict(model='module:function', color='BGR')")
     _add_data(parser.add_argument_group('what is evaluated (default: the validation sets of the config)'))
-    _add_rules(parser.add_argument_group('rules (default: those of the protocol, strict)'))
+    _add_rules(parser.add_argument_group('rules, and the protocols that take them (default: strict)'))
     _add_input(parser.add_argument_group('images of a foreign model (default: what the file says, else RGB, 127.5)'))
     _add_output(parser.add_argument_group('output'))
     _add_run(parser.add_argument_group('run'))
     return parser
 
 
-def count(text, least=1):
-    """An argument that is a whole number of at least ``least``."""
-    number = int(text)
-    if number < least:
-        raise argparse.ArgumentTypeError(f'must be at least {least}, got {text}')
-    return number
-
-
-def count_from_zero(text):
-    """``count`` from 0 on."""
-    return count(text, 0)
-
-
 def _add_data(group):
     group.add_argument('--sets', nargs='+', metavar='BIN', help='verification sets (.bin)')
     group.add_argument('--data-root', metavar='DIR', help='folder of .bin files, or of the protocol')
-    group.add_argument('--protocol', choices=PROTOCOLS, help='official lists with image folders in --data-root')
+    group.add_argument('--protocol', nargs='?', const=LIST, metavar='NAME', help='official lists with image folders in '
+                       '--data-root; without NAME: list what is registered')
     group.add_argument('--embeddings', metavar='NPZ', help='precomputed: embeddings (2P, D), issame (P,), [flipped, '
                        'names, subjects, groups]')
 
 
 def _add_rules(group):
-    group.add_argument('--flip', choices=('none', 'sum', 'concat'), help='image and mirror image')
-    group.add_argument('--norm', choices=('l2', 'none'), help='of an embedding, after flip')
-    group.add_argument('--distance', choices=('squared_l2', 'cosine'), help='of pairs')
-    group.add_argument('--quality', choices=('none', 'detector'), help='weight of a template\'s images')
-    group.add_argument('--far-rule', choices=('strict', 'nearest'), help='how TAR at FAR is read off')
-    group.add_argument('--compat', choices=('insightface', 'tinyface'), help='reproduce the public '
-                       'code\'s numbers (tinyface: of that protocol; insightface: of all others)')
+    add_protocol_options(group)
     group.add_argument('--bootstrap', type=count_from_zero, metavar='N',
                        help='resamples for 95%% intervals (default: none)')
     group.add_argument('--seed', type=int, help='of the resampling (default 0)')
@@ -86,11 +73,17 @@ def _add_run(group):
     group.add_argument('--against', nargs='+', default=[], metavar='MODEL', help='other models, or configs that name '
                        'one with its colours: each compared with the first on the same benchmarks, in one report')
     group.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
-    group.add_argument('--search', choices=('auto', 'blocks', 'faiss'), help='of 1:N; the numbers are the same '
-                       '(default: FAISS, if installed, where one matrix product would not hold the scores)')
     group.add_argument('--batch-size', type=count, default=64, metavar='N')
     group.add_argument('--workers', type=count_from_zero, default=1, metavar='N', help='threads that read images')
     group.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+
+
+def import_plugins(argv):
+    """Import what a config among the arguments names in ``custom_imports``, so that its protocols are known."""
+    config = next((text for text in argv if text.endswith('.py')), None)
+    if config is not None and Path(find_config(config)).is_file():
+        from mmengine.config import Config
+        Config.fromfile(find_config(config), lazy_import=False)
 
 
 def main(argv=None):
@@ -99,9 +92,14 @@ def main(argv=None):
     Args:
         argv (list[str] or None): Arguments; None takes the process's.
     """
-    args = make_parser().parse_args(argv)
-    from mlaface.cli.evaluate import run
-    with explained(KeyError, TypeError):
+    argv = sys.argv[1:] if argv is None else argv
+    with explained():
+        import_plugins(argv)
+        args = make_parser().parse_args(argv)
+        if args.protocol == LIST:
+            print(list_protocols())
+            return
+        from mlaface.cli.parts.evaluation import run
         run(args)
 
 

@@ -8,6 +8,8 @@ Examples:
 """
 import argparse
 
+from mlaface.cli.parts.errors import explained
+
 
 def parse(arguments=None):
     """Parse the command line."""
@@ -34,5 +36,6 @@ def main(argv=None):
     """Train as the arguments say; ``argv`` (list[str]) is by default the process's."""
     options = vars(parse(argv))
     options.pop('local_rank')
-    from mlaface.engine.launch import run_for_people, train
-    run_for_people(lambda: train(**options))
+    from mlaface.engine.launch import train
+    with explained(refused=()):
+        train(**options)

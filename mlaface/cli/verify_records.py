@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 
-from mlaface.cli.errors import explained
+from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):

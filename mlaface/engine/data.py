@@ -9,9 +9,10 @@ import torch
 from mmengine.registry import FUNCTIONS
 from torch.utils.data import DataLoader
 
-from mlaface.engine.errors import ConfigError, MissingDataError
+from mlaface.engine.errors import ConfigError, refusals
 from mlaface.engine.loader import FaceLoader
 from mlaface.registry import DATA_SAMPLERS, DATASETS
+from mlaface.utils.errors import MissingDataError
 
 COLLATE = 'collate_images'
 
@@ -29,10 +30,12 @@ def build_dataset(cfg, key, seed=None):
 
     Raises:
         MissingDataError: If a file is missing; says where it was looked for.
+        ConfigError: If the data set refuses its arguments.
     """
     seeded = seed is not None and 'seed' in inspect.signature(DATASETS.get(cfg['type'])).parameters
     try:
-        return DATASETS.build(copy.deepcopy(cfg), default_args=dict(seed=seed) if seeded else None)
+        with refusals(key):
+            return DATASETS.build(copy.deepcopy(cfg), default_args=dict(seed=seed) if seeded else None)
     except FileNotFoundError as error:
         raise MissingDataError(f'{key}: {error}') from error
 

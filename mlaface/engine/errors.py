@@ -1,20 +1,11 @@
-"""Errors of the engine that a user can mend; the command line shows them without a traceback."""
+"""Errors of the engine; most are ``UserError``, which commands show in one line."""
 import contextlib
-import errno
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-class UserError(Exception):
-    """What is wrong, where, and what to do about it."""
+from mlaface.utils.errors import UserError
 
 
 class ConfigError(UserError, ValueError):
     """A config that cannot be meant as it is written."""
-
-
-class MissingDataError(UserError, FileNotFoundError):
-    """A data set that is not where the config looks for it."""
 
 
 class CheckpointError(UserError, RuntimeError):

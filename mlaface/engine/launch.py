@@ -1,13 +1,9 @@
 """From a config file to a trained model: what ``tools/train.py`` calls."""
 import os
 import random
-import sys
-import time
 from pathlib import Path
 
-from mlaface.engine.errors import FULL, ConfigError, UserError, refusals
-
-SPOKESMAN_SECONDS = 20
+from mlaface.engine.errors import ConfigError, refusals
 
 
 def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launcher='none', seed=None,
@@ -33,6 +29,7 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
     """
     from mlaface.engine.config import load_config
     from mlaface.engine.distributed import leave_ranks
+    _check_launcher(launcher)
     cfg = load_config(config, cfg_options)
     cfg.work_dir = str(work_dir or cfg.get('work_dir') or Path('work_dirs') / Path(config).stem)
     cfg.launcher = launcher
@@ -46,12 +43,26 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
         cfg.resume = 'latest' if resume is True else True
         cfg.load_from = cfg.get('load_from') if resume is True else str(resume)
     set_seed(cfg, seed)
-    runner = build_runner(cfg)
-    runner.train()
+    try:
+        runner = build_runner(cfg)
+        runner.train()
+    except BaseException:
+        leave_ranks(wait=False)  # a group that is left open aborts the process when it ends
+        raise
     model = runner.bare_model
     del runner
     leave_ranks()
     return model
+
+
+def _check_launcher(launcher):
+    """Refuse to wait for ranks that nobody started."""
+    needed, command = dict(pytorch=('RANK', 'bash tools/dist_train.sh CONFIG GPUS'),
+                           slurm=('SLURM_PROCID', 'bash tools/slurm_train.sh PARTITION JOB CONFIG')
+                           ).get(launcher, (None, None))
+    if needed and needed not in os.environ:
+        raise ConfigError(f'--launcher {launcher}: the environment variable {needed} is not set, so that no launcher '
+                          f'started this process. Start the ranks with: {command}')
 
 
 def set_seed(cfg, seed=None):
@@ -123,37 +134,6 @@ def build_runner(cfg):
         runner = RUNNERS.get(cfg.get('runner_type', 'FaceRunner')).from_cfg(cfg)
     runner.train_dataset = dataset
     return runner
-
-
-def rank_of_environment():
-    """This process's rank before any process group exists (int)."""
-    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0)))
-
-
-def run_for_people(function):
-    """Call a function; an error that a user can mend is printed, by one rank, without a traceback, and ends with 1.
-
-    The other ranks wait before they print theirs: if the first one met the same error, the launcher ends them.
-
-    With the environment variable ``MLAFACE_TRACEBACK`` set it is raised, for those who develop a plugin.
-
-    Args:
-        function (callable): Without arguments.
-
-    Returns:
-        object: What the function returns.
-    """
-    try:
-        return function()
-    except (UserError, OSError) as error:
-        full = getattr(error, 'errno', None) in FULL
-        if os.environ.get('MLAFACE_TRACEBACK') or not (full or isinstance(error, UserError)):
-            raise
-        if rank_of_environment() > 0:
-            time.sleep(SPOKESMAN_SECONDS)
-        advice = '. Checkpoints that were written are whole: make room, then continue with --resume' if full else ''
-        print(f'error: {error}{advice}', file=sys.stderr, flush=True)
-        sys.exit(1)
 
 
 def config_text(path, cfg_options=None, key=None):

@@ -10,6 +10,8 @@ from functools import partial
 import torch
 from torch.utils.data import DataLoader, get_worker_info
 
+from mlaface.utils.errors import UserError
+
 
 class _SharedImages:
     """Gives a worker the memory of its batches, a few shared tensors in turn.
@@ -64,9 +66,33 @@ class FaceLoader(DataLoader):
 
     def __iter__(self):
         mapped = deque(maxlen=self.num_workers * ((self.prefetch_factor or 0) + 1))
-        for batch in super().__iter__():
+        for batch in self._loaded():
             mapped.append(batch)  # torch maps shared memory anew unless a tensor over it is alive
             yield {key: _own(value) for key, value in batch.items()}
+
+    def _loaded(self):
+        """The batches; an error that a user can mend comes from a worker in its own words, as from this process."""
+        batches = super().__iter__()
+        while True:
+            try:
+                batch = next(batches, None)
+            except UserError as error:
+                raise type(error)(_own_words(error)) from error
+            except RuntimeError as error:
+                if 'DataLoader worker (pid' not in str(error):
+                    raise
+                raise UserError(f'{error}. Where memory is short, processes are killed: set fewer num_workers, or a '
+                                'smaller prefetch_factor; in a container, give it more shared memory (--shm-size)'
+                                ) from error
+            if batch is None:
+                return
+            yield batch
+
+
+def _own_words(error):
+    """The message of an error; torch puts the worker's traceback before it, whose last line is ``TYPE: MESSAGE``."""
+    kind = type(error)
+    return str(error).rpartition(f'\n{kind.__module__}.{kind.__qualname__}: ')[2].strip()
 
 
 def _own(value):

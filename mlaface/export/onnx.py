@@ -50,8 +50,13 @@ def _write(extractor, example, path, opset, metadata):
         # the checks of shapes that tracing leaves out hold for every image of the stated size; _check runs the file
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
         warnings.simplefilter('ignore', DeprecationWarning)
-        torch.onnx.export(extractor, (example,), str(path), input_names=[INPUT], output_names=[OUTPUT], dynamo=False,
-                          opset_version=opset, dynamic_axes={INPUT: {0: 'batch'}, OUTPUT: {0: 'batch'}})
+        try:
+            torch.onnx.export(extractor, (example,), str(path), input_names=[INPUT], output_names=[OUTPUT],
+                              dynamo=False, opset_version=opset,
+                              dynamic_axes={INPUT: {0: 'batch'}, OUTPUT: {0: 'batch'}})
+        except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
+            raise ValueError(f'the network cannot be written with operator set {opset}: '
+                             f'{str(error).splitlines()[0]}') from error
     graph = onnx.load(str(path))
     onnx.helper.set_model_props(graph, metadata)
     onnx.checker.check_model(graph)
@@ -95,7 +100,8 @@ def export_onnx(model, path, preprocess=True, flip='none', normalize=False, opse
         dict[str, str]: The metadata that is in the file.
 
     Raises:
-        ValueError: If ``flip`` is unknown, or ONNX Runtime does not reproduce the network; nothing is written.
+        ValueError: If ``flip`` is unknown, the operator set cannot hold the network, or ONNX Runtime does not
+            reproduce it; nothing is written.
     """
     if flip not in ('none', 'sum', 'concat'):
         raise ValueError(f"flip={flip!r} is unknown; choose 'none', 'sum' or 'concat'")

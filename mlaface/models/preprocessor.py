@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from mlaface.registry import MODELS
+from mlaface.utils.errors import InputError
 
 LARGEST_NORMALISED = 32.0  # no sensible mean and std give larger values; 0..255 as floats does
 
@@ -48,15 +49,15 @@ class FacePreprocessor(nn.Module):
         """Refuse what is not a batch of aligned faces.
 
         Raises:
-            ValueError: If shape or range is wrong; names what came and what is needed.
+            InputError: If shape or range is wrong; names what came and what is needed.
             TypeError: If the type is neither uint8 nor floating point.
         """
         shape = tuple(images.shape)
         if images.dim() != 4 or shape[1] != 3:
             hint = ' (channels come first)' if shape[-1:] == (3,) else ''
-            raise ValueError(f'images must be (N, 3, {self.size[0]}, {self.size[1]}), got {shape}{hint}')
+            raise InputError(f'images must be (N, 3, {self.size[0]}, {self.size[1]}), got {shape}{hint}')
         if shape[2:] != self.size:
-            raise ValueError(f'images of {shape[2]}x{shape[3]} pixels, but the network takes {self.size[0]}x'
+            raise InputError(f'images of {shape[2]}x{shape[3]} pixels, but the network takes {self.size[0]}x'
                              f'{self.size[1]}: align faces to that size, or build the network with another in_size')
         if images.dtype != torch.uint8 and not images.is_floating_point():
             raise TypeError(f'images must be uint8 (0 to 255), or floats that are normalised already, '
@@ -68,7 +69,7 @@ class FacePreprocessor(nn.Module):
             return
         largest = float(images.detach().abs().max())
         if not largest <= LARGEST_NORMALISED:
-            raise ValueError(f'floating-point images reach {largest:.4g}: floats are taken as normalised already, and '
+            raise InputError(f'floating-point images reach {largest:.4g}: floats are taken as normalised already, and '
                              'must be finite; hand over uint8 images (0 to 255) to have them normalised here')
 
     def forward(self, images):

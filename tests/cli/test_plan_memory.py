@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mlaface.cli.memory_table import IDENTITIES, RANKS
+from mlaface.cli.parts.memory_table import IDENTITIES, RANKS
 from mlaface.cli.plan_memory import main
 from mlaface.engine.memory import AllocationTracker, measured_step, trunk_memory
 from mlaface.engine.memory_plan import HeadPlan, alternatives, plan
@@ -111,6 +111,6 @@ def test_command_prints_the_table_of_the_documentation(capsys):
 @pytest.mark.parametrize('arguments, message', [
     (['--gpus', '0'], '--gpus is 0'), (['--sample-rate', '1.5'], 'at most 1'), (['--optimizer', 'Sgd'], 'RowSGD'),
     (['--gpus', '8', '--classes', '4'], '4 identities cannot'), (['--gpus', '2', '--measure'], 'one process')])
-def test_what_makes_no_plan_is_an_error_in_words(arguments, message, capsys):
-    assert main([CONFIG, '--batch-size', '4', '--classes', '100', *arguments]) == 1
-    assert message in capsys.readouterr().err
+def test_what_makes_no_plan_is_an_error_in_words(arguments, message):
+    with pytest.raises(SystemExit, match=f'^error: .*{message}'):
+        main([CONFIG, '--batch-size', '4', '--classes', '100', *arguments])

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mlaface.datasets.samplers import _position, sequential_sampler
+from mlaface.datasets.samplers import base, sequential_sampler
 from mlaface.registry import DATA_SAMPLERS
 
 
@@ -14,7 +14,7 @@ DATASET = Labelled(range(23))
 
 
 def build(monkeypatch, rank=0, world=1, kind='EpochSampler', **arguments):
-    for module in (_position, sequential_sampler):
+    for module in (base, sequential_sampler):
         monkeypatch.setattr(module, 'get_dist_info', lambda: (rank, world))
     return DATA_SAMPLERS.build(dict(dict(type=kind, dataset=DATASET), **arguments))
 

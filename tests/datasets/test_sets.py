@@ -170,6 +170,17 @@ def test_folders_hold_more_than_images(root):
         assert len(build('FolderFaces', data_root='people', suffixes=['.PNG'])) == 2
 
 
+@pytest.mark.parametrize('image, found', [
+    ('1.jpg', r'no level of identities: expected is \S*/people/IDENTITY/IMAGE, found is \S*/people/IMAGE'),
+    ('train/ann/1.jpg', r'deeper level: .*found is \S*/IDENTITY/FOLDER/IMAGE.*data_root to \S*/people/train if'),
+    ('ann/a/b/1.jpg', 'found is .*/IDENTITY/FOLDER/FOLDER/IMAGE'), ('ann/1.txt', 'holds no image: expected')])
+def test_images_on_another_level_are_told_which_was_expected_and_which_found(root, image, found):
+    put(root / 'people' / 'empty' / 'readme')
+    put(root / 'people' / image)
+    with pytest.raises(FormatError, match=found):
+        build('FolderFaces', data_root='people')
+
+
 @pytest.mark.skipif(os.name == 'nt' or sys.platform == 'darwin', reason='names of files are Unicode there')
 def test_folder_names_that_are_no_text_are_named(root):
     put(root / 'people' / os.fsdecode(b'caf\xe9') / '1.jpg')

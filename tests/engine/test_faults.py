@@ -4,9 +4,11 @@ import errno
 import pytest
 import torch
 
+from mlaface.cli.parts.errors import explained
 from mlaface.engine.checkpoint import store
-from mlaface.engine.errors import CheckpointError, ConfigError, DivergenceError, MissingDataError
-from mlaface.engine.launch import build_runner, run_for_people
+from mlaface.engine.errors import CheckpointError, ConfigError, DivergenceError
+from mlaface.engine.launch import build_runner
+from mlaface.utils.errors import MissingDataError
 from tests.engine.toy import run, toy_config
 
 
@@ -72,14 +74,9 @@ def test_curves_that_cannot_be_drawn_do_not_hide_what_ended_the_run(tmp_path, mo
         run(tmp_path, model__blow_up=4)
 
 
-def test_a_disk_that_fills_up_elsewhere_is_told_in_a_line(capsys):
-    def full():
+def test_a_disk_that_fills_up_elsewhere_is_told_in_a_line():
+    with pytest.raises(SystemExit, match="^error: .*'scalars.jsonl'.*--resume$"), explained(refused=()):
         raise OSError(errno.ENOSPC, 'No space left on device', 'scalars.jsonl')
-
-    with pytest.raises(SystemExit):
-        run_for_people(full)
-    message, = capsys.readouterr().err.splitlines()
-    assert "'scalars.jsonl'" in message and '--resume' in message
 
 
 def test_a_write_limited_by_the_system_leaves_nothing_behind(tmp_path):

@@ -1,8 +1,13 @@
 """Batches from workers that use their memory again are the caller's to keep."""
+import os
+import signal
+
 import pytest
 import torch
 
+from mlaface.datasets.formats.errors import FormatError
 from mlaface.engine.data import build_dataloader
+from mlaface.utils.errors import UserError
 
 
 class Numbers(torch.utils.data.Dataset):
@@ -43,3 +48,45 @@ def test_an_epoch_that_was_left_early_does_not_disturb_the_next():
     for batch in first + second:
         assert (batch['images'] == batch['labels'].view(-1, 1, 1, 1)).all()
     assert len(second) == 25
+
+
+class Broken(Numbers):
+    """Numbers whose image 100 cannot be read, for a reason that the user can mend or not."""
+
+    def __init__(self, images, kind):
+        super().__init__(images)
+        self.kind = kind
+
+    def __getitems__(self, draws):
+        if 100 in draws:
+            raise self.kind('train.rec, key 100:\nIt is torn. Fetch it again') from OSError('cause')
+        return super().__getitems__(draws)
+
+
+@pytest.mark.parametrize('workers', [0, 1, 2])
+def test_an_error_that_can_be_mended_comes_from_a_worker_in_its_own_words(workers):
+    batches = iter(build_dataloader(dict(dataset=Broken(200, FormatError), batch_size=8, sampler=list(range(200)),
+                                         num_workers=workers), seed=0))
+    assert len([next(batches) for _ in range(12)]) == 12
+    with pytest.raises(FormatError) as caught:
+        next(batches)
+    assert str(caught.value) == 'train.rec, key 100:\nIt is torn. Fetch it again'
+
+
+def test_a_mistake_of_a_data_set_comes_from_a_worker_with_its_traceback():
+    with pytest.raises(ValueError, match='(?s)Caught ValueError in DataLoader worker.*in __getitems__'):
+        list(build_dataloader(dict(dataset=Broken(200, ValueError), batch_size=8, sampler=list(range(200)),
+                                   num_workers=1), seed=0))
+
+
+class Deadly(Numbers):
+    """Numbers whose worker is killed, as by a system without memory."""
+
+    def __getitems__(self, draws):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow  # torch looks after its workers every five seconds
+def test_a_worker_that_was_killed_is_told_with_what_helps():
+    with pytest.raises(UserError, match='(exited unexpectedly|signal: Killed).*fewer num_workers'):
+        list(build_dataloader(dict(dataset=Deadly(8), batch_size=8, sampler=list(range(8)), num_workers=1), seed=0))

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlaface.evaluation.faiss_search import scan_by_faiss
+from mlaface.evaluation.evaluate import evaluate
 from mlaface.evaluation.functional import joined
 from mlaface.evaluation.functional.distractors import replace_noise
 from mlaface.evaluation.functional.identification import find, mean_average_precision
-from mlaface.evaluation.metrics.distractors import DistractorsMetric
-from mlaface.evaluation.metrics.retrieval import RetrievalMetric
-from mlaface.evaluation.metrics.templates import IdentificationMetric
-from mlaface.evaluation.networks import CallableNetwork
-from mlaface.evaluation.protocols.registry import open_protocol
-from mlaface.evaluation.run import evaluate
+from mlaface.evaluation.networks.function import CallableNetwork
+from mlaface.evaluation.protocols.base import open_protocol
+from mlaface.evaluation.protocols.ijb_search import Identification
+from mlaface.evaluation.protocols.megaface import MegaFace
+from mlaface.evaluation.protocols.tinyface import TinyFace
+from mlaface.evaluation.search.faiss_scan import scan_by_faiss
 
 NETWORK = CallableNetwork('toy_networks:grid')
 
@@ -97,8 +97,8 @@ def test_noise_is_replaced_by_the_clean_images_of_its_person():
         replace_noise(rows, ['a', 'a', 'a', 'b'], np.array([False, False, True, True]), ['a1', 'a2', 'a3', 'b1'])
 
 
-def entries(name, root, **options):
-    return evaluate(NETWORK, open_protocol(name, root), options).result['benchmarks']
+def entries(name, root, bootstrap=0, **options):
+    return evaluate(NETWORK, open_protocol(name, root), options, bootstrap).result['benchmarks']
 
 
 def test_tinyface_states_its_rule_of_precision(official):
@@ -135,8 +135,8 @@ def test_megaface_by_insightface_takes_noise_from_its_lists(official, tmp_path):
     assert cleaned['counts']['searches'] == plain['counts']['searches'] and cleaned['rules']['compat'] == 'insightface'
 
 
-@pytest.mark.parametrize('metric, compat', [(RetrievalMetric, 'insightface'), (DistractorsMetric, 'tinyface'),
-                                            (IdentificationMetric, 'tinyface')])
+@pytest.mark.parametrize('metric, compat', [(TinyFace, 'insightface'), (MegaFace, 'tinyface'),
+                                            (Identification, 'tinyface')])
 def test_a_foreign_compat_is_refused(metric, compat):
     with pytest.raises(ValueError, match='compat'):
         metric(compat=compat)

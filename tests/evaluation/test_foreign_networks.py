@@ -3,9 +3,14 @@ import numpy as np
 import pytest
 import torch
 
-from mlaface.evaluation.embedding import embed_images, read_ahead
-from mlaface.evaluation.input_format import InputFormat
-from mlaface.evaluation.networks import CallableNetwork, OnnxNetwork, ScriptNetwork, kind_of
+from mlaface.apis.networks import CheckpointNetwork, open_network
+from mlaface.evaluation.embeddings.embed import embed_images
+from mlaface.evaluation.images.reading import read_ahead
+from mlaface.evaluation.networks.base import kind_of
+from mlaface.evaluation.networks.function import CallableNetwork
+from mlaface.evaluation.networks.input_format import InputFormat
+from mlaface.evaluation.networks.onnx_file import OnnxNetwork
+from mlaface.evaluation.networks.torchscript import ScriptNetwork
 
 
 class Means(torch.nn.Module):
@@ -174,7 +179,7 @@ def test_images_that_a_file_cannot_take_are_explained(tmp_path):
 def test_torchscript_agrees_with_the_module(tmp_path):
     path = tmp_path / 'm.pt'
     torch.jit.script(Means()).save(path)
-    assert kind_of(path) == 'torchscript'
+    assert kind_of(path) is ScriptNetwork
     expected = Means()(torch.from_numpy(InputFormat().prepare(images()))).numpy()
     np.testing.assert_allclose(ScriptNetwork(path).embed(images()), expected, rtol=1e-5)
 
@@ -192,8 +197,6 @@ def test_code_in_a_file_is_not_run(tmp_path):
     import os
     import pickle
     import zipfile
-
-    from mlaface.cli.models import open_network
     mark = tmp_path / 'ran'
 
     class Evil:
@@ -241,8 +244,8 @@ def test_what_cannot_be_called_with_images_is_refused(name, message):
 
 def test_kinds_are_told_apart(tmp_path):
     torch.save(dict(a=1), tmp_path / 'c.pth')
-    assert kind_of(tmp_path / 'c.pth') == 'checkpoint'
-    assert kind_of('module:function') == 'callable'
+    assert kind_of(tmp_path / 'c.pth') is CheckpointNetwork
+    assert kind_of('module:function') is CallableNetwork
     with pytest.raises(FileNotFoundError, match='no model at'):
         kind_of(tmp_path / 'none.pth')
 

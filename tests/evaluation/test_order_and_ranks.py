@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from mlaface.evaluation.networks import CallableNetwork
-from mlaface.evaluation.protocols.registry import open_protocol
-from mlaface.evaluation.run import evaluate
+from mlaface.evaluation.evaluate import evaluate
+from mlaface.evaluation.networks.function import CallableNetwork
+from mlaface.evaluation.protocols.base import open_protocol
 
 KINDS = ('lfw', 'rfw', 'ijbc', 'tinyface', 'megaface')
 
 
 def numbers(name, root, **options):
     suite = open_protocol(name, root)
-    found = evaluate(CallableNetwork('toy_networks:grid'), suite, dict(bootstrap=10), **options).result['benchmarks']
+    found = evaluate(CallableNetwork('toy_networks:grid'), suite, bootstrap=10, **options).result['benchmarks']
     for entry in found.values():
         del entry['seconds']
     return found

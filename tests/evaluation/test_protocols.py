@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlaface.evaluation.certainty import compare_samples
-from mlaface.evaluation.input_check import check_colors, image_pairs
-from mlaface.evaluation.networks import CallableNetwork
-from mlaface.evaluation.protocols import agedb, ijb, pairs
-from mlaface.evaluation.protocols.images import TEMPLATE, similarity
-from mlaface.evaluation.protocols.registry import OPENERS, open_protocol
-from mlaface.evaluation.run import evaluate
-from mlaface.evaluation.suites import Suite
+from mlaface.evaluation.evaluate import evaluate
+from mlaface.evaluation.images.alignment import TEMPLATE, similarity
+from mlaface.evaluation.networks.color_check import check_colors
+from mlaface.evaluation.networks.function import CallableNetwork
+from mlaface.evaluation.protocols import agedb, calfw, ijb_search, lfw
+from mlaface.evaluation.protocols.base import open_protocol, openable_protocols
+from mlaface.evaluation.results.certainty import compare_samples
+from mlaface.evaluation.suite import Suite
+from mlaface.registry import PROTOCOLS
 
 NETWORK = 'toy_networks:grid'
 NAMES = ['lfw', 'xqlfw', 'cfp', 'agedb', 'calfw', 'cplfw', 'rfw', 'ijbb', 'ijbc', 'tinyface', 'megaface']
@@ -31,13 +32,13 @@ def test_every_protocol_runs_on_its_files(official, name):
 
 
 def test_every_opener_is_tested():
-    assert set(OPENERS) == set(NAMES)
+    assert set(openable_protocols()) == {*NAMES, 'pairs'}
 
 
 @pytest.mark.parametrize('name', NAMES)
 def test_every_protocol_has_intervals_and_is_compared(official, name):
     suite = open_protocol(name, official(name))
-    found, other = (evaluate(CallableNetwork(f'toy_networks:{kind}'), suite, dict(bootstrap=20))
+    found, other = (evaluate(CallableNetwork(f'toy_networks:{kind}'), suite, bootstrap=20)
                     for kind in ('grid', 'coarse'))
     for key, entry in found.result['benchmarks'].items():
         assert entry['bootstrap']['unit'] == 'people'
@@ -80,7 +81,7 @@ def test_colors_are_checked_on_true_pairs_of_every_protocol(official, name):
     suite = open_protocol(name, official(name))
     for key, benchmark in suite.benchmarks.items():
         people = np.array(people_of(name, benchmark))
-        rows, issame = image_pairs(benchmark)
+        rows, issame = PROTOCOLS.build(dict(type=benchmark['protocol'])).image_pairs(benchmark)
         assert issame.any() and not issame.all()
         assert ((people[rows[:, 0]] == people[rows[:, 1]]) == issame).all()
         if 'templates' in benchmark:
@@ -88,15 +89,14 @@ def test_colors_are_checked_on_true_pairs_of_every_protocol(official, name):
         colored = Suite(RedPeople(['?'] * benchmark['start'] + people.tolist()), {key: benchmark})
         for color, warned in (('RGB', True), ('BGR', False)):
             network = CallableNetwork('toy_networks:third_only', options=dict(color=color))
-            embeddings = network.embed(colored.images.read(range(benchmark['start'], colored.count)))
-            found = check_colors(network, colored, key, embeddings, 40)
+            found = check_colors(network, evaluate(network, colored), key, 40)
             assert found.better_swapped == warned and found.pairs <= 40
 
 
 def test_lfw_lines(tmp_path):
     path = tmp_path / 'pairs.txt'
     path.write_text('2\t1\nAda\t1\t4\nAda\t1\tBob\t2\nBob\t1\t3\nAda\t4\tBob\t12\n')
-    names, people, issame, folds = pairs.read_lfw_pairs(path)
+    names, people, issame, folds = lfw.read_lfw_pairs(path)
     assert names[:4] == ['Ada/Ada_0001', 'Ada/Ada_0004', 'Ada/Ada_0001', 'Bob/Bob_0002']
     assert names[-1] == 'Bob/Bob_0012' and folds == 2
     assert issame.tolist() == [True, False, True, False]
@@ -104,17 +104,17 @@ def test_lfw_lines(tmp_path):
 
 
 def test_flat_lists_get_folds_of_both_kinds(official):
-    names, people, issame, folds = pairs.read_flat_pairs(official('calfw') / 'pairs_CALFW.txt')
+    names, people, issame, folds = calfw.read_flat_pairs(official('calfw') / 'pairs_CALFW.txt')
     assert issame.reshape(folds, -1).sum(axis=1).tolist() == [2] * 10
     assert ((people[:, 0] == people[:, 1]) == issame).all()
 
 
 @pytest.mark.parametrize('read, lines, message', [
-    (pairs.read_flat_pairs, 'a_0001.jpg 1\na_0002.jpg 1\nb_0001.jpg 0\n', r'odd number of images \(3\)'),
-    (pairs.read_flat_pairs, 'a_0001.jpg 1\na_0002.jpg 0\n', 'line 1: the lines of a pair'),
-    (pairs.read_flat_pairs, 'a_0001.jpg\n', 'line 1: 1 fields'),
-    (pairs.read_flat_pairs, 'a_1.jpg -1\nb_1.jpg -1\n', 'line 1: the label is -1'),
-    (pairs.read_labelled_pairs, 'a b 1\nc d 2\n', "line 2: the label is '2'"),
+    (calfw.read_flat_pairs, 'a_0001.jpg 1\na_0002.jpg 1\nb_0001.jpg 0\n', r'odd number of images \(3\)'),
+    (calfw.read_flat_pairs, 'a_0001.jpg 1\na_0002.jpg 0\n', 'line 1: the lines of a pair'),
+    (calfw.read_flat_pairs, 'a_0001.jpg\n', 'line 1: 1 fields'),
+    (calfw.read_flat_pairs, 'a_1.jpg -1\nb_1.jpg -1\n', 'line 1: the label is -1'),
+    (agedb.read_labelled_pairs, 'a b 1\nc d 2\n', "line 2: the label is '2'"),
 ])
 def test_torn_and_disagreeing_lines_are_errors(tmp_path, read, lines, message):
     path = tmp_path / 'pairs.txt'
@@ -195,7 +195,7 @@ def test_landmarks_of_other_images_are_an_error(official, tmp_path):
 def test_a_torn_or_foreign_list_of_pairs_is_an_error(tmp_path, lines, message):
     (tmp_path / 'pairs.txt').write_text('\n'.join(lines) + '\n')
     with pytest.raises(ValueError, match=message):
-        pairs.read_lfw_pairs(tmp_path / 'pairs.txt')
+        lfw.read_lfw_pairs(tmp_path / 'pairs.txt')
 
 
 def test_a_development_list_is_not_taken_for_the_protocol(official, tmp_path):
@@ -228,7 +228,7 @@ def test_a_template_of_two_subjects_is_an_error(tmp_path):
     path = tmp_path / 'g.csv'
     path.write_text('TEMPLATE_ID,SUBJECT_ID,FILENAME\n1,5,a\n1,6,b\n')
     with pytest.raises(ValueError, match='template 1 has two subjects'):
-        ijb.read_subjects(path)
+        ijb_search.read_subjects(path)
 
 
 def test_a_probe_without_mate_is_an_error(official, tmp_path):

@@ -7,16 +7,16 @@ import shutil
 import numpy as np
 import pytest
 
-from mlaface.evaluation.certainty import compare_samples
-from mlaface.evaluation.networks import CallableNetwork
-from mlaface.evaluation.protocols.registry import open_protocol
+from mlaface.evaluation.evaluate import evaluate
+from mlaface.evaluation.networks.function import CallableNetwork
+from mlaface.evaluation.protocols.base import open_protocol
 from mlaface.evaluation.report.axis import Axis
 from mlaface.evaluation.report.curves import det_line, roc_line
 from mlaface.evaluation.report.data import collect
 from mlaface.evaluation.report.page import write_report
 from mlaface.evaluation.report.styles import style_of
-from mlaface.evaluation.run import evaluate
-from mlaface.evaluation.suites import Suite
+from mlaface.evaluation.results.certainty import compare_samples
+from mlaface.evaluation.suite import Suite
 
 
 @pytest.fixture(scope='module')

@@ -2,20 +2,20 @@
 import numpy as np
 import pytest
 
-from mlaface.evaluation.certainty import Sample, add_intervals, compare_samples, values_of
 from mlaface.evaluation.functional.open_set import evaluate_open_set
 from mlaface.evaluation.functional.retrieval import evaluate_retrieval
 from mlaface.evaluation.functional.roc import area_under, roc_curve, tar_table
 from mlaface.evaluation.functional.template_pairs import linked_people, template_scores
 from mlaface.evaluation.functional.templates import pool_templates
-from mlaface.registry import METRICS
+from mlaface.evaluation.results.certainty import Sample, add_intervals, compare_samples, values_of
+from mlaface.registry import PROTOCOLS
 
 
 def sample_of(kind, rows, benchmark, **options):
-    metric = METRICS.build(dict(type=kind, **options))
+    protocol = PROTOCOLS.build(dict(type=kind, **options))
     benchmark = dict(start=0, images=len(rows), **benchmark)
-    scores = metric.scores(rows, None, benchmark)
-    return metric.sample(scores, benchmark), metric.entry(scores, benchmark)
+    scores = protocol.scores(rows, None, benchmark)
+    return protocol.sample(scores, benchmark), protocol.entry(scores, benchmark)
 
 
 def draw(seed=0, people=9, images=4, dimension=6):
@@ -55,8 +55,8 @@ def assert_close(found, expected):
         assert value == pytest.approx(at['value'], abs=1e-12), path
 
 
-@pytest.mark.parametrize('kind, data', [('RetrievalMetric', tinyface()), ('IdentificationMetric', ijb()),
-                                        ('TemplatesMetric', ijb())])
+@pytest.mark.parametrize('kind, data', [('tinyface', tinyface()), ('identification', ijb()),
+                                        ('templates', ijb())])
 def test_everyone_once_gives_the_entry(kind, data):
     sample, entry = sample_of(kind, *data)
     assert_close(sample.everyone(), entry)
@@ -64,7 +64,7 @@ def test_everyone_once_gives_the_entry(kind, data):
 
 def test_weighted_retrieval_is_that_of_repeated_probes():
     rows, benchmark = tinyface()
-    sample, _ = sample_of('RetrievalMetric', rows, benchmark)
+    sample, _ = sample_of('tinyface', rows, benchmark)
     subjects = benchmark['probe_subjects']
     weights = np.arange(len(subjects)) % 3
     again = np.repeat(np.arange(len(subjects)), weights)
@@ -74,7 +74,7 @@ def test_weighted_retrieval_is_that_of_repeated_probes():
 
 def test_weighted_identification_is_that_of_repeated_probes():
     rows, benchmark = ijb()
-    sample, _ = sample_of('IdentificationMetric', rows, benchmark)
+    sample, _ = sample_of('identification', rows, benchmark)
     pooled = pool_templates(rows, benchmark['templates'], benchmark['media'], flipped=rows)
     ids, subjects = benchmark['probes']
     weights = np.array([0, 1, 2, 3, 1, 0, 2, 1, 2])
@@ -86,7 +86,7 @@ def test_weighted_identification_is_that_of_repeated_probes():
 
 def test_weighted_template_pairs_are_repeated_pairs():
     rows, benchmark = ijb()
-    sample, _ = sample_of('TemplatesMetric', rows, benchmark)
+    sample, _ = sample_of('templates', rows, benchmark)
     scores = template_scores(pool_templates(rows, benchmark['templates'], benchmark['media'], flipped=rows),
                              benchmark['first'], benchmark['second'])
     weights = np.random.default_rng(0).integers(0, 3, len(scores))
@@ -100,7 +100,7 @@ def test_weighted_template_pairs_are_repeated_pairs():
 def test_distractors_by_plain_loops():
     _, rows, subjects = draw(people=4)
     others = np.round(np.random.default_rng(9).normal(size=(20, 6)), 1)
-    sample, entry = sample_of('DistractorsMetric', np.concatenate([rows, others]), dict(subjects=subjects))
+    sample, entry = sample_of('megaface', np.concatenate([rows, others]), dict(subjects=subjects))
     unit = [table / np.sqrt(np.einsum('ij,ij->i', table, table))[:, None] for table in (rows, others)]
     weights, hits, total = np.arange(len(rows)) % 3, dict.fromkeys(('1', '10'), 0), 0
     for i, j in ((i, j) for i in range(len(rows)) for j in range(len(rows)) if i != j and subjects[i] == subjects[j]):
@@ -119,7 +119,7 @@ def pairs_sample(strength, people=40, seed=0):
     first = rng.normal(size=(400, 8))
     second = rng.normal(size=(400, 8)) + first * (issame * strength)[:, None]
     rows = np.stack([first, second], axis=1).reshape(800, 8)
-    return sample_of('PairsMetric', rows, dict(issame=issame, subjects=subjects))
+    return sample_of('pairs', rows, dict(issame=issame, subjects=subjects))
 
 
 def four_groups(seed=0, people=30, pairs=120):
@@ -138,7 +138,7 @@ def four_groups(seed=0, people=30, pairs=120):
 
 def test_groups_and_their_gap_under_weights_are_those_of_the_pairs_written_out():
     rows, benchmark = four_groups()
-    sample, entry = sample_of('GroupsMetric', rows, benchmark)
+    sample, entry = sample_of('rfw', rows, benchmark)
     people = [(name, person) for name, group in benchmark['groups'].items() for person in np.unique(group['subjects'])]
     assert sample.unit == 'people' and len(np.unique(sample.subjects)) == len(people)
     weights = np.random.default_rng(3).integers(0, 3, len(sample.subjects))
@@ -158,7 +158,7 @@ def test_groups_and_their_gap_under_weights_are_those_of_the_pairs_written_out()
 
 @pytest.mark.parametrize('seed', [3, 7, 10])
 def test_the_interval_of_the_gap_holds_it_and_none_where_groups_differ_by_chance(seed):
-    sample, entry = sample_of('GroupsMetric', *four_groups(seed))
+    sample, entry = sample_of('rfw', *four_groups(seed))
     add_intervals(entry, sample, 100)
     gap = entry['metrics']['gap']
     assert gap['low'] < 0 < gap['value'] < gap['high']

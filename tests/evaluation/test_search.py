@@ -7,15 +7,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlaface.evaluation import faiss_search, search
-from mlaface.evaluation.device import DeviceArrays, arrays_on
-from mlaface.evaluation.faiss_search import scan_by_faiss
 from mlaface.evaluation.functional.arrays import HOST
 from mlaface.evaluation.functional.distractors import find_among
 from mlaface.evaluation.functional.identification import find
 from mlaface.evaluation.functional.rows import FusedRows, cosines, unit_rows
 from mlaface.evaluation.functional.search import scan_gallery
-from mlaface.evaluation.search import choose_search
+from mlaface.evaluation.search import choice, faiss_scan
+from mlaface.evaluation.search.choice import choose_search
+from mlaface.evaluation.search.device import arrays_on
+from mlaface.evaluation.search.device_arrays import DeviceArrays
+from mlaface.evaluation.search.faiss_scan import scan_by_faiss
 
 CUDA = pytest.param('cuda', marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU'))
 SEARCHES = [partial(scan_gallery, arrays=DeviceArrays('cpu')), scan_by_faiss, partial(scan_by_faiss, depth=1)]
@@ -67,7 +68,7 @@ def test_faiss_leaves_few_probes_to_the_whole_gallery(monkeypatch):
     def counted(probes, *rest, **more):
         left.append(len(probes))
         return scan_gallery(probes, *rest, **more)
-    monkeypatch.setattr(faiss_search, 'scan_gallery', counted)
+    monkeypatch.setattr(faiss_scan, 'scan_gallery', counted)
     data = faces(3, probes=200, gallery=3000, dimension=64, subjects=400, noise=0.3)
     assert_same(find(*data, scan=scan_by_faiss), find(*data))
     assert sum(left) < 20
@@ -152,7 +153,7 @@ def test_products_are_never_of_lower_precision_and_the_choice_is_given_back(monk
 
 
 def test_the_search_is_chosen_by_size_and_device(monkeypatch):
-    small, large = search.ONE_PRODUCT, search.ONE_PRODUCT + 1
+    small, large = choice.ONE_PRODUCT, choice.ONE_PRODUCT + 1
     assert choose_search('auto', 'cpu', small).keywords == dict(arrays=HOST)
     assert choose_search('auto', 'cpu', large) is scan_by_faiss
     assert choose_search('auto', 'cpu', large, deep=True).keywords == dict(arrays=HOST)
@@ -160,7 +161,7 @@ def test_the_search_is_chosen_by_size_and_device(monkeypatch):
     assert choose_search('faiss', 'cuda', small) is scan_by_faiss
     on_gpu = choose_search('auto', 'cuda:1', large).keywords['arrays']
     assert on_gpu.device == torch.device('cuda:1') and arrays_on('cpu') is HOST
-    monkeypatch.setattr(search.importlib.util, 'find_spec', lambda name: None)
+    monkeypatch.setattr(choice.importlib.util, 'find_spec', lambda name: None)
     assert choose_search('auto', 'cpu', large).keywords == dict(arrays=HOST)
     with pytest.raises(ValueError, match=r'pip install .mlaface\[search\]'):
         choose_search('faiss', 'cpu', small)

@@ -108,12 +108,12 @@ def test_command_line_from_checkpoint_to_a_run_on_other_identities(tmp_path, cap
         optimizer.step()
     save_rows(tmp_path / 'a.rows', model, optimizer, NAMES)
     optimizer.flush()
-    assert main(['export', str(tmp_path / 'a.rows'), '--out', str(tmp_path / 'old.safetensors')]) == 0
+    main(['export', str(tmp_path / 'a.rows'), '--out', str(tmp_path / 'old.safetensors')])
     assert torch.equal(Centers(tmp_path / 'old.safetensors')[:], model.head.weight)
     (tmp_path / 'new.txt').write_text('zoe\neve\nada\n')
     torch.save(dict(embeddings=torch.tensor([[0., 0., 5.]]), labels=torch.tensor([0])), tmp_path / 'means.pth')
-    assert main(['import', str(tmp_path / 'old.safetensors'), '--classes', str(tmp_path / 'new.txt'), '--means',
-                 str(tmp_path / 'means.pth'), '--out', str(tmp_path / 'new.safetensors')]) == 0
+    main(['import', str(tmp_path / 'old.safetensors'), '--classes', str(tmp_path / 'new.txt'), '--means',
+          str(tmp_path / 'means.pth'), '--out', str(tmp_path / 'new.safetensors')])
     assert 'new, from class means: 1 (zoe)' in capsys.readouterr().out
     parts = []
     for rank in range(2):
@@ -149,10 +149,10 @@ def test_hook_refuses_other_identities_and_leaves_a_resumed_run_alone(tmp_path):
     assert torch.equal(model.head.weight, rows_of(5))
 
 
-def test_missing_folder_is_an_error_in_words(tmp_path, capsys):
+def test_missing_folder_is_an_error_in_words(tmp_path):
     with pytest.raises(SystemExit) as stop:
         main(['export', str(tmp_path / 'none.rows'), '--out', str(tmp_path / 'x')])
-    assert stop.value.code == 1 and 'none.rows' in capsys.readouterr().err
+    assert 'none.rows' in stop.value.code
 
 
 NETWORK = '''
@@ -174,8 +174,8 @@ def test_embeddings_of_the_training_data_are_those_of_images_as_they_are(tmp_pat
     (tmp_path / 'net.py').write_text(NETWORK)
     network = init_model(None, tmp_path / 'net.py')
     torch.save(dict(schema=1, config=NETWORK, model=dict(state_dict=network.state_dict())), tmp_path / 'net.pth')
-    assert main(['embed', str(tmp_path / 'net.py'), str(tmp_path / 'net.pth'), '--out', str(tmp_path / 'e.pth'),
-                 '--batch-size', '2']) == 0
+    main(['embed', str(tmp_path / 'net.py'), str(tmp_path / 'net.pth'), '--out', str(tmp_path / 'e.pth'),
+          '--batch-size', '2'])
     assert '3 embeddings of 16' in capsys.readouterr().out
     data = torch.load(tmp_path / 'e.pth', weights_only=True)
     assert data['labels'].tolist() == [0, 0, 1]
@@ -189,10 +189,10 @@ def test_outliers_are_listed_by_name(tmp_path, capsys):
     torch.save(dict(embeddings=embeddings, labels=torch.tensor([0, 0, 0, 0, 1])), tmp_path / 'e.pth')
     arguments = ['outliers', str(tmp_path / 'c.safetensors'), '--embeddings', str(tmp_path / 'e.pth'), '--out',
                  str(tmp_path / 'o.csv')]
-    assert main(arguments) == 0
+    main(arguments)
     assert (tmp_path / 'o.csv').read_text().splitlines() == ['index,identity,center,dominant,angle', '2,ada,1,0,88.09']
     assert '1 of 5 images' in capsys.readouterr().out
-    assert main([*arguments, '--max-angle', '40']) == 0
+    main([*arguments, '--max-angle', '40'])
     assert len((tmp_path / 'o.csv').read_text().splitlines()) == 3
 
 
@@ -200,10 +200,10 @@ def test_outliers_are_listed_by_name(tmp_path, capsys):
     (dict(labels=torch.zeros(1)), 2, 'centers.py embed'), (None, 1, 'SubCenterArcFace'),
     (dict(embeddings=torch.full((1, 4), torch.nan), labels=torch.tensor([0])), 2, 'embedding 0 is not finite'),
     (dict(embeddings=torch.ones(1, 4), labels=torch.tensor([2])), 2, 'labels 2 .. 2')])
-def test_outliers_need_sub_centers_and_sound_embeddings(content, per_class, message, tmp_path, capsys):
+def test_outliers_need_sub_centers_and_sound_embeddings(content, per_class, message, tmp_path):
     export_centers(tmp_path / 'c.safetensors', torch.eye(4)[:2 * per_class], ['ada', 'bob'], per_class)
     torch.save(content or dict(embeddings=torch.ones(1, 4), labels=torch.tensor([0])), tmp_path / 'e.pth')
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as end:
         main(['outliers', str(tmp_path / 'c.safetensors'), '--embeddings', str(tmp_path / 'e.pth'), '--out',
               str(tmp_path / 'o.csv')])
-    assert message in capsys.readouterr().err and not (tmp_path / 'o.csv').exists()
+    assert message in end.value.code and not (tmp_path / 'o.csv').exists()

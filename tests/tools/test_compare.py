@@ -4,9 +4,9 @@ import json
 import pytest
 
 from mlaface.cli.compare import main
-from mlaface.evaluation.convergence import convergence, default_targets, final_numbers, unequal_intervals
 from mlaface.evaluation.report.compare import ratio_text, steps_text
-from mlaface.evaluation.runs import read_methods, read_run
+from mlaface.evaluation.training_runs.convergence import convergence, default_targets, final_numbers, unequal_intervals
+from mlaface.evaluation.training_runs.reading import read_methods, read_run
 
 
 def write_run(folder, accuracies, every=10, pairs=None):

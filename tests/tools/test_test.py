@@ -38,8 +38,8 @@ def run(tmp_path, *arguments):
 
 
 def test_images_that_pairs_share_are_embedded_once(bins):
-    from mlaface.evaluation.run import evaluate
-    from mlaface.evaluation.suites import bin_suite
+    from mlaface.evaluation.evaluate import evaluate
+    from mlaface.evaluation.suite import bin_suite
 
     class Counting:
         flip, seen = 'none', 0
@@ -137,7 +137,7 @@ def test_names_with_brackets_are_names_not_markup(bins, tmp_path, capsys):
 
 
 def test_models_of_one_file_name_are_told_apart_by_their_folders():
-    from mlaface.evaluation.result import model_names
+    from mlaface.evaluation.results.result import model_names
     entries = [dict(file=file, name='best') for file in ('runs/a/best.pth', 'runs/b/best.pth', 'c.onnx')]
     assert model_names(entries) == ['a/best.pth', 'b/best.pth', 'c.onnx']
     assert model_names(entries[:1]) == ['best.pth']
@@ -310,7 +310,7 @@ def test_an_image_that_one_rank_cannot_read_ends_all_in_a_line(tmp_path):
     from mlaface.datasets.synthetic.official import write_lfw
     write_lfw(tmp_path)
     (tmp_path / 'images/Person_003/Person_003_0002.jpg').write_bytes(b'no image')
-    ended = subprocess.run([sys.executable, '-m', 'mlaface.cli.ranks', '--standalone', '--nproc-per-node', '2',
+    ended = subprocess.run([sys.executable, '-m', 'mlaface.cli.parts.ranks', '--standalone', '--nproc-per-node', '2',
                             ROOT / 'tools/test.py', GRID, '--protocol', 'lfw', '--data-root', tmp_path, '--launcher',
                             'pytorch'], capture_output=True, text=True,
                            env={**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT / "tests/evaluation"}'})

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlaface.engine import launch
+from mlaface.cli.parts import errors
+from mlaface.engine.errors import ConfigError
 from tests.engine.toy import config_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,15 +87,12 @@ def test_ranks_that_meet_the_same_mistake_say_it_once(tmp_path):
     assert lines[1].startswith('rank 0 ended with exit status 1')
 
 
-def test_a_rank_that_meets_a_mistake_alone_says_it(monkeypatch, capsys):
-    def refuse():
-        raise launch.ConfigError('no data on this machine')
-
+def test_a_rank_that_meets_a_mistake_alone_says_it(monkeypatch):
     monkeypatch.setenv('RANK', '3')
-    monkeypatch.setattr(launch, 'SPOKESMAN_SECONDS', 0)
-    with pytest.raises(SystemExit):
-        launch.run_for_people(refuse)
-    assert capsys.readouterr().err == 'error: no data on this machine\n'
+    monkeypatch.setenv('WORLD_SIZE', '4')
+    monkeypatch.setattr(errors, 'SPOKESMAN_SECONDS', 0)
+    with pytest.raises(SystemExit, match='^error: no data on this machine$'), errors.explained():
+        raise ConfigError('no data on this machine')
 
 
 def test_print_config_resolves_and_refuses(tmp_path):

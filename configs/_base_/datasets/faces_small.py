@@ -18,5 +18,5 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='SequentialSampler'),
     dataset=dict(type='VerificationSets', data_root='faces_small', sets=['dev_lfw', 'dev_celeba', 'dev_lowres']))
-val_evaluator = dict(type='PairsMetric')
+val_evaluator = dict(type='BenchmarkMetric')
 val_cfg = dict(type='FaceValLoop')

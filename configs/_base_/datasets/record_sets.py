@@ -12,5 +12,5 @@ val_dataloader = dict(
     sampler=dict(type='SequentialSampler'),
     dataset=dict(type='VerificationSets', data_root='verification',
                  sets=['lfw', 'cfp_fp', 'agedb_30', 'calfw', 'cplfw']))
-val_evaluator = dict(type='PairsMetric')
+val_evaluator = dict(type='BenchmarkMetric')
 val_cfg = dict(type='FaceValLoop')

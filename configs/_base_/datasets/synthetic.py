@@ -12,5 +12,5 @@ val_dataloader = dict(
     sampler=dict(type='SequentialSampler'),
     dataset=dict(type='VerificationSets', data_root='synthetic',
                  sets=['synth_frontal', 'synth_pose', 'synth_occluded']))
-val_evaluator = dict(type='PairsMetric')
+val_evaluator = dict(type='BenchmarkMetric')
 val_cfg = dict(type='FaceValLoop')

@@ -117,7 +117,7 @@ def blocks_case(size):
 
 def faiss_case(size):
     """The same numbers through FAISS."""
-    from mlaface.evaluation.faiss_search import scan_by_faiss
+    from mlaface.evaluation.search.faiss_scan import scan_by_faiss
     return _search(size, scan_by_faiss)
 
 

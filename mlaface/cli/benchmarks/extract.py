@@ -29,7 +29,7 @@ def drawn_suite(folder, images):
     """A verification set of drawn faces, read from its file as every set is."""
     from mlaface.datasets.formats.bin_set import write_bin
     from mlaface.datasets.synthetic.official import draw
-    from mlaface.evaluation.suites import bin_suite
+    from mlaface.evaluation.suite import bin_suite
     faces = [image for person in draw(max(2, images // 16), 16) for image in person][:images]
     path = Path(folder) / 'drawn.bin'
     write_bin(path, faces, [k % 2 == 0 for k in range(len(faces) // 2)])
@@ -61,7 +61,7 @@ def cases(network, suite, batch_size, workers):
     """Callables by name: bare forward passes of decoded images, and the whole of extraction."""
     import numpy as np
 
-    from mlaface.evaluation.run import embed_suite
+    from mlaface.evaluation.embeddings.embed import embed_suite
     rows = np.arange(len(suite.images))
     decoded = [suite.images.read(rows[start:start + batch_size]) for start in range(0, len(rows), batch_size)]
 
@@ -76,7 +76,7 @@ def cases(network, suite, batch_size, workers):
 
 def memory_growth(network, suite, count, args):
     """How far memory rises, in MB, while the first ``count`` images are embedded and their embeddings dropped."""
-    from mlaface.evaluation.embedding import embed_images
+    from mlaface.evaluation.embeddings.embed import embed_images
     with Memory() as memory:
         for _ in embed_images(network, suite.images, range(count), args.batch_size, True, args.workers):
             pass
@@ -91,7 +91,7 @@ def main(argv=None):
     """
     args = parser().parse_args(argv)
     from mlaface.apis import init_model
-    from mlaface.evaluation.networks import RecognizerNetwork
+    from mlaface.evaluation.networks.recognizer import RecognizerNetwork
     with tempfile.TemporaryDirectory() as folder:
         suite = drawn_suite(folder, args.images - args.images % 2)
         model = init_model(None, args.config, args.device)

@@ -2,7 +2,7 @@
 import numpy as np
 from torch.utils.data import Sampler
 
-from mlaface.datasets.samplers._position import GlobalBatches
+from mlaface.datasets.samplers.base import GlobalBatches
 from mlaface.registry import DATA_SAMPLERS
 
 

@@ -10,6 +10,7 @@ from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
 from mlaface.datasets.sets.record_faces import check_classes
 from mlaface.registry import DATASETS
+from mlaface.utils.errors import MissingDataError
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 
@@ -30,8 +31,8 @@ class FolderFaces(FaceDataset):
         seed (int): Of the transforms.
 
     Raises:
-        FileNotFoundError: If the folder is not there.
-        FormatError: If it holds no image.
+        MissingDataError: If the folder is not there.
+        FormatError: If it holds no image where images are expected; says where there are some.
         ValueError: If ``num_classes`` is not the data's.
     """
 
@@ -40,14 +41,13 @@ class FolderFaces(FaceDataset):
         super().__init__(transforms, image_size, on_bad_image, seed)
         self.root = resolve_data(data_root)
         if not self.root.is_dir():
-            raise FileNotFoundError(missing_message(self.root, 'folder of identities'))
+            raise MissingDataError(missing_message(self.root, 'folder of identities'))
         names = _visible(self.root, folders=True)
         suffixes = tuple(suffix.lower() for suffix in suffixes)
         found = [(label, f'{name}/{file}') for label, name in enumerate(names)
                  for file in _visible(self.root / name) if file.lower().endswith(suffixes)]
         if not found:
-            raise FormatError(f'{self.root} holds no image: expected is {self.root}/IDENTITY/IMAGE, with an ending of '
-                              f'{", ".join(suffixes)}')
+            raise FormatError(_no_images(self.root, suffixes))
         self.labels = np.array([label for label, _ in found], np.int32)
         self.files = np.array([file.encode() for _, file in found])  # an array, so that workers share its memory
         self.num_classes = len(names)
@@ -75,6 +75,24 @@ class FolderFaces(FaceDataset):
             return dict(labels=int(self.labels[index])), Path(self.where(index)).read_bytes()
         except OSError as error:
             raise FormatError(f'{self.where(index)} cannot be read: {error.strerror}') from error
+
+
+def _no_images(root, suffixes):
+    """What to say of a folder without ``IDENTITY/IMAGE``: which level was expected, and which was found."""
+    expected = f'expected is {root}/IDENTITY/IMAGE'
+    found = next((Path(folder, name) for folder, _, names in os.walk(root) for name in sorted(names)
+                  if name.lower().endswith(suffixes) and not name.startswith('.')), None)
+    if found is None:
+        return f'{root} holds no image: {expected}, with an ending of {", ".join(suffixes)}'
+    parts = found.relative_to(root).parts
+    if len(parts) == 1:
+        return (f'{root} has no level of identities: {expected}, found is {root}/IMAGE, such as {found}. Put the '
+                f'images of each person into a folder of their own, or set data_root to {root.parent} if {root.name} '
+                'is one person')
+    between = '/'.join(['FOLDER'] * (len(parts) - 2))
+    return (f'{root} has its images on a deeper level: {expected}, found is {root}/IDENTITY/{between}/IMAGE, such as '
+            f'{found}. Move the images up into the folder of their person, or set data_root to '
+            f'{root.joinpath(*parts[:-2])} if its folders are the people')
 
 
 def _visible(folder, folders=False):

@@ -9,6 +9,7 @@ from mlaface.datasets.formats.insightface import open_training_set, read_propert
 from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
 from mlaface.registry import DATASETS
+from mlaface.utils.errors import MissingDataError
 
 
 def check_classes(found, stated, where):
@@ -46,7 +47,7 @@ class RecordFaces(FaceDataset):
         seed (int): Of the transforms.
 
     Raises:
-        FileNotFoundError: If the set is not there; says where it was looked for and how to get it.
+        MissingDataError: If the set is not there; says where it was looked for and how to get it.
         FormatError: If a file is damaged.
         ValueError: If ``num_classes`` is not the data's.
 
@@ -59,7 +60,7 @@ class RecordFaces(FaceDataset):
         self.root = resolve_data(data_root)
         file = self.root if self.root.suffix == '.rec' else self.root / 'train.rec'
         if not file.is_file():
-            raise FileNotFoundError(missing_message(file, 'training set'))
+            raise MissingDataError(missing_message(file, 'training set'))
         self.records = open_training_set(file)
         self.places, self.labels = read_table(self.records)
         self.class_labels = None

@@ -5,6 +5,7 @@ from mlaface.datasets.formats.bin_set import read_bin
 from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
 from mlaface.registry import DATASETS
+from mlaface.utils.errors import MissingDataError
 
 
 @DATASETS.register_module()
@@ -22,7 +23,7 @@ class VerificationSets(FaceDataset):
         on_bad_image (str): ``'stop'`` only: a benchmark without an image would be another benchmark.
 
     Raises:
-        FileNotFoundError: If files are not there: names them all, where they were looked for and how to get them.
+        MissingDataError: If files are not there: names them all, where they were looked for and how to get them.
         FormatError: If a file is no verification set.
         ValueError: If no set is named, or images are to be skipped.
     """
@@ -41,7 +42,7 @@ class VerificationSets(FaceDataset):
         self.files = {name: resolve_data(data_root) / file for name, file in files.items()}
         missing = [file for file in self.files.values() if not file.is_file()]
         if missing:
-            raise FileNotFoundError('\n'.join(missing_message(file, 'verification set') for file in missing))
+            raise MissingDataError('\n'.join(missing_message(file, 'verification set') for file in missing))
         self.images, benchmarks = [], {}
         for name, file in self.files.items():
             found = read_bin(file)

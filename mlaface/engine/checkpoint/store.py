@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 
 from mlaface.engine.checkpoint.row_manifest import MANIFEST, checksum
-from mlaface.engine.errors import FULL, CheckpointError
+from mlaface.engine.errors import CheckpointError
+from mlaface.utils.errors import FULL
 from mlaface.utils.files import atomic_path, is_state_dict, load_tensors
 
 SCHEMA = 1

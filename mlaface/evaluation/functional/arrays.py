@@ -1,7 +1,7 @@
 """Where scores are computed: the few things in which array libraries differ, under one set of names.
 
 The mathematics of 1:1 and 1:N is written once, with operators that numpy and torch share; ``HOST`` runs it in numpy,
-``evaluation.device`` on a GPU.
+``evaluation.search.device`` on a GPU.
 """
 import numpy as np
 

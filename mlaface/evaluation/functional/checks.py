@@ -191,3 +191,18 @@ def check_far(far):
     """
     if not 0 <= far <= 1:
         raise ValueError(f'a false accept rate is a fraction in [0, 1], not {far}')
+
+
+def count_repeated(pairs):
+    """How many pairs were listed before, in either order.
+
+    Args:
+        pairs (int array (P, 2)): Not negative.
+
+    Returns:
+        int: P minus the number of different pairs.
+    """
+    low, high = np.min(pairs, axis=1).astype(np.int64), np.max(pairs, axis=1).astype(np.int64)
+    keys = low * (high.max(initial=0) + 1) + high
+    keys.sort()
+    return int((keys[1:] == keys[:-1]).sum())

@@ -91,6 +91,20 @@ def fold_accuracy(distance, issame, folds, grid):
     return FoldAccuracy(correct[np.arange(folds), best] / totals.sum(axis=1), grid[best])
 
 
+def fold_weights(pairs, folds):
+    """What each pair counts in a mean over folds: the same in all folds of one size, more in a smaller fold.
+
+    Args:
+        pairs (int): P.
+        folds (int): Folds.
+
+    Returns:
+        ndarray (P,) or int: 1 where all folds have one size.
+    """
+    sizes = fold_sizes(pairs, folds)
+    return 1 if len(set(sizes)) == 1 else np.repeat(pairs / folds / np.asarray(sizes), sizes)
+
+
 def fold_hits(distance, issame, folds, grid):
     """Which pairs are decided rightly by the threshold that is best on the other folds, bool (P,); see
     ``fold_accuracy``."""

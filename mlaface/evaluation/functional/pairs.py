@@ -14,7 +14,7 @@ from mlaface.evaluation.functional.roc import FAR_RULES, area_under, det_points,
 from mlaface.evaluation.functional.rows import FLIPS, fuse, lengths
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)
-_CHOICES = dict(flip=FLIPS, norm=('l2', 'none'), distance=('squared_l2', 'cosine'),
+CHOICES = dict(flip=FLIPS, norm=('l2', 'none'), distance=('squared_l2', 'cosine'),
                 far_rule=FAR_RULES, compat=(None, 'insightface'))
 _BLOCK = 128  # pairs at a time: their float64 rows stay in a core's cache
 
@@ -44,7 +44,7 @@ class PairRules:
     compat: str | None = None
 
     def __post_init__(self):
-        for key, choices in _CHOICES.items():
+        for key, choices in CHOICES.items():
             if getattr(self, key) not in choices:
                 raise ValueError(f'{key} must be one of {choices}; got {getattr(self, key)!r}')
         if not isinstance(self.folds, int) or self.folds < 2:

@@ -12,7 +12,7 @@ from mlaface.evaluation.functional.checks import check_matrix, check_norms, chec
 from mlaface.evaluation.functional.roc import FAR_RULES
 from mlaface.evaluation.functional.rows import FLIPS, fuse, lengths
 
-_CHOICES = dict(flip=FLIPS, norm=('l2', 'none'), quality=('none', 'detector'), far_rule=FAR_RULES)
+CHOICES = dict(flip=FLIPS, norm=('l2', 'none'), quality=('none', 'detector'), far_rule=FAR_RULES)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TemplateRules:
     far_rule: str = 'strict'
 
     def __post_init__(self):
-        for key, choices in _CHOICES.items():
+        for key, choices in CHOICES.items():
             if getattr(self, key) not in choices:
                 raise ValueError(f'{key} must be one of {choices}; got {getattr(self, key)!r}')
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlaface.evaluation.result import file_sha256
+from mlaface.evaluation.results.result import file_sha256
 
 
 def describe(path, input_format):

@@ -2,12 +2,16 @@
 import traceback
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 
-from mlaface.evaluation.input_format import InputFormat
+from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import as_embeddings, describe
+from mlaface.evaluation.networks.input_format import InputFormat
+from mlaface.registry import NETWORKS
 
 
-class CallableNetwork:
+@NETWORKS.register_module('function')
+class CallableNetwork(Network):
     """``module:function``: images float32, prepared as the options say, to embeddings (N, D).
 
     A function gets an array and does what it likes; an ``nn.Module`` gets a tensor, on the device, in evaluation mode.
@@ -25,6 +29,12 @@ class CallableNetwork:
         self.function = _placed(_find(name), device)
         self.path, self.format = name, InputFormat(**(options or {}))
         self.size = self.format.size
+
+    @classmethod
+    def accepts(cls, name):
+        """``module:function``, which is no file; see the base class."""
+        return ':' in name and '://' not in name and Path(name).suffix not in ('.pth', '.onnx') \
+            and not Path(name).is_file()
 
     def embed(self, images):
         """Embeddings float32 (N, D) of images uint8 (N, 3, H, W).

@@ -1,17 +1,21 @@
 """An ONNX file as a network."""
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 
-from mlaface.evaluation.input_format import InputFormat
+from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
+from mlaface.evaluation.networks.input_format import InputFormat
+from mlaface.registry import NETWORKS
 
 TYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(double)': np.float64,
          'tensor(uint8)': np.uint8}
 
 
-class OnnxNetwork:
+@NETWORKS.register_module('onnx')
+class OnnxNetwork(Network):
     """An ONNX file in ONNX Runtime; ours says in its metadata how its images are made, foreign files follow options.
 
     Args:
@@ -32,6 +36,11 @@ class OnnxNetwork:
         self.size = self.format.size
         batch = self.input.shape[0]
         self.batch = batch if isinstance(batch, int) else None
+
+    @classmethod
+    def accepts(cls, name):
+        """A file ``.onnx``; see the base class."""
+        return name.endswith('.onnx') and Path(name).is_file()
 
     def _stated(self):
         """Fields of ``InputFormat`` in the file: its metadata, and the shape of its input."""

@@ -1,10 +1,11 @@
 """A model of this framework as a network."""
 import numpy as np
 
+from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import describe
 
 
-class RecognizerNetwork:
+class RecognizerNetwork(Network):
     """A model of this framework, which normalises its images itself.
 
     Args:

@@ -1,1 +1,1 @@
-"""Official file formats of the benchmarks, read as they are published; numbers and image paths come out."""
+"""Protocols, one file each: how lists are read as they are published, and how scores become numbers."""

@@ -3,16 +3,25 @@ import re
 
 import numpy as np
 
-from mlaface.evaluation.protocols.lists import cell_text, find_file, find_folder, read_mat
-from mlaface.evaluation.protocols.pairs import pairs_suite, read_labelled_pairs
+from mlaface.evaluation.functional.folds import fold_numbers
+from mlaface.evaluation.protocols.lists import cell_text, find_file, find_folder, fold_order, read_fields, read_mat
+from mlaface.evaluation.protocols.pairs import Pairs, pairs_suite
+from mlaface.registry import PROTOCOLS
 
 
-def open_agedb(name, root):
-    """AgeDB-30: the published ``.mat`` of its folds, or a list of ``IMAGE IMAGE LABEL``."""
-    path = find_file(root, '**/*protocol_30_years.mat', 'pairs.txt', '*pairs*.txt', '*30*.txt')
-    names, people, issame, folds = (read_splits if path.suffix == '.mat' else read_labelled_pairs)(path)
-    images = find_folder(root, 'images', '03_Protocol_Images', 'AgeDB')
-    return pairs_suite(name, images, names, people_of(names) if people is None else people, issame, folds)
+@PROTOCOLS.register_module('agedb')
+class AgeDB(Pairs):
+    """AgeDB-30 (Moschoglou et al. 2017): pairs of images thirty years apart."""
+    name = 'agedb'
+    published = dict(agedb=dict(pairs=6000, positives=3000))
+
+    @classmethod
+    def open(cls, root):
+        """The published ``.mat`` of its folds, or a list of ``IMAGE IMAGE LABEL``; see the base class."""
+        path = find_file(root, '**/*protocol_30_years.mat', 'pairs.txt', '*pairs*.txt', '*30*.txt')
+        names, people, issame, folds = (read_splits if path.suffix == '.mat' else read_labelled_pairs)(path)
+        images = find_folder(root, 'images', '03_Protocol_Images', 'AgeDB')
+        return pairs_suite(cls.name, images, names, people_of(names) if people is None else people, issame, folds)
 
 
 def read_splits(path):
@@ -44,6 +53,30 @@ def read_splits(path):
     if len(set(sizes)) != 1:
         raise ValueError(f'{path}: the folds have {", ".join(map(str, sizes)) or "no"} pairs, and must be equal')
     return names, None, np.array(issame), len(sizes)
+
+
+def read_labelled_pairs(path):
+    """A pair a line, ``IMAGE IMAGE LABEL`` with 1 for one person, 0 or -1 for two.
+
+    Folds are consecutive tenths where these hold pairs of both kinds, else as in ``fold_order``.
+
+    Returns:
+        tuple: File names (2P), None (people are not known), issame (P,), folds.
+
+    Raises:
+        ValueError: If a line has another form, or a label is another; names file and line.
+    """
+    rows = read_fields(path, (3,))
+    for number, fields in rows:
+        if fields[2] not in ('1', '0', '-1'):
+            raise ValueError(f'{path}, line {number}: the label is {fields[2]!r}, and must be 1 for one person, 0 or '
+                             '-1 for two')
+    issame = np.array([fields[2] == '1' for _, fields in rows])
+    same = np.bincount(fold_numbers(len(rows), 10), issame, minlength=10)
+    mixed = ((same > 0) & (same < np.bincount(fold_numbers(len(rows), 10), minlength=10))).all()
+    order = np.arange(len(rows)) if mixed else fold_order(issame, 10)
+    names = [name for row in order for name in rows[row][1][:2]]
+    return names, None, issame[order], 10
 
 
 def people_of(names):

@@ -3,26 +3,35 @@ from pathlib import Path
 
 import numpy as np
 
-from mlaface.evaluation.protocols.images import ImageFiles
+from mlaface.evaluation.images.files import ImageFiles
 from mlaface.evaluation.protocols.lists import find_file, read_fields
-from mlaface.evaluation.suites import Suite
+from mlaface.evaluation.protocols.pairs import Pairs
+from mlaface.evaluation.suite import Suite
+from mlaface.registry import PROTOCOLS
 
 
-def open_cfp(name, root):
-    """CFP: ``Protocol/Pair_list_{F,P}.txt``, ``Protocol/Split/{FF,FP}/NN/{same,diff}.txt``; gives cfp_ff and cfp_fp."""
-    protocol = Path(root) / 'Protocol'
-    files = {kind: _numbered(find_file(protocol, f'Pair_list_{kind}.txt')) for kind in 'FP'}
-    names, benchmarks = [], {}
-    for split, second in (('FF', 'F'), ('FP', 'P')):
-        pairs, issame, folds = _pairs(protocol / 'Split' / split, files['F'], files[second])
-        people = np.array([[Path(path).parts[-3] for path in pair] for pair in pairs])
-        benchmarks[f'cfp_{split.lower()}'] = dict(protocol='pairs', start=len(names), images=2 * len(pairs),
-                                                  issame=issame, folds=folds, subjects=people)
-        names += [path for pair in pairs for path in pair]
-    images = ImageFiles(root, names)
-    for entry in benchmarks.values():
-        entry['names'] = images.names[entry['start']:entry['start'] + entry['images']]
-    return Suite(images, benchmarks)
+@PROTOCOLS.register_module('cfp')
+class CFP(Pairs):
+    """Celebrities in Frontal-Profile (Sengupta et al. 2016): frontal to frontal and frontal to profile."""
+    name = 'cfp'
+    published = dict(cfp_ff=dict(pairs=7000, positives=3500), cfp_fp=dict(pairs=7000, positives=3500))
+
+    @classmethod
+    def open(cls, root):
+        """``Protocol/Pair_list_{F,P}.txt`` and ``Protocol/Split/{FF,FP}/NN/{same,diff}.txt``; see the base class."""
+        protocol = Path(root) / 'Protocol'
+        files = {kind: _numbered(find_file(protocol, f'Pair_list_{kind}.txt')) for kind in 'FP'}
+        names, benchmarks = [], {}
+        for split, second in (('FF', 'F'), ('FP', 'P')):
+            pairs, issame, folds = _pairs(protocol / 'Split' / split, files['F'], files[second])
+            people = np.array([[Path(path).parts[-3] for path in pair] for pair in pairs])
+            benchmarks[f'cfp_{split.lower()}'] = dict(protocol='pairs', start=len(names), images=2 * len(pairs),
+                                                      issame=issame, folds=folds, subjects=people)
+            names += [path for pair in pairs for path in pair]
+        images = ImageFiles(root, names)
+        for entry in benchmarks.values():
+            entry['names'] = images.names[entry['start']:entry['start'] + entry['images']]
+        return Suite(images, benchmarks)
 
 
 def _numbered(path):

@@ -1,42 +1,100 @@
-"""IJB-B and IJB-C as InsightFace distributes them: ``meta/`` with lists, ``loose_crop/`` with images."""
-import warnings
+"""IJB-B and IJB-C (Whitelam et al. 2017, Maze et al. 2018) as InsightFace distributes them: templates compared 1:1.
+
+``meta/`` holds the lists, ``loose_crop/`` the images. 1:N of the same templates is in ``ijb_search.py``.
+"""
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from mlaface.evaluation.protocols.images import ImageFiles
-from mlaface.evaluation.protocols.lists import find_file, find_folder, read_fields, read_text
-from mlaface.evaluation.suites import Suite
+from mlaface.evaluation.functional.checks import count_repeated
+from mlaface.evaluation.functional.resampling import WeightedSample
+from mlaface.evaluation.functional.template_pairs import FARS, linked_people, template_scores, templates_entry
+from mlaface.evaluation.images.files import ImageFiles
+from mlaface.evaluation.protocols.ijb_search import read_search
+from mlaface.evaluation.protocols.image_search import SEARCH
+from mlaface.evaluation.protocols.lists import find_file, find_folder, read_fields, read_table
+from mlaface.evaluation.protocols.pooling import Pooled, first_images
+from mlaface.evaluation.results.certainty import Sample
+from mlaface.evaluation.search.device import arrays_on, threads
+from mlaface.evaluation.suite import Suite
+from mlaface.registry import PROTOCOLS
 
-GALLERIES = dict(ijbb=('S1', 'S2'), ijbc=('G1', 'G2'))
+
+class TemplatePairs(NamedTuple):
+    """Cosines float64 (P,) of the list's pairs, and the templates that were pooled."""
+    cosine: np.ndarray
+    templates: int
 
 
-def read_table(path, columns, separator=None, skip=0, kind=np.int64):
-    """Columns of numbers of a text file.
+@PROTOCOLS.register_module('templates')
+class Templates(Pooled):
+    """Templates 1:1: TAR at FAR 1e-6 to 1e-1 over a list of pairs of templates."""
+    name = 'templates'
+    headline = ('auc', 'value')
+    compares_images = True
 
-    Args:
-        path (Path): The file.
-        columns (tuple[int]): Which.
-        separator (str or None): None is blanks.
-        skip (int): Lines of header.
-        kind (dtype): Of the numbers.
+    def scores(self, embeddings, flipped, benchmark):
+        """``TemplatePairs``; see the base class."""
+        templates = self.pool(embeddings, flipped, benchmark)
+        scores = template_scores(templates, benchmark['first'], benchmark['second'], threads(self.device),
+                                 arrays_on(self.device))
+        return TemplatePairs(scores, len(templates.ids))
 
-    Returns:
-        ndarray (rows, columns): The numbers.
+    def entry(self, scores, benchmark):
+        """The numbers of 1:1; see the base class."""
+        counts = dict(images=benchmark['images'], templates=scores.templates)
+        return templates_entry(scores.cosine, benchmark['issame'], counts, self.rules)
 
-    Raises:
-        ValueError: If a field is no number or missing, or there are none; names the file.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', UserWarning)  # of an empty file, which is an error below
-            table = np.loadtxt(path, dtype=kind, delimiter=separator, skiprows=skip, usecols=columns, ndmin=2,
-                               comments=None, encoding='utf-8-sig')
-    except (ValueError, IndexError) as error:
-        raise ValueError(f'{path}: {error}') from error
-    if not len(table):
-        raise ValueError(f'{path} is empty: copy the list again from the set as it is published')
-    return table
+    def sample(self, scores, benchmark):
+        """People are those that the list's same pairs link; see the base class."""
+        sample = WeightedSample(scores.cosine, benchmark['issame'], corners=self.rules.far_rule == 'strict')
+        people = linked_people(benchmark['first'], benchmark['second'], benchmark['issame'])
+        return Sample('people', people, lambda weights: dict(metrics=sample.rates(weights, FARS, self.rules.far_rule)),
+                      ('metrics', 'tar_at_far', '1e-4'))
+
+    def curves(self, scores, benchmark):
+        """Cosines and labels of the pairs of templates; see the base class."""
+        return {'': (scores.cosine, np.asarray(benchmark['issame'], bool))}
+
+    def image_pairs(self, benchmark):
+        """The first images of the list's pairs of templates; see the base class."""
+        listed = np.stack([benchmark['first'], benchmark['second']], axis=1)
+        return first_images(benchmark)(listed), np.asarray(benchmark['issame'], bool)
+
+    def duplicate_pairs(self, benchmark, same_as=None):
+        """Pairs of the same two templates; see the base class."""
+        return count_repeated(np.stack([benchmark['first'], benchmark['second']], axis=1))
+
+
+@PROTOCOLS.register_module('ijbc')
+class IJBC(Templates):
+    """IJB-C (Maze et al. 2018): templates 1:1, and 1:N where its lists are there."""
+    name = 'ijbc'
+    options = dict(Templates.options, search=SEARCH)  # of its 1:N
+    published = dict(ijbc=dict(images=469_375, templates=23_124, pairs=15_658_489), ijbc_1n=dict(probes=19_593))
+
+    @classmethod
+    def open(cls, root):
+        """A folder with ``meta`` and ``loose_crop``; benchmarks ``NAME`` (1:1) and ``NAME_1n``; see the base class."""
+        name, meta = cls.name, find_folder(root, 'meta')
+        names, templates, media = read_media(find_file(meta, f'{name}_face_tid_mid.txt'))
+        points, quality = read_landmarks(find_file(meta, f'{name}_name_5pts_score.txt'), names)
+        pairs = read_pairs(find_file(meta, f'{name}_template_pair_label.txt'))
+        images = ImageFiles(find_folder(root, 'loose_crop', 'images'), names, points)
+        shared = dict(start=0, images=len(names), names=images.names, templates=templates, media=media, quality=quality)
+        benchmarks = {name: dict(shared, protocol='templates', first=pairs[:, 0], second=pairs[:, 1],
+                                 issame=pairs[:, 2] == 1)}
+        if any(Path(meta).glob(f'{name}_1N_*.csv')):
+            benchmarks[f'{name}_1n'] = dict(shared, protocol='identification', **read_search(meta, name))
+        return Suite(images, benchmarks)
+
+
+@PROTOCOLS.register_module('ijbb')
+class IJBB(IJBC):
+    """IJB-B (Whitelam et al. 2017): templates 1:1, and 1:N where its lists are there."""
+    name = 'ijbb'
+    published = dict(ijbb=dict(images=227_630, templates=12_115, pairs=8_010_270), ijbb_1n=dict(probes=10_270))
 
 
 def read_media(path):
@@ -91,67 +149,3 @@ def read_landmarks(path, names):
         raise ValueError(f'{path}, line {bad[0] + 1}: {names[bad[0]]} has no five different finite points and a finite '
                          'score, so that its face cannot be aligned: copy the list again from the set')
     return points, numbers[:, 10]
-
-
-def read_subjects(path):
-    """``ijbc_1N_*.csv``: template and subject of each image, below a line of headings; a template once.
-
-    Returns:
-        tuple: Templates (T,), rising, and subjects (T,).
-
-    Raises:
-        ValueError: If a template has two subjects.
-    """
-    headed = not read_text(path).partition(',')[0].strip().isdigit()
-    pairs = np.unique(read_table(path, (0, 1), ',', skip=int(headed)), axis=0)
-    doubled = pairs[1:, 0][pairs[1:, 0] == pairs[:-1, 0]]
-    if len(doubled):
-        raise ValueError(f'{path}: template {doubled[0]} has two subjects')
-    return pairs[:, 0], pairs[:, 1]
-
-
-def open_ijb(name, root):
-    """The suite of IJB-B or IJB-C: 1:1, and 1:N where its lists are there.
-
-    Args:
-        name (str): ``'ijbb'`` or ``'ijbc'``.
-        root (str | Path): Folder with ``meta`` and ``loose_crop``.
-
-    Returns:
-        Suite: Benchmarks ``NAME`` (1:1) and ``NAME_1n``.
-    """
-    meta = find_folder(root, 'meta')
-    names, templates, media = read_media(find_file(meta, f'{name}_face_tid_mid.txt'))
-    points, quality = read_landmarks(find_file(meta, f'{name}_name_5pts_score.txt'), names)
-    pairs = read_pairs(find_file(meta, f'{name}_template_pair_label.txt'))
-    images = ImageFiles(find_folder(root, 'loose_crop', 'images'), names, points)
-    shared = dict(start=0, images=len(names), names=images.names, templates=templates, media=media, quality=quality)
-    benchmarks = {name: dict(shared, protocol='templates', first=pairs[:, 0], second=pairs[:, 1],
-                             issame=pairs[:, 2] == 1)}
-    if any(Path(meta).glob(f'{name}_1N_*.csv')):
-        benchmarks[f'{name}_1n'] = dict(shared, protocol='identification', **read_search(meta, name))
-    return Suite(images, benchmarks)
-
-
-def read_search(meta, name):
-    """Galleries and probes of 1:N.
-
-    Args:
-        meta (Path): Folder of the lists.
-        name (str): ``'ijbb'`` or ``'ijbc'``.
-
-    Returns:
-        dict: ``galleries``, name -> (templates, subjects), and ``probes`` (templates, subjects).
-
-    Raises:
-        ValueError: If a probe's subject is in no gallery; names the template.
-    """
-    galleries = {gallery: read_subjects(find_file(meta, f'{name}_1N_gallery_{gallery}.csv'))
-                 for gallery in GALLERIES[name]}
-    path = find_file(meta, f'{name}_1N_probe_mixed.csv')
-    templates, subjects = read_subjects(path)
-    lost = np.flatnonzero(~np.isin(subjects, np.concatenate([known for _, known in galleries.values()])))
-    if len(lost):
-        raise ValueError(f'{path}: subject {subjects[lost[0]]} of probe template {templates[lost[0]]} is in no gallery '
-                         f'({", ".join(galleries)}; {len(lost)} such): a list is torn or of another set')
-    return dict(galleries=galleries, probes=(templates, subjects))

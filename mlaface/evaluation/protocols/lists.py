@@ -1,4 +1,5 @@
 """Lists as they are published, text or MATLAB, with errors that name file and line."""
+import warnings
 import zlib
 from pathlib import Path
 
@@ -67,6 +68,34 @@ def read_text(path):
         raise ValueError(f'{path} is no UTF-8 text ({error}): is it the list itself, and not an archive?') from error
 
 
+def read_table(path, columns, separator=None, skip=0, kind=np.int64):
+    """Columns of numbers of a text file.
+
+    Args:
+        path (Path): The file.
+        columns (tuple[int]): Which.
+        separator (str or None): None is blanks.
+        skip (int): Lines of header.
+        kind (dtype): Of the numbers.
+
+    Returns:
+        ndarray (rows, columns): The numbers.
+
+    Raises:
+        ValueError: If a field is no number or missing, or there are none; names the file.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', UserWarning)  # of an empty file, which is an error below
+            table = np.loadtxt(path, dtype=kind, delimiter=separator, skiprows=skip, usecols=columns, ndmin=2,
+                               comments=None, encoding='utf-8-sig')
+    except (ValueError, IndexError) as error:
+        raise ValueError(f'{path}: {error}') from error
+    if not len(table):
+        raise ValueError(f'{path} is empty: copy the list again from the set as it is published')
+    return table
+
+
 def read_mat(path, keys):
     """Variables of a MATLAB file of version 5, cells and structures as numpy gives them.
 
@@ -114,3 +143,9 @@ def whole_number(text, path, number):
         return int(text)
     except ValueError as error:
         raise ValueError(f'{path}, line {number}: {text!r} is no whole number') from error
+
+
+def fold_order(issame, folds):
+    """An order of pairs in which every fold has its share of same and of different pairs, each kind in its order."""
+    parts = [np.array_split(np.flatnonzero(issame == kind), folds) for kind in (True, False)]
+    return np.concatenate([part for fold in zip(*parts) for part in fold])

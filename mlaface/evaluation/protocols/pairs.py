@@ -1,107 +1,94 @@
-"""Pairs lists: LFW's format (LFW, XQLFW), an image a line (CALFW, CPLFW), and a pair a line (AgeDB-30)."""
+"""Pairs: same person or not, in folds; the protocol of LFW, CFP, AgeDB-30, CALFW, CPLFW, XQLFW and of ``.bin`` sets."""
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from mlaface.evaluation.functional.folds import fold_numbers
-from mlaface.evaluation.protocols.images import ImageFiles
-from mlaface.evaluation.protocols.lists import find_file, find_folder, read_fields, whole_number
-from mlaface.evaluation.suites import Suite
+from mlaface.evaluation.functional.checks import count_repeated
+from mlaface.evaluation.functional.folds import GRIDS, fold_hits, fold_weights
+from mlaface.evaluation.functional.intervals import weighted_rate
+from mlaface.evaluation.functional.pairs import CHOICES, FARS, PairRules, pair_scores, pairs_entry
+from mlaface.evaluation.functional.resampling import WeightedSample
+from mlaface.evaluation.images.files import ImageFiles
+from mlaface.evaluation.protocols.base import Option, Protocol
+from mlaface.evaluation.results.certainty import Sample, people_or_pairs
+from mlaface.evaluation.suite import Suite, bin_suite
+from mlaface.registry import PROTOCOLS
 
 
-def read_lfw_pairs(path):
-    """LFW's format: a header ``folds pairs``, then ``NAME i j`` (same) or ``NAME i OTHER j`` (different).
+@PROTOCOLS.register_module('pairs')
+class Pairs(Protocol):
+    """Verification sets in ``.bin`` files: accuracy in folds, ROC, EER, TAR at FAR; what all lists of pairs give.
 
     Args:
-        path (Path): The list; the header may be absent, as in RFW.
-
-    Returns:
-        tuple: Pairs of file names ``NAME/NAME_0001`` without suffix, in the list's order, their people (P, 2), issame
-        bool (P,), folds (int).
-
-    Raises:
-        ValueError: If a line has another form, or the header another count; names file and line.
+        flip (str): What is done with image and mirror image: ``'sum'``, ``'concat'`` or ``'none'``. Where a model
+            hands over embeddings that it has fused itself (validation in training), this says how it did.
+        norm, distance, far_rule, compat (str): See ``PairRules``.
     """
-    rows, folds, expected = read_fields(path, (1, 2, 3, 4)), 10, None
-    if len(rows[0][1]) < 3:
-        number, header = rows.pop(0)
-        if len(header) == 2:
-            folds, of_each = (whole_number(field, path, number) for field in header)
-            expected = 2 * folds * of_each
-    names, people, issame = [], [], []
-    for number, fields in rows:
-        if len(fields) < 3:
-            raise ValueError(f'{path}, line {number}: a pair has three or four fields, got {" ".join(fields)!r}')
-        first, second = (fields[0], fields[1]), (fields[0] if len(fields) == 3 else fields[2], fields[-1])
-        names += [f'{name}/{name}_{whole_number(count, path, number):04d}' for name, count in (first, second)]
-        people.append((first[0], second[0]))
-        issame.append(len(fields) == 3)
-    if not issame or expected not in (None, len(issame)):
-        said = '' if expected is None else f', and its first line says {expected}'
-        raise ValueError(f'{path} has {len(issame)} pairs{said}: the file is torn or of another protocol')
-    return names, np.array(people), np.array(issame, bool), folds
+    name = 'pairs'
+    options = dict(flip=Option('image and mirror image', CHOICES['flip']),
+                   norm=Option('of an embedding, after flip', CHOICES['norm']),
+                   distance=Option('of pairs', CHOICES['distance']),
+                   far_rule=Option('how TAR at FAR is read off', CHOICES['far_rule']))
+    compats = ('insightface',)
+    compares_images = True
 
+    def __init__(self, flip='sum', norm='l2', distance='squared_l2', far_rule='strict', compat=None):
+        super().__init__(compat)
+        self.rules = PairRules(flip=flip, norm=norm, distance=distance, far_rule=far_rule, compat=compat)
 
-def read_flat_pairs(path):
-    """CALFW's and CPLFW's format: two lines a pair, ``IMAGE token``; token 0 means different people.
+    @classmethod
+    def open(cls, root):
+        """All ``.bin`` files of a folder; see the base class."""
+        found = sorted(Path(root).glob('*.bin'))
+        if not found:
+            raise FileNotFoundError(f'no .bin file in {Path(root).resolve()}: give --sets, or --protocol for official '
+                                    'lists with image folders')
+        return bin_suite(found)
 
-    The lists hold same pairs first; folds are tenths of the same and of the different pairs together.
+    def rules_of(self, benchmark):
+        """The rules, with the folds of a benchmark."""
+        return replace(self.rules, folds=int(benchmark.get('folds', self.rules.folds)))
 
-    Returns:
-        tuple: File names (2P), people (P, 2), issame (P,), folds.
+    def scores(self, embeddings, flipped, benchmark):
+        """``PairScores`` of a benchmark's pairs; see the base class."""
+        return pair_scores(embeddings, flipped=flipped, rules=self.rules_of(benchmark), names=benchmark.get('names'))
 
-    Raises:
-        ValueError: If the number of lines is odd, the two lines of a pair disagree, or a token is below zero.
-    """
-    rows = read_fields(path, (2,))
-    if len(rows) % 2:
-        raise ValueError(f'{path} names an odd number of images ({len(rows)}): two lines make a pair, so that an image '
-                         'is missing or one too many')
-    for (number, first), (_, second) in zip(rows[::2], rows[1::2]):
-        if first[1] != second[1]:
-            raise ValueError(f'{path}, line {number}: the lines of a pair have the labels {first[1]} and {second[1]}')
-        if whole_number(first[1], path, number) < 0:
-            raise ValueError(f'{path}, line {number}: the label is {first[1]}, and must be 0 or above')
-    names = np.array([fields[0] for _, fields in rows]).reshape(-1, 2)
-    issame = np.array([int(fields[1]) != 0 for _, fields in rows[::2]])
-    order = fold_order(issame, 10)
-    names = names[order]
-    people = np.array([[Path(name).stem.rpartition('_')[0] for name in pair] for pair in names])
-    return names.ravel().tolist(), people, issame[order], 10
+    def entry(self, scores, benchmark):
+        """A benchmark's numbers; see the base class."""
+        return pairs_entry(scores, benchmark['issame'], self.rules_of(benchmark))
 
+    def sample(self, scores, benchmark):
+        """Accuracy with its folds' thresholds held, all else anew in each draw; see the base class."""
+        unit, subjects = people_or_pairs(benchmark)
+        numbers, hits = resampled_pairs(scores, benchmark['issame'], self.rules_of(benchmark))
+        return Sample(unit, subjects, lambda weights: dict(metrics=numbers(weights)), ('metrics', 'accuracy'), hits)
 
-def read_labelled_pairs(path):
-    """A pair a line, ``IMAGE IMAGE LABEL`` with 1 for one person, 0 or -1 for two.
+    def curves(self, scores, benchmark):
+        """Cosines and labels of the pairs; see the base class."""
+        return {'': (scores.cosine, np.asarray(benchmark['issame'], bool))}
 
-    Folds are consecutive tenths where these hold pairs of both kinds, else as in ``read_flat_pairs``.
+    def image_pairs(self, benchmark):
+        """The list's pairs; see the base class."""
+        return np.arange(benchmark['images']).reshape(-1, 2), np.asarray(benchmark['issame'], bool)
 
-    Returns:
-        tuple: File names (2P), None (people are not known), issame (P,), folds.
-
-    Raises:
-        ValueError: If a line has another form, or a label is another; names file and line.
-    """
-    rows = read_fields(path, (3,))
-    for number, fields in rows:
-        if fields[2] not in ('1', '0', '-1'):
-            raise ValueError(f'{path}, line {number}: the label is {fields[2]!r}, and must be 1 for one person, 0 or '
-                             '-1 for two')
-    issame = np.array([fields[2] == '1' for _, fields in rows])
-    same = np.bincount(fold_numbers(len(rows), 10), issame, minlength=10)
-    mixed = ((same > 0) & (same < np.bincount(fold_numbers(len(rows), 10), minlength=10))).all()
-    order = np.arange(len(rows)) if mixed else fold_order(issame, 10)
-    names = [name for row in order for name in rows[row][1][:2]]
-    return names, None, issame[order], 10
-
-
-def fold_order(issame, folds):
-    """An order of pairs in which every fold has its share of same and of different pairs, each kind in its order."""
-    parts = [np.array_split(np.flatnonzero(issame == kind), folds) for kind in (True, False)]
-    return np.concatenate([part for fold in zip(*parts) for part in fold])
+    def duplicate_pairs(self, benchmark, same_as=None):
+        """Pairs of the same two images; see the base class."""
+        rows = benchmark['start'] + self.image_pairs(benchmark)[0]
+        return count_repeated(rows if same_as is None else np.asarray(same_as)[rows])
 
 
 def pairs_suite(name, images_root, names, people, issame, folds):
-    """A suite of one pairs benchmark on image files."""
+    """A suite of one pairs benchmark on image files.
+
+    Args:
+        name (str): The benchmark's.
+        images_root (Path): Folder that the names start from.
+        names (sequence of str (2P,)): Images; rows 2i and 2i + 1 are pair i.
+        people (ndarray (P, 2) or None): Who they show.
+        issame (ndarray (P,)): bool.
+        folds (int): Folds of the list.
+    """
     images = ImageFiles(images_root, names)
     entry = dict(protocol='pairs', start=0, images=len(names), issame=issame, folds=folds, names=images.names)
     if people is not None:
@@ -109,14 +96,23 @@ def pairs_suite(name, images_root, names, people, issame, folds):
     return Suite(images, {name: entry})
 
 
-def open_lfw(name, root):
-    """LFW or XQLFW: ``pairs.txt`` (``xqlfw_pairs.txt``) and folders of people."""
-    listed = read_lfw_pairs(find_file(root, f'{name}_pairs.txt', 'pairs.txt'))
-    return pairs_suite(name, find_folder(root, 'images', f'{name}_aligned_112', name, 'lfw', 'lfw-deepfunneled',
-                                         'lfw_funneled', 'lfw_original_imgs_min_qual0.85variant11'), *listed)
+def resampled_pairs(scores, issame, rules):
+    """How the metrics of pairs follow from weights.
 
+    Args:
+        scores (PairScores): Of the pairs.
+        issame (array (P,)): Labels.
+        rules (PairRules): Distance, folds and rule for FAR.
 
-def open_flat(name, root):
-    """CALFW or CPLFW: ``pairs_CALFW.txt`` and ``aligned images``."""
-    listed = read_flat_pairs(find_file(root, f'pairs_{name.upper()}.txt', 'pairs*.txt'))
-    return pairs_suite(name, find_folder(root, 'aligned images', 'aligned_images', 'images'), *listed)
+    Returns:
+        tuple: Function of weights (P,) to ``metrics``, and which pairs are decided rightly, bool (P,).
+    """
+    issame = np.asarray(issame, bool)
+    sample = WeightedSample(scores.cosine, issame, corners=rules.far_rule == 'strict')
+    hits = fold_hits(scores.distance, issame, rules.folds, GRIDS[rules.distance])
+    share = fold_weights(len(issame), rules.folds)
+
+    def numbers(weights):
+        return dict(accuracy=dict(value=weighted_rate(hits, weights * share)),
+                    **sample.rates(weights, FARS, rules.far_rule))
+    return numbers, hits

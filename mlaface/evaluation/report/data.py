@@ -3,17 +3,11 @@ import numpy as np
 
 from mlaface.evaluation.functional.pairs import roc_points
 from mlaface.evaluation.report.hardest import hardest_pairs, threshold_of
-from mlaface.evaluation.result import model_names
-from mlaface.evaluation.tables import comparison_cells, counts_text, entry_rows, rules_text
+from mlaface.evaluation.results.result import model_names
+from mlaface.evaluation.results.tables import comparison_cells, counts_text, entry_rows, rules_text
 
 POINTS = 300
 BINS = np.linspace(-1, 1, 81)
-# how the field calls the axes and the two kinds of scores
-VERIFICATION = dict(accept='false accept rate', hit='true accept rate', miss='false reject rate', same='same person',
-                    different='different people', short=('FAR', 'TAR', 'FRR'))
-WORDS = dict(identification=dict(accept='false positive identification rate', hit='true positive identification rate',
-                                 miss='false negative identification rate', same='mated probe and its mate',
-                                 different='other probe, best entry', short=('FPIR', 'TPIR', 'FNIR')))
 
 
 def collect(evaluations, hardest=8):
@@ -55,7 +49,7 @@ def _benchmark(evaluations, names, name, hardest):
     entries = [evaluation.result['benchmarks'][name] for evaluation in evaluations]
     data = dict(name=name, protocol=entries[0]['protocol'], rules=rules_text(entries[0]['rules']),
                 counts=counts_text(entries[0]['counts']), table=_table(entries), folds=_folds(names, entries),
-                words=WORDS.get(entries[0]['protocol'], VERIFICATION), curves=[], histograms=[], hardest=[])
+                words=evaluations[0].protocol(name).words, curves=[], histograms=[], hardest=[])
     for model, evaluation, entry in zip(names, evaluations, entries):
         for label, scored in evaluation.curves(name).items():
             title = ', '.join(filter(None, (model if len(names) > 1 else '', label))) or model

@@ -3,10 +3,6 @@ import base64
 
 import numpy as np
 
-from mlaface.evaluation.input_check import image_pairs
-
-KINDS = ('pairs', 'groups', 'templates')
-
 
 def threshold_of(entry):
     """The cosine at which a benchmark, or a group of it, is decided, or None (float)."""
@@ -27,10 +23,10 @@ def hardest_pairs(evaluation, name, count, prefix=''):
         there. A template is shown by its first image.
     """
     benchmark, images = evaluation.suite.benchmarks[name], evaluation.suite.images
-    if images is None or benchmark['protocol'] not in KINDS or count < 1:
+    if images is None or not evaluation.protocol(name).compares_images or count < 1:
         return []
     entry, found, start = evaluation.result['benchmarks'][name], [], 0
-    rows, _ = image_pairs(benchmark)
+    rows, _ = evaluation.image_pairs(name)
     for label, (cosine, issame) in evaluation.curves(name).items():
         own = rows[start:start + len(cosine)]
         start += len(cosine)

@@ -3,6 +3,8 @@ from numbers import Integral
 
 import torch
 
+from mlaface.utils.errors import InputError
+
 
 def check_arguments(num_classes, embedding_size, sample_rate, chunk_size, reduction, compute_dtype, ranks):
     """Refuse what the head cannot be built from."""
@@ -42,7 +44,7 @@ def check_batch(embeddings, labels, size):
 
 def label_error(label, num_classes):
     """The error for a label that no class has."""
-    return ValueError(f'label {label} is outside 0 .. {num_classes - 1}: the head has {num_classes} classes')
+    return InputError(f'label {label} is outside 0 .. {num_classes - 1}: the head has {num_classes} classes')
 
 
 class BatchCheck:
@@ -74,7 +76,7 @@ class BatchCheck:
             Tensor: bool (N,), True at faulty samples.
 
         Raises:
-            ValueError: Names the first label out of range, or the rows that are not finite.
+            InputError: Names the first label out of range, or the rows that are not finite.
         """
         wrong = (labels < 0) | (labels >= self.num_classes)
         broken = ~torch.isfinite(embeddings).all(1)
@@ -92,7 +94,7 @@ class BatchCheck:
         if broken.any():
             rows = broken.nonzero()[:, 0].tolist()
             more = ' and more' if len(rows) > 8 else ''
-            raise ValueError(f'embeddings are not finite in rows {rows[:8]}{more} of the global batch '
+            raise InputError(f'embeddings are not finite in rows {rows[:8]}{more} of the global batch '
                              f'of {len(labels)}: the network diverged or an image was broken')
 
     def _remember(self, labels, wrong, broken):

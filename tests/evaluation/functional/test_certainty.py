@@ -141,6 +141,13 @@ def test_a_bad_group_is_named():
         evaluate_groups(dict(African=group(1.0, 1)))
 
 
+def refusal(arguments):
+    """The line that the command ends with."""
+    with pytest.raises(SystemExit) as end:
+        command.main(arguments)
+    return str(end.value)
+
+
 def test_the_command_writes_thresholds(tmp_path, capsys):
     scores, issame, people = sample()
     np.savez(tmp_path / 'scores.npz', scores=scores, issame=issame, subjects=people)
@@ -170,12 +177,11 @@ def test_the_command_explains_files_that_it_cannot_use(tmp_path, capsys):
     np.savez(tmp_path / 'other.npz', labels=[1])
     for name, message in (('none.npz', 'no embeddings at'), ('text.npz', 'cannot be read'),
                           ('other.npz', 'holds labels')):
-        assert command.main([str(tmp_path / name), '--out', out]) == 1
-        assert message in capsys.readouterr().err
+        assert message in refusal([str(tmp_path / name), '--out', out])
 
 
 def test_thresholds_lie_beside_their_model_and_are_of_no_other(tmp_path, capsys):
-    from mlaface.evaluation.thresholds import read_thresholds
+    from mlaface.evaluation.results.thresholds import read_thresholds
     scores, issame, people = sample()
     np.savez(tmp_path / 'scores.npz', scores=scores, issame=issame, subjects=people)
     model, other = tmp_path / 'best.pth', tmp_path / 'other.onnx'
@@ -208,11 +214,9 @@ def test_several_files_give_one_threshold_for_all_their_pairs(tmp_path, capsys):
     for key in ('threshold', 'tar'):
         assert row[key]['value'] == expected[key]['value']
     assert found['bootstrap']['unit'] == 'people'
-    assert command.main([files[0], files[0], '--out', str(out)]) == 1
-    assert 'named twice' in capsys.readouterr().err
+    assert 'named twice' in refusal([files[0], files[0], '--out', str(out)])
     np.savez(tmp_path / 'c.npz', **group(1.0, 0))
-    assert command.main([files[0], str(tmp_path / 'c.npz'), '--out', str(out)]) == 1
-    assert 'c.npz: none' in capsys.readouterr().err
+    assert 'c.npz: none' in refusal([files[0], str(tmp_path / 'c.npz'), '--out', str(out)])
 
 
 def test_thresholds_of_another_model_are_not_written_over(tmp_path, capsys):
@@ -223,24 +227,21 @@ def test_thresholds_of_another_model_are_not_written_over(tmp_path, capsys):
     assert command.main([*arguments, str(tmp_path / 'best.pth')]) == 0
     (tmp_path / 'best.pth').write_bytes(b'trained further')
     assert command.main([*arguments, str(tmp_path / 'best.pth')]) == 0
-    assert command.main([*arguments, str(tmp_path / 'best.onnx')]) == 1
-    assert 'best.thresholds.json holds the thresholds of best.pth: name another file' in capsys.readouterr().err
+    said = refusal([*arguments, str(tmp_path / 'best.onnx')])
+    assert 'best.thresholds.json holds the thresholds of best.pth: name another file' in said
     assert command.main([*arguments, str(tmp_path / 'best.onnx'), '--out', str(tmp_path / 'onnx.json')]) == 0
 
 
 def test_distances_are_not_taken_for_cosines(tmp_path, capsys):
     scores, issame, _ = sample()
     np.savez(tmp_path / 's.npz', scores=scores * 40, issame=issame)
-    assert command.main([str(tmp_path / 's.npz'), '--out', str(tmp_path / 't.json')]) == 1
-    assert 'they must be cosines' in capsys.readouterr().err
+    assert 'they must be cosines' in refusal([str(tmp_path / 's.npz'), '--out', str(tmp_path / 't.json')])
 
 
 def test_the_command_asks_where_to_write(tmp_path, capsys):
     np.savez(tmp_path / 'scores.npz', **dict(zip(('scores', 'issame'), sample())))
-    assert command.main([str(tmp_path / 'scores.npz')]) == 1
-    assert 'where to?' in capsys.readouterr().err
-    assert command.main([str(tmp_path / 'scores.npz'), '--model', str(tmp_path / 'none.pth')]) == 1
-    assert 'no model at' in capsys.readouterr().err
+    assert 'where to?' in refusal([str(tmp_path / 'scores.npz')])
+    assert 'no model at' in refusal([str(tmp_path / 'scores.npz'), '--model', str(tmp_path / 'none.pth')])
 
 
 def test_a_torn_archive_is_explained(tmp_path, capsys):
@@ -248,5 +249,4 @@ def test_a_torn_archive_is_explained(tmp_path, capsys):
     np.savez(tmp_path / 'scores.npz', scores=scores, issame=issame, subjects=people)
     whole = (tmp_path / 'scores.npz').read_bytes()
     (tmp_path / 'torn.npz').write_bytes(whole[:len(whole) // 2])
-    assert command.main([str(tmp_path / 'torn.npz'), '--out', str(tmp_path / 't.json')]) == 1
-    assert 'torn.npz cannot be read' in capsys.readouterr().err
+    assert 'torn.npz cannot be read' in refusal([str(tmp_path / 'torn.npz'), '--out', str(tmp_path / 't.json')])

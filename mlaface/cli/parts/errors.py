@@ -1,0 +1,62 @@
+"""How a command ends on an error that its user can mend: one line, without a traceback."""
+import os
+import sys
+import time
+from contextlib import contextmanager
+
+from mlaface.utils.errors import FULL, UserError
+
+SPOKESMAN_SECONDS, BYSTANDER_SECONDS = 20, 5
+
+
+@contextmanager
+def explained(*kinds, refused=(ValueError,)):
+    """Turn an error that the user can mend into ``error: MESSAGE`` on stderr and exit status 1.
+
+    Such are ``UserError``, ``OSError`` and a device without memory left. Of several ranks one speaks: the others wait,
+    and the launcher ends them.
+    With the environment variable ``MLAFACE_TRACEBACK`` set every error is raised, for those who write plugins.
+
+    Args:
+        *kinds (type): Further errors.
+        refused (tuple[type]): By what functions refuse what the user gave them; none where a mistake of a plugin or our
+            own looks alike and its traceback is wanted, as in training.
+
+    Raises:
+        SystemExit: In place of one of them.
+    """
+    try:
+        yield
+    except Exception as error:
+        mendable = isinstance(error, (UserError, OSError, *refused, *kinds)) or _is_out_of_memory(error)
+        if not mendable or os.environ.get('MLAFACE_TRACEBACK'):
+            _wait_for_others(BYSTANDER_SECONDS)  # a rank whose peer ended fails as well, and has nothing to add
+            raise
+        _wait_for_others(SPOKESMAN_SECONDS if _rank() else 0)
+        sys.exit(f'error: {_message(error)}')
+
+
+def _is_out_of_memory(error):
+    return (type(error).__name__ == 'OutOfMemoryError' or isinstance(error, MemoryError)
+            or "DefaultCPUAllocator: can't allocate memory" in str(error))
+
+
+def _message(error):
+    """What is wrong, and what to do where the system said it."""
+    if _is_out_of_memory(error):
+        first = str(error).partition('\n')[0].strip('. ')
+        return f'{first or "out of memory"}. Take smaller batches; docs/training.md says what else needs less memory'
+    if getattr(error, 'errno', None) in FULL:
+        return f'{error}. Checkpoints that were written are whole: make room, then continue with --resume'
+    return str(error)
+
+
+def _rank():
+    """This process's rank before any process group exists (int)."""
+    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0)))
+
+
+def _wait_for_others(seconds):
+    """Give the launcher of several ranks time to end this one."""
+    if int(os.environ.get('WORLD_SIZE', os.environ.get('SLURM_NTASKS', 1))) > 1:
+        time.sleep(seconds)

@@ -1,0 +1,77 @@
+"""What the arguments of ``tools/test.py`` name: a config, a model and its images, and what it is evaluated on."""
+from pathlib import Path
+
+from mlaface.apis.networks import config_of, network_of
+from mlaface.evaluation.embeddings.saved import embeddings_suite
+from mlaface.evaluation.protocols.base import open_protocol
+from mlaface.evaluation.suite import bin_suite, dataset_suite
+from mlaface.utils.configs import find_config
+
+INPUT = ('color', 'mean', 'std', 'size', 'layout')
+
+
+def split_paths(args):
+    """The config and the model among the positional arguments, and what the config says of a foreign model's images.
+
+    Returns:
+        tuple: Config or None, model or None, and fields of ``InputFormat``.
+
+    Raises:
+        ValueError: If there are too many, or too few.
+    """
+    paths = list(args.paths)
+    config = paths.pop(0) if paths and paths[0].endswith('.py') else None
+    if len(paths) > 1:
+        raise ValueError(f'one model stands first, got {", ".join(paths)}; give the others as --against '
+                         f'{" ".join(paths[1:])}')
+    if args.embeddings and (paths or config or args.against):
+        raise ValueError('--embeddings is evaluated without a model: leave the model out')
+    if paths or args.embeddings:
+        return config, paths[0] if paths else None, {}
+    model, stated = network_of(config) if config is not None else (None, {})
+    if model is None:
+        raise ValueError('no model: give a checkpoint, an ONNX file, a TorchScript file, module:function, a config '
+                         "with network = dict(model=...), or --embeddings FILE; --help shows examples")
+    return config, model, stated
+
+
+def given_input(args):
+    """The fields of ``InputFormat`` that the user gave."""
+    given = {key: getattr(args, key) for key in INPUT if getattr(args, key) is not None}
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+
+
+def find_suite(args, config, model):
+    """What is to be evaluated, looked for before a model is opened.
+
+    Raises:
+        ValueError: If no data are named anywhere, or twice.
+    """
+    named = [f'--{key}' for key in ('embeddings', 'protocol', 'sets') if getattr(args, key)]
+    named += ['--data-root'] if args.embeddings and args.data_root else []
+    if len(named) > 1:
+        raise ValueError(f'{" and ".join(named)} name two things to evaluate on: give one')
+    if args.embeddings:
+        return embeddings_suite(args.embeddings)
+    if args.protocol:
+        if not args.data_root:
+            raise ValueError(f'--protocol {args.protocol} needs --data-root DIR, the folder with its images and lists')
+        return open_protocol(args.protocol, args.data_root)
+    if args.sets:
+        return bin_suite([Path(args.data_root or '', name) for name in args.sets])
+    if args.data_root:
+        return open_protocol('pairs', args.data_root)
+    return dataset_suite(_configured_dataset(config, model))
+
+
+def _configured_dataset(config, model):
+    """The data set of the config's test or validation loader."""
+    from mmengine.config import Config
+    if config is not None:
+        cfg, where = Config.fromfile(find_config(config), lazy_import=False), config
+    else:
+        cfg, where = config_of(model), f'the config in {model}'
+    for key in ('test_dataloader', 'val_dataloader'):
+        if cfg is not None and cfg.get(key):
+            return cfg[key]['dataset']
+    raise ValueError(f'no data to evaluate on: give --sets, --data-root or a config ({where} has no val_dataloader)')

@@ -1,0 +1,1 @@
+"""Images to embeddings, and embeddings in tables and files."""

@@ -1,0 +1,1 @@
+"""Images of benchmarks: read by row, aligned or scaled."""

@@ -1,0 +1,24 @@
+"""Alignment of faces: the similarity that brings five points nearest to those of ArcFace's template."""
+import numpy as np
+
+# the five points of ArcFace's alignment at 112 x 112: eyes, nose, corners of the mouth
+TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
+                     [70.7299, 92.2041]])
+
+
+def similarity(points, target):
+    """The similarity that brings points nearest to a target (Umeyama 1991).
+
+    Args:
+        points (ndarray (K, 2)): From.
+        target (ndarray (K, 2)): To.
+
+    Returns:
+        ndarray (2, 3): Rotation, scale and shift.
+    """
+    centre, aim = points.mean(axis=0), target.mean(axis=0)
+    away, wanted = points - centre, target - aim
+    left, lengths, right = np.linalg.svd(wanted.T @ away)
+    turn = np.array([1.0, np.sign(np.linalg.det(left @ right))])
+    matrix = (left * turn) @ right * ((lengths * turn).sum() / (away ** 2).sum())
+    return np.concatenate([matrix, (aim - matrix @ centre)[:, None]], axis=1)

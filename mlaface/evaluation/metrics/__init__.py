@@ -1,1 +1,0 @@
-"""MMEngine metrics around the pure functions, one a protocol."""

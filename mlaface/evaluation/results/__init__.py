@@ -1,0 +1,1 @@
+"""What was measured: result JSON, its intervals, its tables, and thresholds beside a model."""

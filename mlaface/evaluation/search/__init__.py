@@ -1,0 +1,1 @@
+"""How and where a gallery is searched; the numbers are the same."""

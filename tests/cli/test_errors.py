@@ -1,0 +1,71 @@
+"""Commands end in one line on what a user can mend, and with a traceback on a mistake of ours."""
+import importlib
+import pkgutil
+import re
+
+import numpy as np
+import pytest
+import torch
+
+import mlaface
+from mlaface.cli.main import COMMANDS, main
+from mlaface.cli.parts import errors
+from mlaface.utils.errors import InputError, UserError
+
+MODULES = [module.name for module in pkgutil.walk_packages(mlaface.__path__, 'mlaface.')]
+# arguments that a user may give by mistake, with the message; {0} is an empty folder, whose `junk` holds no data
+MISTAKES = {
+    'train': (['{0}/none.py'], 'no config at'), 'print-config': (['{0}/none.py'], 'no config at'),
+    'plan-memory': (['{0}/none.py'], 'no config at'), 'benchmark': (['data', '{0}/none.rec'], 'no training set'),
+    'test': (['{0}/junk.pth', '--sets', '{0}/none.bin'], 'no verification set'),
+    'calibrate': (['{0}/text.npz', '--out', '{0}/out'], 'must be numbers'), 'compare': (['{0}'], 'no scalars.jsonl'),
+    'list-plugins': (['margin'], "did you mean 'margins'"), 'inspect-set': (['{0}'], 'holds no image'),
+    'make-synthetic': (['--contact-sheet', '{0}/junk/x.png'], 'Not a directory|File exists'),
+    'verify-records': (['{0}'], 'Is a directory'), 'to-onnx': (['{0}/junk', '{0}/out'], 'cannot be read'),
+    'centers': (['export', '{0}', '--out', '{0}/out'], 'no .*manifest'),
+    'published': (['{0}/junk', '{0}/out'], 'cannot be read')}
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_every_command_tells_a_mistake_in_one_line(command, tmp_path):
+    (tmp_path / 'junk').write_bytes(b'junk')
+    np.savez(tmp_path / 'text.npz', scores=np.array(['a', 'b']), issame=np.array([True, False]))
+    arguments, message = MISTAKES[command]
+    with pytest.raises(SystemExit) as end:
+        main([command, *(argument.format(tmp_path) for argument in arguments)])
+    assert re.fullmatch(f'error: .*({message}).*', end.value.code)
+
+
+def test_every_error_of_the_package_can_be_mended():
+    kinds = {value for name in MODULES if name != 'mlaface.cli.parts.ranks'
+             for value in vars(importlib.import_module(name)).values()
+             if isinstance(value, type) and issubclass(value, Exception) and value.__module__.startswith('mlaface.')}
+    assert len(kinds) > 8 and all(issubclass(kind, UserError) for kind in kinds)
+    for kind in kinds:  # torch makes a data worker's error anew from its text alone
+        assert str(kind('in words')) == 'in words'
+
+
+@pytest.mark.parametrize('error, message', [
+    (torch.OutOfMemoryError('CUDA out of memory. Tried\nto'), 'error: CUDA out of memory.*smaller batches'),
+    (RuntimeError("[enforce] DefaultCPUAllocator: can't allocate memory: you"), "allocate memory.*smaller batches"),
+    (MemoryError(), 'error: out of memory'), (PermissionError(13, 'Permission denied', 'x'), "denied: 'x'"),
+    (InputError('in words'), '^error: in words$')])
+def test_what_can_be_mended_in_training_is_a_line(error, message, monkeypatch):
+    with pytest.raises(SystemExit, match=message), errors.explained(refused=()):
+        raise error
+    monkeypatch.setenv('MLAFACE_TRACEBACK', '1')
+    with pytest.raises(type(error)), errors.explained(refused=()):
+        raise error
+
+
+@pytest.mark.parametrize('kind', [ValueError, TypeError, RuntimeError, KeyError])
+def test_a_mistake_of_ours_is_raised_in_training(kind):
+    with pytest.raises(kind), errors.explained(refused=()):
+        raise kind('operands could not be broadcast')
+
+
+def test_a_device_that_is_not_there_is_refused():
+    from mlaface.cli.parts.device import choose_device
+    for name in ('foo', 'cuda:99'):
+        with pytest.raises(InputError, match=f'--device {name} cannot be used'):
+            choose_device(name)
