@@ -24,5 +24,5 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='SequentialSampler'),
     dataset=dict(type='FolderPairs', data_root='my_faces_test'))
-val_evaluator = dict(type='PairsMetric')
+val_evaluator = dict(type='BenchmarkMetric')
 val_cfg = dict(type='FaceValLoop')

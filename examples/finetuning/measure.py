@@ -6,7 +6,6 @@ images each, and tested on the rest of their images. Runs that are done are not 
     MLAFACE_DATA=... python examples/finetuning/measure.py --out work_dirs/finetuning
 """
 import argparse
-import contextlib
 import json
 import time
 from pathlib import Path
@@ -50,43 +49,42 @@ def split(out):
 
 
 def train(config, work_dir, options, seed):
-    """Train in this process; the last checkpoint and the seconds of it all."""
+    """Train in this process; the last checkpoint and the processor's seconds of it all."""
     from mlaface.engine.launch import train as run
-    begin = time.perf_counter()
+    begin = time.process_time()
     run(config, work_dir, amp='bfloat16', seed=seed, cfg_options={
         'train_dataloader.num_workers': 0, 'val_dataloader': None, 'val_cfg': None, 'val_evaluator': None, **options})
-    return max(work_dir.glob('iter_*.pth')), time.perf_counter() - begin
+    return max(work_dir.glob('iter_*.pth')), time.process_time() - begin
 
 
-def embed(model, folder):
-    """Unit embeddings and labels of a folder of people."""
-    from mlaface.datasets.sets.folder_faces import FolderFaces
-    faces = FolderFaces(folder)
-    batches = [faces.__getitems__(range(start, min(start + 64, len(faces)))) for start in range(0, len(faces), 64)]
-    rows = np.concatenate([model.extract(batch['images'], flip='sum').numpy() for batch in batches])
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True), faces.labels
+def embed(model, dataset, rows):
+    """Unit embeddings of rows of a data set, with their mirror images, under bfloat16."""
+    import torch
+    with torch.autocast('cpu', torch.bfloat16):
+        parts = [model.extract(dataset.__getitems__(rows[start:start + 64])['images'], flip='sum').float().numpy()
+                 for start in range(0, len(rows), 64)]
+    embeddings = np.concatenate(parts)
+    return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
 
-def identify(checkpoint, folder):
+def identify(model, people, test):
     """Share of the test images that are nearest to the mean of their own person's training images."""
-    from mlaface.apis import init_model
-    model = init_model(checkpoint)
-    (known, labels), (probes, wanted) = embed(model, folder / 'people'), embed(model, folder / 'people_test')
-    means = np.stack([known[labels == label].mean(0) for label in range(labels.max() + 1)])
+    known, probes = (embed(model, faces, range(len(faces))) for faces in (people, test))
+    means = np.stack([known[people.labels == label].mean(0) for label in range(people.num_classes)])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    return float((np.argmax(probes @ means.T, 1) == wanted).mean())
+    return float((np.argmax(probes @ means.T, 1) == test.labels).mean())
 
 
-def verify(checkpoint, dataset, out):
-    """Accuracy of each benchmark of a data set, by ``mlaface test``."""
-    from mlaface.cli.test import main
-    config = out.with_suffix('.py')
-    config.write_text(f'_base_ = {str(Path(CONFIG).resolve())!r}\n'
-                      f'val_dataloader = dict(dataset={dict(dataset, _delete_=True)!r})\n')
-    with contextlib.redirect_stdout(None):
-        main([str(config), str(checkpoint), '--out', str(out)])
-    result = json.loads(out.read_text())['benchmarks']
-    return {name: entry['metrics']['accuracy']['value'] for name, entry in result.items()}
+def verify(model, dataset):
+    """Accuracy in folds of each benchmark of a data set."""
+    from mlaface.evaluation.functional.pairs import PairRules, evaluate_pairs
+    distinct, places = np.unique(dataset.metainfo['same_as'], return_inverse=True)
+    rows, accuracy = embed(model, dataset, distinct)[places], {}
+    for name, entry in dataset.metainfo['benchmarks'].items():
+        result = evaluate_pairs(rows[entry['start']:entry['start'] + entry['images']], entry['issame'],
+                                rules=PairRules(flip='none', folds=entry['folds']))
+        accuracy[name] = result['metrics']['accuracy']['value']
+    return accuracy
 
 
 def measure(way, draw, start, out):
@@ -95,17 +93,21 @@ def measure(way, draw, start, out):
     file = out / 'results' / f'{list(WAYS).index(way)}_{draw}.json'
     if file.exists():
         return json.loads(file.read_text())
+    from mlaface.apis import init_model
+    from mlaface.datasets.sets.folder_faces import FolderFaces
+    from mlaface.datasets.sets.folder_pairs import FolderPairs
+    from mlaface.datasets.sets.verification_sets import VerificationSets
     file.parent.mkdir(exist_ok=True)
     checkpoint, seconds = start, 0.0
     if WAYS[way] is not None:
         options = {'load_from': str(start), 'train_cfg.max_epochs': EPOCHS,
                    'train_dataloader.dataset.data_root': str((folder / 'people').resolve()), **WAYS[way]}
         checkpoint, seconds = train(CONFIG, out / 'work' / file.stem, options, draw)
-    pairs = dict(type='FolderPairs', data_root=str((folder / 'people_test').resolve()), name='pairs')
-    numbers = dict(seconds=seconds, identified=identify(checkpoint, folder.resolve()),
-                   **verify(checkpoint, pairs, out / 'pairs.json'),
-                   **verify(checkpoint, dict(type='VerificationSets', data_root='faces_small', sets=SETS),
-                            out / 'sets.json'))
+    model, test = init_model(checkpoint), str((folder / 'people_test').resolve())
+    people = FolderFaces(str((folder / 'people').resolve()))
+    numbers = dict(seconds=seconds, identified=identify(model, people, FolderFaces(test)),
+                   **verify(model, FolderPairs(test, name='pairs')),
+                   **verify(model, VerificationSets(SETS, 'faces_small')))
     file.write_text(json.dumps(numbers))
     return numbers
 
@@ -126,8 +128,9 @@ def table(results):
         for name in names:
             values = np.array([run[name] for run in runs])
             change = values - [run[name] for run in results['none']]
-            text = '{:.4f}'.format(values.mean())
-            cells.append(text if WAYS[way] is None else text + ' ({:+.4f} ± {:.4f})'.format(*interval(change)))
+            text = f'{values.mean():.4f}'
+            mean, half = interval(change)
+            cells.append(text if WAYS[way] is None else f'{text} ({mean:+.4f} ± {half:.4f})')
         lines.append(f'| {way} | ' + ' | '.join(cells) + f' | {np.mean([run["seconds"] for run in runs]):.0f} |')
     return '\n'.join(lines)
 

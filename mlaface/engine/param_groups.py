@@ -132,7 +132,8 @@ def describe_groups(optimizer, model):
     lines = ['learning rate  weight decay      values  parameters of']
     for group in optimizer.param_groups:
         size = sum(parameter.numel() for parameter in group['params'])
-        lines.append(f'{group.get("initial_lr", group["lr"]):13.4g}  {group["weight_decay"]:12.4g}  {size:10,}  {_parts(group["names"])}')
+        rate = group.get('initial_lr', group['lr'])  # a schedule has set lr to that of its first step
+        lines.append(f'{rate:13.4g}  {group["weight_decay"]:12.4g}  {size:10,}  {_parts(group["names"])}')
     frozen = {name: p.numel() for name, p in model.named_parameters() if not p.requires_grad}
     if frozen:
         lines.append(f'{"frozen":>13}  {"-":>12}  {sum(frozen.values()):10,}  {_parts(frozen)}')

@@ -10,8 +10,8 @@ import torch
 from mlaface.engine.checkpoint import store
 from mlaface.engine.errors import ConfigError
 from mlaface.engine.launch import build_runner
-from tests.engine.gloo import run_ranks
 from tests.engine import test_resume, toy
+from tests.engine.gloo import run_ranks
 from tests.engine.test_resume import last_state, losses, same
 
 UNTIL, END = 2, 5
@@ -57,8 +57,8 @@ def wholes(start, tmp_path_factory):
     return whole
 
 
-@pytest.mark.parametrize('way, stop', [('sgd', 1), ('sgd', UNTIL), ('sgd', UNTIL + 1), ('adamw', UNTIL + 1), ('sampled', 1),
-                                       ('accumulated', UNTIL + 1), ('moving_norms', 1)])
+@pytest.mark.parametrize('way, stop', [('sgd', 1), ('sgd', UNTIL), ('sgd', UNTIL + 1), ('adamw', UNTIL + 1),
+                                       ('sampled', 1), ('accumulated', UNTIL + 1), ('moving_norms', 1)])
 def test_a_run_that_stops_before_or_after_the_thaw_goes_on_exactly(wholes, start, tmp_path, way, stop):
     options = {**OPTIONS, **WAYS[way], 'load_from': start}
     test_resume.interrupted(tmp_path, stop, **copy.deepcopy(options))
@@ -129,5 +129,6 @@ def test_a_head_first_that_cannot_be_is_refused(tmp_path, hook, words):
 def test_frozen_fresh_weights_are_told(tmp_path):
     runner = build_runner(toy.toy_config(tmp_path, **copy.deepcopy(OPTIONS)))
     runner.prepare_training()
-    assert 'backbone.conv1.weight and 5 other kernels are frozen as they were drawn' in (tmp_path / 'log.txt').read_text()
-    assert re.search(r'frozen +- +[0-9,]+ +backbone.conv1, backbone.bn1', (tmp_path / 'log.txt').read_text())
+    log = (tmp_path / 'log.txt').read_text()
+    assert 'backbone.conv1.weight and 5 other kernels are frozen as they were drawn' in log
+    assert re.search(r'frozen +- +[0-9,]+ +backbone.conv1, backbone.bn1', log)

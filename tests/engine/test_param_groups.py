@@ -34,7 +34,7 @@ PLAIN = {'conv.weight': (.1, .01), 'conv.bias': (.1, 0), 'norm.weight': (.1, 0),
 
 @pytest.mark.parametrize('paramwise, changed', [
     ({}, {}), (dict(head_lr_mult=2.0), {'weight': (.2, .01)}),
-    (dict(decay_all=True), {name: (.1, .01) for name in PLAIN}),
+    (dict(decay_all=True), dict.fromkeys(PLAIN, (0.1, 0.01))),
     (dict(decay_all=True, norm_decay_mult=.5),
      {name: (.1, .005 if name.startswith('norm') else .01) for name in PLAIN}),
     (dict(bias_lr_mult=3, bias_decay_mult=1), {'conv.bias': (.3, .01)}),
@@ -55,8 +55,8 @@ def test_multipliers_by_kind_and_by_name(paramwise, changed):
 
 def test_of_keys_the_longest_then_the_first_by_the_alphabet_holds_as_in_mmengine():
     from mmengine.optim import DefaultOptimWrapperConstructor
-    keys = {'gate': dict(lr_mult=2.0), 'conv.': dict(lr_mult=3.0), 'act.w': dict(lr_mult=4.0), 'cale': dict(lr_mult=5.0),
-            'eigh': dict(lr_mult=6.0), 'weight': dict(lr_mult=7.0), 't.weigh': dict(lr_mult=8.0)}
+    names = ('gate', 'conv.', 'act.w', 'cale', 'eigh', 'weight', 't.weigh')
+    keys = {name: dict(lr_mult=number) for number, name in enumerate(names, 2)}
     model = Network()
     theirs = DefaultOptimWrapperConstructor(dict(type='OptimWrapper', optimizer=SGD), dict(custom_keys=keys))(model)
     rates = {id(group['params'][0]): group['lr'] for group in theirs.optimizer.param_groups}

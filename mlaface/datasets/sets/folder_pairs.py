@@ -62,8 +62,8 @@ class FolderPairs(FaceDataset):
         self.faces = FolderFaces(data_root, image_size=image_size)
         self.rows, issame = draw_pairs(self.faces.labels, pairs, seed)
         if len(issame) < 4:
-            raise FormatError(f'{self.faces.root} makes {len(issame)} pairs: it takes two people, and two images of one '
-                              'and the same person, twice')
+            raise FormatError(f'{self.faces.root} makes {len(issame)} pairs: it takes at least two people with two '
+                              'images each')
         first = {}
         flat = self.rows.ravel().tolist()
         self.metainfo = dict(

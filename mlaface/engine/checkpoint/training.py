@@ -127,9 +127,9 @@ def load_weights(runner, path):
     count = sum(not name.startswith('head.') for name in found['state_dict'])
     text = f'{count} tensors of the trunk from {path}' + (' (the moving average)' if found['average'] else '')
     own = getattr(getattr(runner.bare_model, 'head', None), 'num_classes', None)
-    if found['num_classes'] and own:
-        text += (f'; the head of its {found["num_classes"]:,} identities is left out, that of the {own:,} here '
-                 'begins anew')
+    if found['num_classes']:
+        text += (f'; the head of its {found["num_classes"]:,} identities is left out and begins anew'
+                 + (f' for {own:,}' if own else ''))
     return text
 
 
