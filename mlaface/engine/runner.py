@@ -11,6 +11,7 @@ from mmengine.model import is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 from torch import distributed
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mlaface.engine.checkpoint import random_state, store, training
 from mlaface.engine.data import build_dataloader
@@ -305,10 +306,12 @@ class FaceRunner(Runner):
 
     def _warn_of_frozen_fresh_weights(self):
         """Say that what is frozen has never learned, which is hardly what was meant."""
-        kernels = [name for name, p in self.bare_model.named_parameters() if not p.requires_grad and p.ndim > 1]
-        if kernels and not self.loaded:
-            self.logger.warning(f'{kernels[0]} and {len(kernels) - 1} other kernels are frozen as they were drawn: no '
-                                'weights were loaded. Set load_from')
+        model = self.bare_model
+        kernels = [name for name, p in model.named_parameters() if not p.requires_grad and p.ndim > 1]
+        norms = [name for name, part in model.named_modules() if isinstance(part, _BatchNorm) and not part.training]
+        if (kernels or norms) and not self.loaded:
+            self.logger.warning(f'{len(kernels)} kernels and {len(norms)} norms are frozen as they were drawn '
+                                f'({", ".join([*kernels, *norms][:3])}, ...): no weights were loaded. Set load_from')
 
     def _set_earlier_run_aside(self):
         """Move what an earlier run left in the work directory: a fresh one keeps its own numbers and checkpoints."""

@@ -130,5 +130,5 @@ def test_frozen_fresh_weights_are_told(tmp_path):
     runner = build_runner(toy.toy_config(tmp_path, **copy.deepcopy(OPTIONS)))
     runner.prepare_training()
     log = (tmp_path / 'log.txt').read_text()
-    assert 'backbone.conv1.weight and 5 other kernels are frozen as they were drawn' in log
+    assert '6 kernels and 29 norms are frozen as they were drawn (backbone.conv1.weight, ' in log
     assert re.search(r'frozen +- +[0-9,]+ +backbone.conv1, backbone.bn1', log)

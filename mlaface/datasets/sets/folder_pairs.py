@@ -1,5 +1,4 @@
 """A benchmark of pairs from folders of images, one folder an identity."""
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +21,12 @@ def draw_pairs(labels, count, seed=0):
         tuple[ndarray, ndarray]: Images, int (P, 2), and whether they show one person, bool (P,).
     """
     rng, labels = np.random.default_rng(seed), np.asarray(labels)
-    same = [pair for label in np.unique(labels)
-            for pair in itertools.combinations(np.flatnonzero(labels == label).tolist(), 2)]
-    half = min(count // 2, len(same), (len(labels) * (len(labels) - 1) // 2 - len(same)))
-    same = rng.permutation(np.array(same, int).reshape(-1, 2))[:half]
+    by_person = np.argsort(labels, kind='stable')
+    counts = np.unique(labels, return_counts=True)[1].astype(np.int64)
+    ends = np.cumsum(counts * (counts - 1) // 2)  # pairs of one person are numbered person by person
+    total = int(ends[-1])
+    half = min(count // 2, total, len(labels) * (len(labels) - 1) // 2 - total)
+    same = by_person[_pair_of(rng.choice(total, half, replace=False), counts, ends)]
     different = {}
     while len(different) < half:
         first, second = sorted(rng.integers(len(labels), size=2).tolist())
@@ -33,6 +34,15 @@ def draw_pairs(labels, count, seed=0):
             different[first, second] = None
     pairs = np.stack([same, np.array(list(different), int).reshape(-1, 2)], 1).reshape(-1, 2)
     return pairs, np.arange(len(pairs)) % 2 == 0
+
+
+def _pair_of(numbers, counts, ends):
+    """Places (P, 2), in an order by persons, of the pairs of one person that have these numbers."""
+    person = np.searchsorted(ends, numbers, side='right')
+    number = numbers - (ends - counts * (counts - 1) // 2)[person]
+    second = ((1 + np.sqrt(1 + 8 * number)) // 2).astype(np.int64)  # the largest with second (second - 1) / 2 <= number
+    pair = np.stack([number - second * (second - 1) // 2, second], 1)
+    return pair + (np.cumsum(counts) - counts)[person][:, None]
 
 
 @DATASETS.register_module()
