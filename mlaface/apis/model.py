@@ -112,8 +112,8 @@ def config_from_text(text, source):
 
 def _load(model, content, checkpoint, average):
     """Load the trunk's weights, or say how the file differs from the model."""
-    state = {**content['model']['state_dict'], **((content.get('ema') or {}) if average else {})}
-    state = {name: value for name, value in state.items() if not name.startswith('head.')}
+    saved, averaged = content['model']['state_dict'], (content.get('ema') or {}) if average else {}
+    state = {name: averaged.get(name, value) for name, value in saved.items() if not name.startswith('head.')}
     own = model.state_dict()
     missing, extra = sorted(set(own) - set(state)), sorted(set(state) - set(own))
     shapes = [f'{name} {tuple(state[name].shape)} in the file, {tuple(own[name].shape)} in the model'

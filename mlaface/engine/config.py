@@ -9,12 +9,13 @@ from mlaface.engine.config_parts.read import import_plugins, read_config
 from mlaface.engine.config_parts.shapes import check_counts, check_shape, check_together, is_registered
 from mlaface.engine.data import check_evaluation_sets, fill_num_classes
 from mlaface.engine.errors import ConfigError
+from mlaface.engine.param_groups import OPTIONS
 from mlaface.registry import MODELS, check_arguments, did_you_mean, nearest
 from mlaface.utils.configs import find_config, shipped_configs
 
 __all__ = ['load_config', 'check_config', 'check_together', 'fill_num_classes', 'check_evaluation_sets', 'known_keys']
 
-OWN_KEYS = {'runner_type', 'custom_imports', 'model_wrapper_cfg', 'sync_bn'}
+OWN_KEYS = {'runner_type', 'custom_imports', 'model_wrapper_cfg', 'sync_bn', 'init_centers'}
 UNUSED_KEYS = {'self', 'cfg', 'data_preprocessor', 'log_processor'}
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # dicts without a type, by where they stand: the keys that they may have
@@ -24,7 +25,7 @@ PLAIN = {'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
          'auto_scale_lr': {'enable', 'base_batch_size'},
          'custom_imports': {'imports', 'allow_failed_imports'},
          'optim_wrapper.clip_grad': {'max_norm'},
-         'optim_wrapper.paramwise_cfg': {'head_lr_mult', 'decay_all'}}
+         'optim_wrapper.paramwise_cfg': set(OPTIONS)}
 SPECIAL = {'type', '_scope_', 'priority', 'convert_to_iter_based'}
 # config key -> registry of the dicts below it; others inherit that of the dict around them
 ROOMS = dict(model='MODELS', attention='ATTENTION', margin='MARGINS', dataset='DATASETS', sampler='DATA_SAMPLERS',

@@ -7,7 +7,7 @@ from mlaface.engine.errors import ConfigError, refusals
 
 
 def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launcher='none', seed=None,
-          auto_scale_lr=False):
+          auto_scale_lr=False, load_from=None, init_centers=None):
     """Train what a config describes.
 
     Args:
@@ -20,6 +20,8 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
         seed (int, optional): Default: that of the resumed checkpoint, of the config, of the run to resume that wrote no
             checkpoint yet, or one drawn now.
         auto_scale_lr (bool): Scale the learning rate by the images of one update. Default False.
+        load_from (str, optional): Weights to begin with; replaces that of the config, as the next one does.
+        init_centers (str, optional): Where the class centres begin: 'class_means', or a file of centres.
 
     Returns:
         FaceRecognizer: The trained model.
@@ -30,7 +32,8 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
     from mlaface.engine.config import load_config
     from mlaface.engine.distributed import leave_ranks
     _check_launcher(launcher)
-    cfg = load_config(config, cfg_options)
+    given = {key: value for key, value in dict(load_from=load_from, init_centers=init_centers).items() if value}
+    cfg = load_config(config, {**(cfg_options or {}), **given})
     cfg.work_dir = str(work_dir or cfg.get('work_dir') or Path('work_dirs') / Path(config).stem)
     cfg.launcher = launcher
     if amp:
@@ -40,7 +43,8 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
             raise ConfigError(f'{config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=N) in the config')
         cfg.auto_scale_lr.enable = True
     if resume:
-        cfg.resume, cfg.load_from = True, None if resume is True else str(resume)
+        cfg.resume = 'latest' if resume is True else True
+        cfg.load_from = cfg.get('load_from') if resume is True else str(resume)
     set_seed(cfg, seed)
     try:
         runner = build_runner(cfg)
@@ -94,7 +98,8 @@ def _common_seed():
 def _resumed_seed(cfg):
     """The seed of the run that is continued, or None; the data set must be built with it."""
     from mlaface.engine.checkpoint import store
-    path = cfg.get('load_from') or store.find_latest(cfg.work_dir, lambda message: None)
+    path = cfg.get('load_from') if cfg.resume is True else None
+    path = path or store.find_latest(cfg.work_dir, lambda message: None)
     return store.read(path)['seed'] if path else None
 
 
@@ -126,6 +131,8 @@ def build_runner(cfg):
     """
     from mlaface.engine.config import check_evaluation_sets, check_together, fill_num_classes
     from mlaface.registry import RUNNERS
+    if cfg.get('val_dataloader') is None:
+        cfg.val_cfg = cfg.val_evaluator = None  # whoever trains without validation need not name all three
     check_together(cfg, cfg.filename or 'config')
     dataset = fill_num_classes(cfg)
     check_evaluation_sets(cfg)

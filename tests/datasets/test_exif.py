@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from mlaface.datasets.formats.exif import orientation, upright
 from mlaface.datasets.formats.jpeg import decode, decode_face, encode
-from mlaface.evaluation.protocols.images import ImageFiles
+from mlaface.evaluation.images.files import ImageFiles
 from mlaface.registry import DATASETS
 
 STORED = cv2.resize(np.random.default_rng(0).integers(0, 256, (7, 6, 3), np.uint8), (96, 112))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mlaface.datasets.formats.errors import DecodeError
 from mlaface.datasets.formats.jpeg import decode, decode_face, encode
-from mlaface.evaluation.protocols.images import ImageFiles
+from mlaface.evaluation.images.files import ImageFiles
 
 
 def picture():

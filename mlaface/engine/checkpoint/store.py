@@ -61,15 +61,24 @@ def read(path, map_location='cpu'):
     Raises:
         CheckpointError: If it is not there, torn, incomplete, or not a checkpoint of ours.
     """
+    content = _checked(_load(path, map_location), path)
+    if content.get('rows'):
+        _check_rows(path, content['rows'])
+    return content
+
+
+def _load(path, map_location='cpu'):
     try:
-        content = load_tensors(path, map_location)
+        return load_tensors(path, map_location)
     except (FileNotFoundError, ValueError) as error:
         raise CheckpointError(str(error)) from error
+
+
+def _checked(content, path):
+    """What was read, if it is a checkpoint of ours."""
     if not isinstance(content, dict) or content.get('schema') != SCHEMA or 'model' not in content:
         raise CheckpointError(f'{path} is not a checkpoint of mlaface with schema {SCHEMA}. Weights of other projects '
                               'are brought over by the converters in tools/converters')
-    if content.get('rows'):
-        _check_rows(path, content['rows'])
     return content
 
 
@@ -88,22 +97,25 @@ def _check_rows(path, rows):
 
 
 def read_weights(path):
-    """The weights in a file: of a checkpoint, or a bare state dict as the converters write it.
+    """The trunk in a file: of a checkpoint, whose rows need not be there, or a bare state dict as the converters write.
 
     Args:
         path (str | Path): The ``.pth`` file.
 
     Returns:
-        dict[str, Tensor]: By our names.
+        dict: ``state_dict`` (by our names; the moving average where there is one, which is what was validated),
+        ``average`` (bool), ``num_classes`` (int or None).
 
     Raises:
         CheckpointError: As ``read``.
     """
-    try:
-        content = load_tensors(path)
-    except (FileNotFoundError, ValueError) as error:
-        raise CheckpointError(str(error)) from error
-    return content if is_state_dict(content) else read(path)['model']['state_dict']
+    content = _load(path)
+    if is_state_dict(content):
+        return dict(state_dict=content, average=False, num_classes=None)
+    model = _checked(content, path)['model']
+    average = {name: value for name, value in (content.get('ema') or {}).items() if name in model['state_dict']}
+    return dict(state_dict={**model['state_dict'], **average}, average=bool(average),
+                num_classes=model.get('num_classes'))
 
 
 def checkpoints(folder):

@@ -1,6 +1,9 @@
 """MobileFaceNets (Chen et al., CCBR 2018, table 1): depthwise networks for phones, made for faces."""
+from itertools import islice
+
 from torch import nn
 
+from mlaface.models.backbones._base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
 from mlaface.models.layers import build_attention, check_stages, scale_channels
 from mlaface.models.prelu import PReLU
@@ -8,6 +11,7 @@ from mlaface.registry import MODELS
 
 # expansion, channels, blocks, stride of the first block; a row without residual blocks takes no attention
 ROWS = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
+STAGES = (1, 2, 2, 3, 3)  # of each row: one a size of the map
 RESIDUAL_STAGES = {0: 1, 2: 2, 4: 3}
 
 
@@ -45,7 +49,7 @@ class Bottleneck(nn.Module):
 
 
 @MODELS.register_module()
-class MobileFaceNet(nn.Module):
+class MobileFaceNet(Backbone):
     """MobileFaceNet up to its last 1x1 convolution; the global depthwise convolution is ``GDCNeck``.
 
     Args:
@@ -55,13 +59,17 @@ class MobileFaceNet(nn.Module):
             have it. Default all.
         in_size (int): Height and width of the image in pixels. Default 112.
         with_cp (bool): Compute each block again in the backward pass to hold less. Default False.
+        frozen_stages (int): Stages 1 to this one of 3 (28, 14 and 7 pixels, each from its step down on; the last has
+            the 1x1 convolution too) do not learn, nor does the stem, which is 0. Default -1, none.
+        norm_eval (bool): BatchNorms keep their running statistics in training. Default False.
 
     Attributes:
         out_channels (int): Channels of the map, 512 at width 1.
         out_size (int): Height and width of the map.
     """
 
-    def __init__(self, width=1.0, attention=None, attention_stages=(1, 2, 3), in_size=112, with_cp=False):
+    def __init__(self, width=1.0, attention=None, attention_stages=(1, 2, 3), in_size=112, with_cp=False,
+                 frozen_stages=-1, norm_eval=False):
         super().__init__()
         check_stages(attention_stages, len(RESIDUAL_STAGES))
         channels = scale_channels(64, width)
@@ -79,6 +87,15 @@ class MobileFaceNet(nn.Module):
         self.out_channels, self.out_size = scale_channels(512, width), -(-in_size // 16)
         self.last = conv_norm(channels, self.out_channels, 1)
         self._init_weights()
+        self.freeze_stages(frozen_stages, norm_eval)
+
+    def stages(self):
+        """The stem, and the blocks of each size of the map, 28, 14 and 7 pixels at 112."""
+        blocks, stages = iter(self.blocks), [[self.stem, self.stem_depthwise], [], [], []]
+        for stage, (_, _, count, _) in zip(STAGES, ROWS):
+            stages[stage] += islice(blocks, count)
+        stages[-1].append(self.last)
+        return stages
 
     def _init_weights(self):
         for layer in self.modules():
