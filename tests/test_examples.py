@@ -34,7 +34,7 @@ def command(tmp_path, capsys, *arguments):
 
 def test_every_example_is_run_here():
     source = Path(__file__).read_text()
-    assert all(folder.name in source for folder in EXAMPLES.iterdir() if folder.is_dir())
+    assert all(folder.name in source for folder in EXAMPLES.glob('own_*'))
 
 
 @pytest.mark.parametrize('name, part', [('own_attention', 'GatedChannels'), ('own_margin', 'LinearMargin')])

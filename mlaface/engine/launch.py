@@ -32,8 +32,8 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
     from mlaface.engine.config import load_config
     from mlaface.engine.distributed import leave_ranks
     _check_launcher(launcher)
-    given = {key: value for key, value in dict(load_from=load_from, init_centers=init_centers).items() if value}
-    cfg = load_config(config, {**(cfg_options or {}), **given})
+    cfg = load_config(config, cfg_options)
+    cfg.update({key: value for key, value in dict(load_from=load_from, init_centers=init_centers).items() if value})
     cfg.work_dir = str(work_dir or cfg.get('work_dir') or Path('work_dirs') / Path(config).stem)
     cfg.launcher = launcher
     if amp:
