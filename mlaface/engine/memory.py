@@ -64,6 +64,20 @@ def tensor_bytes(tensors):
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
+def build_trunk(model):
+    """The trunk of a recognizer in training mode, for tensors without data.
+
+    Args:
+        model (dict): Config of the recognizer.
+
+    Returns:
+        nn.Module: Without head.
+    """
+    # neither option changes sizes, and fake tensors can do neither
+    plain = {key: value for key, value in model.items() if key not in ('compile', 'channels_last')}
+    return MODELS.build({**plain, 'head': None}).train()
+
+
 def trunk_memory(model, batch_size, amp=None):
     """What a trunk needs for a training step, from its operations on tensors without data.
 
@@ -78,9 +92,7 @@ def trunk_memory(model, batch_size, amp=None):
         once), of the ``largest`` parameter that learns; ``embedding_size`` and ``numbers`` (that learn) besides.
     """
     with FakeTensorMode(allow_non_fake_inputs=True):
-        # neither option changes sizes, and fake tensors can do neither
-        plain = {key: value for key, value in model.items() if key not in ('compile', 'channels_last')}
-        trunk = MODELS.build({**plain, 'head': None}).train()
+        trunk = build_trunk(model)
         sizes = [batch_size] if batch_size <= LARGEST_TRACED else [LARGEST_TRACED // 2, LARGEST_TRACED]
         traced = [_trace(trunk, size, amp) for size in sizes]
         if len(traced) == 1:

@@ -5,6 +5,7 @@ import time
 import torch
 from mmengine.runner import BaseLoop
 
+from mlaface.engine.batches import check_batches
 from mlaface.engine.errors import ConfigError, Interrupted
 from mlaface.engine.signals import StopSignal
 from mlaface.registry import LOOPS
@@ -50,6 +51,7 @@ class FaceTrainLoop(BaseLoop):
             raise ConfigError(f'train_dataloader: {len(self.dataloader.dataset)} images do not fill one update of '
                               f'{self.accumulate} batches of {self.dataloader.batch_size} on each of '
                               f'{runner.world_size} ranks')
+        check_batches(self.dataloader, self.accumulate, runner.cfg)
         self.until_epoch = max_epochs
         self.max_iters = max_iters or max_epochs * self.epoch_length
         self.max_epochs = max_epochs or -(-max_iters // self.epoch_length)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
-from mlaface.datasets.formats.plain_pickle import PickledArray, load_plain
+from mlaface.datasets.formats.pickled_array import PickledArray
+from mlaface.datasets.formats.plain_pickle import load_plain
 from mlaface.utils.files import atomic_path
 
 
