@@ -21,6 +21,7 @@ if ENGINE not in ENGINES:
 INSTALL = [
     *ENGINES[ENGINE], 'torch>=2.8', 'numpy>=1.26', 'simplejpeg>=1.7', 'matplotlib>=3.8', 'rich>=13', 'jinja2>=3.1',
     'tensorboard>=2.15', 'safetensors>=0.4', 'scipy>=1.11',
+    'isal>=1.6; platform_machine in "x86_64 AMD64 aarch64 arm64"',
 ]
 ONNX = ['onnx>=1.16', 'onnxruntime>=1.18']
 # mmcv requires the full mmengine by name: beside another engine it would install a second one.

@@ -1,9 +1,10 @@
 """From a config file to a trained model: what ``tools/train.py`` calls."""
 import os
 import random
+from contextlib import suppress
 from pathlib import Path
 
-from mlaface.engine.errors import ConfigError, refusals
+from mlaface.engine.errors import CheckpointError, ConfigError, refusals
 
 
 def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launcher='none', seed=None,
@@ -98,9 +99,12 @@ def _common_seed():
 def _resumed_seed(cfg):
     """The seed of the run that is continued, or None; the data set must be built with it."""
     from mlaface.engine.checkpoint import store
-    path = cfg.get('load_from') if cfg.resume is True else None
-    path = path or store.find_latest(cfg.work_dir, lambda message: None)
-    return store.read(path)['seed'] if path else None
+    if cfg.resume is True and cfg.get('load_from'):
+        return store.read(cfg.load_from)['seed']
+    for path in store.checkpoints(cfg.work_dir):
+        with suppress(CheckpointError):  # of one that is torn the runner says that it is passed over
+            return store.read(path)['seed']
+    return None
 
 
 def _drawn_seed(work_dir):

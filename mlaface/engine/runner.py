@@ -321,12 +321,8 @@ class FaceRunner(Runner):
 
     def _find_checkpoint(self):
         """The checkpoint to resume, the same on all ranks: ``load_from``, but for ``resume='latest'``."""
-        path = [None if self._resume == LATEST else self._load_from]
-        if self.rank == 0 and path[0] is None:
-            path[0] = store.find_latest(self.work_dir, self.logger.warning)
-        if self.distributed:
-            distributed.broadcast_object_list(path, src=0)
-        return path[0]
+        asked = None if self._resume == LATEST else self._load_from
+        return asked or store.find_latest(self.work_dir, self.logger.warning)
 
     def resume(self, filename):
         """Continue from a checkpoint, as if training had never stopped.

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import torch
 
-from mlaface.engine.checkpoint.row_manifest import MANIFEST, checksum
+from mlaface.engine.checkpoint.row_manifest import MANIFEST, read_manifest, together, verify
+from mlaface.engine.distributed import gather_objects, rank
 from mlaface.engine.errors import CheckpointError
+from mlaface.utils.checksums import checksum
 from mlaface.utils.errors import FULL
 from mlaface.utils.files import atomic_path, is_state_dict, load_tensors
 
@@ -59,7 +61,7 @@ def read(path, map_location='cpu'):
         dict: Its content, as in docs/architecture.md.
 
     Raises:
-        CheckpointError: If it is not there, torn, incomplete, or not a checkpoint of ours.
+        CheckpointError: If it is not there, torn, damaged, incomplete, or not a checkpoint of ours.
     """
     content = _checked(_load(path, map_location), path)
     if content.get('rows'):
@@ -124,21 +126,37 @@ def checkpoints(folder):
     return [path for _, path in sorted(found, reverse=True)]
 
 
+def check_whole(path):
+    """Refuse a checkpoint of which any byte that matters is not as it was written. All ranks call it.
+
+    Args:
+        path (str | Path): The ``.pth`` file; the first rank reads it, and each a share of its rows.
+
+    Raises:
+        CheckpointError: On all ranks, as ``read``; the same of the rows.
+        OSError, ValueError: On all ranks, if rows are missing, torn or damaged.
+    """
+    rows = together(lambda: read(path).get('rows') if rank() == 0 else None)[0]
+    if rows:
+        folder = Path(path).resolve().parent / rows['folder']
+        together(lambda: verify(folder, read_manifest(folder)))
+
+
 def find_latest(folder, warn):
-    """The latest checkpoint of a folder that is whole.
+    """The latest checkpoint of a folder that is whole. All ranks call it.
 
     Args:
         folder (str | Path): Work directory.
-        warn (callable): Is told of each torn or incomplete file that is passed over.
+        warn (callable): Is told of each torn, damaged or incomplete file that is passed over.
 
     Returns:
         Path or None: The file.
     """
-    for path in checkpoints(folder):
+    for path in gather_objects(checkpoints(folder))[0]:
         try:
-            read(path)
+            check_whole(path)
             return path
-        except CheckpointError as error:
+        except (CheckpointError, OSError, ValueError) as error:
             warn(f'passed over {path}: {error}')
     return None
 
