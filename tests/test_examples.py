@@ -114,3 +114,26 @@ def test_the_options_of_the_guide():
     assert len(cells) == 7
     for cell in cells:
         load_config(ROOT / 'configs' / 'arcface_r18w025_faces_small.py', shlex.split(cell))
+
+
+@pytest.mark.slow
+def test_the_measurement_of_finetuning_runs_and_repeats_nothing(tmp_path, monkeypatch, capsys):
+    from examples.finetuning import measure
+    from mlaface.datasets.formats.bin_set import write_bin
+    from mlaface.datasets.formats.insightface_writer import write_training_set
+    from mlaface.datasets.formats.jpeg import encode
+    faces = [(person, encode(np.random.default_rng([person, number]).integers(0, 255, (112, 112, 3), dtype=np.uint8)))
+             for person in range(12) for number in range(14)]
+    write_training_set(tmp_path / 'faces_small', faces)
+    write_bin(tmp_path / 'faces_small' / 'dev_lfw.bin', [image for _, image in faces[:40]], [True, False] * 10)
+    for name, value in dict(DRAWS=2, PEOPLE=3, IMAGES=11, EPOCHS=1, START_EPOCHS=1, SETS=('dev_lfw',)).items():
+        monkeypatch.setattr(measure, name, value)
+    monkeypatch.setattr(measure, 'WAYS', {way: measure.WAYS[way] for way in ('none', 'head first')})
+    monkeypatch.setenv('MLAFACE_DATA', str(tmp_path))
+    monkeypatch.setattr(sys, 'argv', ['measure.py', '--out', str(tmp_path / 'out')])
+    tables = []
+    for _ in range(2):
+        measure.main()
+        tables.append(capsys.readouterr().out.split('| |')[1])
+        monkeypatch.setattr(measure, 'train', None)
+    assert tables[0] == tables[1] and '| head first |' in tables[0]

@@ -11,13 +11,24 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
+from scipy.stats import t
+
+from mlaface.apis import init_model
+from mlaface.datasets.formats.insightface_writer import write_training_set
+from mlaface.datasets.sets.folder_faces import FolderFaces
+from mlaface.datasets.sets.folder_pairs import FolderPairs
+from mlaface.datasets.sets.record_faces import RecordFaces
+from mlaface.datasets.sets.verification_sets import VerificationSets
+from mlaface.engine import launch
+from mlaface.evaluation.functional.pairs import PairRules, evaluate_pairs
 
 CONFIG = 'configs/finetune_r18w025_my_faces.py'
-DRAWS, PEOPLE, IMAGES, EPOCHS = 5, 40, 5, 20
-ALL = 'all layers'
+DRAWS, PEOPLE, IMAGES = 5, 40, 5
+START_EPOCHS, EPOCHS = 10, 20
 WAYS = {
     'none': None,
-    ALL: {},
+    'all layers': {},
     'all layers, centres at random': {'init_centers': None},
     'all layers, five times the rate': {'optim_wrapper.optimizer.lr': 0.05},
     'trunk frozen': {'model.backbone.frozen_stages': 4},
@@ -29,8 +40,6 @@ SETS = ('dev_lfw', 'dev_celeba', 'dev_lowres')
 
 def split(out):
     """Write the data: ``start`` (half of the identities), and for each draw ``people`` and ``people_test``."""
-    from mlaface.datasets.formats.insightface_writer import write_training_set
-    from mlaface.datasets.sets.record_faces import RecordFaces
     faces = RecordFaces('faces_small')
     order = np.random.default_rng(0).permutation(faces.num_classes)
     half = np.sort(order[:len(order) // 2])
@@ -50,16 +59,14 @@ def split(out):
 
 def train(config, work_dir, options, seed):
     """Train in this process; the last checkpoint and the processor's seconds of it all."""
-    from mlaface.engine.launch import train as run
     begin = time.process_time()
-    run(config, work_dir, amp='bfloat16', seed=seed, cfg_options={
-        'train_dataloader.num_workers': 0, 'val_dataloader': None, 'val_cfg': None, 'val_evaluator': None, **options})
+    launch.train(config, work_dir, amp='bfloat16', seed=seed, cfg_options={
+        'train_dataloader.num_workers': 0, 'val_dataloader': None, **options})
     return max(work_dir.glob('iter_*.pth')), time.process_time() - begin
 
 
 def embed(model, dataset, rows):
     """Unit embeddings of rows of a data set, with their mirror images, under bfloat16."""
-    import torch
     with torch.autocast('cpu', torch.bfloat16):
         parts = [model.extract(dataset.__getitems__(rows[start:start + 64])['images'], flip='sum').float().numpy()
                  for start in range(0, len(rows), 64)]
@@ -77,7 +84,6 @@ def identify(model, people, test):
 
 def verify(model, dataset):
     """Accuracy in folds of each benchmark of a data set."""
-    from mlaface.evaluation.functional.pairs import PairRules, evaluate_pairs
     distinct, places = np.unique(dataset.metainfo['same_as'], return_inverse=True)
     rows, accuracy = embed(model, dataset, distinct)[places], {}
     for name, entry in dataset.metainfo['benchmarks'].items():
@@ -93,10 +99,6 @@ def measure(way, draw, start, out):
     file = out / 'results' / f'{list(WAYS).index(way)}_{draw}.json'
     if file.exists():
         return json.loads(file.read_text())
-    from mlaface.apis import init_model
-    from mlaface.datasets.sets.folder_faces import FolderFaces
-    from mlaface.datasets.sets.folder_pairs import FolderPairs
-    from mlaface.datasets.sets.verification_sets import VerificationSets
     file.parent.mkdir(exist_ok=True)
     checkpoint, seconds = start, 0.0
     if WAYS[way] is not None:
@@ -114,7 +116,6 @@ def measure(way, draw, start, out):
 
 def interval(values):
     """Mean and half of the 95% interval of five draws, by Student's t."""
-    from scipy.stats import t
     half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
     return np.mean(values), half
 
@@ -145,6 +146,7 @@ def main():
     start = out / 'start.pth'
     if not start.exists():
         checkpoint, seconds = train('configs/arcface_r18w025_faces_small.py', out / 'work' / 'start', {
+            'train_cfg.max_epochs': START_EPOCHS,
             'train_dataloader.dataset.data_root': str((out / 'start').resolve())}, 0)
         start.write_bytes(checkpoint.read_bytes())
         print(f'start network: {seconds:.0f} s')

@@ -23,7 +23,7 @@ def _parser():
     carry = commands.add_parser('import', help='centres for other identities, matched by name')
     carry.add_argument('centers', help='what export wrote')
     carry.add_argument('--classes', required=True, help='text file: the new identities, one a line, in label order')
-    carry.add_argument('--out', required=True, help='the new .safetensors file, for InitCentersHook')
+    carry.add_argument('--out', required=True, help='the new .safetensors file, for train --init-centers')
     carry.add_argument('--means', help='what embed wrote for the new data: new identities begin at their class means')
     carry.add_argument('--seed', type=int, default=0, help='of the identities that begin at random (default 0)')
     embed = commands.add_parser('embed', help="embeddings (N, D) and labels (N,) of a config's training data")

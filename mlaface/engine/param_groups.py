@@ -113,7 +113,7 @@ def layer_depths(model):
     stages = getattr(getattr(model, 'backbone', None), 'stages', None)
     if stages is None:
         raise ValueError('paramwise_cfg.layer_decay needs a backbone with stages(): derive it from '
-                         'mlaface.models.backbones._base.Backbone')
+                         'mlaface.models.backbones.base.Backbone')
     stages = stages()
     return {id(parameter): len(stages) - number for number, stage in enumerate(stages)
             for module in stage for parameter in module.parameters()}

@@ -156,7 +156,7 @@ class FaceRunner(Runner):
     def build_optim_wrapper(self, optim_wrapper):
         """Build the optimizer over named groups (``FaceOptimWrapperConstructor``)."""
         if isinstance(optim_wrapper, dict):
-            cfg = dict(constructor='FaceOptimWrapperConstructor', **optim_wrapper)
+            cfg = {'constructor': 'FaceOptimWrapperConstructor', **optim_wrapper}
             return build_optim_wrapper(self.model, cfg)
         return super().build_optim_wrapper(optim_wrapper)
 

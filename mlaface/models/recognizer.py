@@ -94,7 +94,8 @@ class FaceRecognizer(nn.Module):
     def train(self, mode=True):
         """As ``nn.Module.train``, but for what is frozen."""
         super().train(mode)
-        freeze(named_parts(self, self.frozen))
+        names = [name for name in self.frozen if self.head is not None or name.partition('.')[0] != 'head']
+        freeze(named_parts(self, names))
         return self
 
     def _check_parts(self):

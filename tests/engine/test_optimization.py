@@ -99,3 +99,8 @@ def test_clipping_bounds_the_update():
 def test_an_epoch_drops_what_does_not_fill_an_update(tmp_path):
     runner = run(tmp_path, optim_wrapper__accumulative_counts=2, train_cfg__max_epochs=2)
     assert runner.iter == runner.max_iters == 2 * (5 // 2)
+
+
+def test_mmengines_constructor_can_be_named(tmp_path):
+    runner = run(tmp_path, optim_wrapper__constructor='DefaultOptimWrapperConstructor', train_cfg__max_epochs=1)
+    assert runner.iter == 5 and 'who learns' not in (tmp_path / 'log.txt').read_text()

@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from mlaface.engine.hooks.log import base_rate
 from mlaface.engine.optim_constructor import FaceOptimWrapperConstructor
 from mlaface.engine.param_groups import describe_groups
 from mlaface.engine.schedules import WarmupPolyLR
@@ -95,6 +96,7 @@ def test_layers_learn_the_slower_the_nearer_to_the_image_through_a_schedule(back
             name = next(name for name, p in model.named_parameters() if p is parameter)
             assert number == 0 and name not in rate or rate[name] == .1 * .5 ** (count - number) * .75 ** 2
             assert number or torch.equal(parameter, before[name])
+    assert base_rate(wrapper.optimizer) == .1 * .75 ** 2
     assert rate['neck.fc.weight'] == pytest.approx(.01 * .75 ** 2) and rate['head.weight'] == .1 * .75 ** 2
     decay = optimizer.get('weight_decay', .01)
     assert {g['weight_decay'] for g in groups if g['names'][0].startswith('backbone')} == {decay / 2}

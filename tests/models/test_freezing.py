@@ -73,6 +73,7 @@ def test_parts_of_the_recognizer_are_frozen_by_name():
     moved = changed(*train(model))
     assert not {name for name in moved if name.startswith(frozen)}
     assert {'backbone.layer2.0.conv2.weight', 'fusion.gate', 'head.weight'} <= moved
+    assert tiny.recognizer(head=None, frozen='head').head is None  # as for inference
     with pytest.raises(ValueError, match="no part 'brnch'; did you mean 'branch'"):
         tiny.recognizer(mla=True, frozen=['brnch'])
 

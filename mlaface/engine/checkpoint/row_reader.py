@@ -17,7 +17,7 @@ from mlaface.utils.files import load_tensors
 from mlaface.utils.sharding import RowShard
 
 IMPORT = ('to carry the centres over by identity name, `python tools/converters/centers.py export` the old head, '
-          '`import` it for the new identities, and begin with InitCentersHook')
+          '`import` it for the new identities, and begin with --init-centers FILE')
 
 
 def load_row_tensors(folder, tensors, classes=None):

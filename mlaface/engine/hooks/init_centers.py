@@ -15,7 +15,7 @@ from mlaface.utils.sharding import row_shard
 class InitCentersHook(Hook):
     """Fills the head's centres from one file before a fresh run; a resumed run keeps its own.
 
-    Each rank reads its own rows of the file only.
+    Each rank reads its own rows of the file only. In a config: ``init_centers='FILE.safetensors'``.
 
     Args:
         file (str): What ``tools/converters/centers.py`` wrote, for exactly the identities of the data, in label order.

@@ -5,7 +5,7 @@ a ReLU after the addition.
 """
 from torch import nn
 
-from mlaface.models.backbones._base import Backbone
+from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
 from mlaface.models.layers import (
     StridedPointwise,

@@ -3,7 +3,7 @@ from itertools import islice
 
 from torch import nn
 
-from mlaface.models.backbones._base import Backbone
+from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
 from mlaface.models.layers import build_attention, check_stages, scale_channels
 from mlaface.models.prelu import PReLU
