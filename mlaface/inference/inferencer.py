@@ -1,17 +1,12 @@
-"""Images to faces with embeddings, over any network and any detector, and two images compared."""
-from threading import Lock
+"""Faces to embeddings over any network, and two of them compared by a calibrated threshold."""
 from typing import NamedTuple
 
 import numpy as np
 
 from mlaface.evaluation.functional.rows import FLIPS, fuse
-from mlaface.evaluation.images.alignment import TEMPLATE
-from mlaface.evaluation.images.reading import map_ahead
-from mlaface.inference.align import align, as_aligned
 from mlaface.inference.face import Face
+from mlaface.inference.finder import FaceFinder
 from mlaface.inference.images import MAX_PIXELS
-from mlaface.inference.quality import quality
-from mlaface.inference.sources import open_sources
 from mlaface.inference.thresholds import find_thresholds, threshold_at
 from mlaface.utils.errors import InputError
 
@@ -50,17 +45,20 @@ class Inferencer:
         far (float): False accept rate of the threshold that decides. Default 1e-3.
         threshold (float or None): A cosine that decides in its place.
         max_pixels (int): Larger images are refused.
+
+    Attributes:
+        finder (FaceFinder): What comes before the network.
     """
 
     def __init__(self, network, detector=None, batch_size=32, workers=2, flip=None, far=1e-3, threshold=None,
                  max_pixels=MAX_PIXELS):
         if flip not in (None, *FLIPS):
             raise InputError(f'flip is one of {", ".join(FLIPS)}; got {flip!r}')
-        self.network, self.detector, self.batch_size, self.workers = network, detector, batch_size, workers
-        self.far, self.given, self.max_pixels = far, threshold, max_pixels
-        self._described, self._detecting, self._size = network.describe(), Lock(), None
+        self.network, self.batch_size = network, batch_size
+        self.finder = FaceFinder(detector, network.size, workers, max_pixels)
+        self._described, self._size, self._given = network.describe(), None, threshold
         self._report, self._reason = find_thresholds(self._described)
-        self.flip = flip or (self._report or {}).get('flip') or 'none'
+        self.far, self.flip = far, flip or (self._report or {}).get('flip') or 'none'
 
     @property
     def model(self):
@@ -71,21 +69,17 @@ class Inferencer:
                     flip=self.flip)
 
     def threshold(self):
-        """The threshold that decides: ``threshold``, ``far``, ``source``; or None, and ``why_no_threshold`` says why."""
-        if self.given is not None:
-            return dict(threshold=self.given, far=None, source='given')
-        if self._report is None:
-            return None
-        try:
-            return threshold_at(self._report, self.far, self.flip)
-        except InputError as error:
-            self._reason = str(error)
-            return None
+        """The threshold that decides.
+
+        Returns:
+            dict or None: ``threshold`` (cosine), ``far``, ``source``; where it is None ``why_no_threshold`` says why.
+        """
+        return self._decide()[0]
 
     @property
     def why_no_threshold(self):
-        """The reason (str) where ``threshold`` is None."""
-        return None if self.threshold() else self._reason
+        """The reason (str) where ``threshold`` gives None, else None."""
+        return self._decide()[1]
 
     def embed(self, crops):
         """Embeddings of aligned faces.
@@ -95,6 +89,9 @@ class Inferencer:
 
         Returns:
             ndarray float32 (N, D): Of unit length.
+
+        Raises:
+            InputError: If the network gives zeros or what is not finite.
         """
         return self._embed(crops)[0]
 
@@ -114,7 +111,7 @@ class Inferencer:
             InputError, OSError: If an image cannot be read.
         """
         waiting, crops = [], 0
-        for name, faces, error in self.found(sources, aligned):
+        for name, faces, error in self.finder.find(sources, aligned):
             if error is not None:
                 if skipped is None:
                     raise error
@@ -126,24 +123,13 @@ class Inferencer:
                 waiting, crops = [], 0
         yield from self._embedded(waiting)
 
-    def found(self, sources, aligned=False):
-        """``faces`` before they are embedded, read ahead by threads.
-
-        Yields:
-            tuple: Name, list[Face] without embeddings, and the error that came in their place, or None.
-        """
-        if not aligned and self.detector is None:
-            raise InputError('faces are to be found, and there is no detector: name one, or say that they are aligned')
-        yield from map_ahead(lambda source: self._look(source, aligned), open_sources(sources, self.max_pixels),
-                             self.workers)
-
     def best_face(self, source, aligned=False):
         """The largest face of an image, embedded.
 
         Raises:
-            InputError: If there is none.
+            InputError: If there is none, or the image cannot be read.
         """
-        face = self._largest(source, aligned)[0]
+        face, _ = self.finder.largest(source, aligned)
         self._add_embeddings([face])
         return face
 
@@ -161,50 +147,27 @@ class Inferencer:
         Raises:
             InputError: If an image has no face or cannot be read.
         """
-        pairs = [(given, 1) if isinstance(given, Face) else self._largest(given, aligned) for given in (first, second)]
+        pairs = [(image, 1) if isinstance(image, Face) else self.finder.largest(image, aligned)
+                 for image in (first, second)]
         faces, found = zip(*pairs)
         self._add_embeddings([face for face in faces if face.embedding is None])
         cosine = float(np.clip(np.dot(*(face.embedding.astype(np.float64) for face in faces)), -1, 1))
-        limit = self.threshold()
+        limit, why = self._decide()
         if limit is None:
-            return Comparison(cosine, None, None, None, self.why_no_threshold, faces, found)
-        return Comparison(cosine, cosine >= limit['threshold'], limit['threshold'], limit['far'],
-                          f'calibrated on {limit["source"]}' if limit['far'] else 'the threshold was given', faces, found)
+            return Comparison(cosine, None, None, None, why, faces, found)
+        made = f'calibrated on {limit["source"]}' if limit['far'] else 'the threshold was given'
+        return Comparison(cosine, cosine >= limit['threshold'], limit['threshold'], limit['far'], made, faces, found)
 
-    def _look(self, source, aligned):
+    def _decide(self):
+        """The threshold or None, and the reason for None."""
+        if self._given is not None:
+            return dict(threshold=self._given, far=None, source='given'), None
+        if self._report is None:
+            return None, self._reason
         try:
-            image = source.read()
-            faces = [self._whole(image)] if aligned else self._detected(image)
-        except (InputError, OSError, ValueError) as error:
-            return source.name, [], _named(error, source.name)
-        for face in faces:
-            face.source = source.name
-        return source.name, sorted(faces, key=lambda face: -face.area), None
-
-    def _detected(self, image):
-        with self._detecting:
-            detections = self.detector.detect(image)
-        faces = [Face(box, points, score, align(image, points, self.network.size)) for box, points, score in detections]
-        return [_judged(face) for face in faces]
-
-    def _whole(self, image):
-        height, width = image.shape[:2]
-        points = (TEMPLATE * (width / 112, height / 112)).astype(np.float32)
-        crop = as_aligned(image, self.network.size)
-        return _judged(Face(np.float32([0, 0, width, height]), points, 1.0, crop))
-
-    def _largest(self, source, aligned):
-        """The largest face of the one image that a source is, and how many it has."""
-        images = list(self.found(source, aligned))
-        if len(images) != 1:
-            raise InputError(f'{source} is {len(images)} images where one is asked for')
-        (name, faces, error), = images
-        if error is not None:
-            raise error
-        if not faces:
-            raise InputError(f'no face in {name}: is it upright, and larger than about 20 pixels? An aligned face is '
-                             'taken as it is by aligned (--aligned)')
-        return faces[0], len(faces)
+            return threshold_at(self._report, self.far, self.flip), None
+        except InputError as error:
+            return None, str(error)
 
     def _embedded(self, waiting):
         self._add_embeddings([face for _, faces in waiting for face in faces])
@@ -225,13 +188,3 @@ class Inferencer:
         if not (np.isfinite(lengths) & (lengths > 0)).all():
             raise InputError(f'{self._described["name"]} gave an embedding that is zero or not finite')
         return (rows / lengths).astype(np.float32), np.linalg.norm(plain.astype(np.float64), axis=1)
-
-
-def _judged(face):
-    face.quality = quality(face.crop, face.box, face.points)
-    return face
-
-
-def _named(error, name):
-    """An error that says which image it is about."""
-    return error if name in str(error) else InputError(f'{name}: {error}')

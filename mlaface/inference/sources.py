@@ -1,6 +1,7 @@
 """What a user names as images, as a sequence of single ones: folders, videos and cameras taken apart."""
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 from mlaface.evaluation.images.files import SUFFIXES
 from mlaface.inference.images import MAX_PIXELS, read_image
@@ -48,6 +49,21 @@ def open_sources(given, max_pixels=MAX_PIXELS):
         else:
             name = getattr(entry, 'filename', None) or f'image {number}'
             yield Source(str(name), lambda entry=entry: read_image(entry, max_pixels))
+
+
+def attempt(source):
+    """Read an image, or know why not.
+
+    Args:
+        source (Source): The image.
+
+    Returns:
+        tuple: Its name, its pixels or None, and the error or None; the error names the image.
+    """
+    try:
+        return source.name, source.read(), None
+    except (OSError, ValueError) as error:
+        return source.name, None, error if source.name in str(error) else InputError(f'{source.name}: {error}')
 
 
 def _is_single(given):
