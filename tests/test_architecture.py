@@ -22,7 +22,8 @@ RULES = {
     'evaluation': ({'evaluation', 'registry', 'utils', 'version'}, ANY),
     'engine': ({'engine', 'registry', 'utils', 'version'}, ANY),
     'export': ({'export', 'models', 'evaluation', 'registry', 'utils', 'version'}, ANY),
-    'apis': ({'apis', 'models', 'evaluation', 'export', 'registry', 'utils', 'version'}, ANY),
+    'zoo': ({'zoo', 'evaluation', 'registry', 'utils', 'version'}, ANY),
+    'apis': ({'apis', 'models', 'evaluation', 'export', 'zoo', 'registry', 'utils', 'version'}, ANY),
 }
 
 
