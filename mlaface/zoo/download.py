@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from mlaface.evaluation.networks.common import first_line
 from mlaface.evaluation.results.result import file_sha256
 from mlaface.utils.errors import InputError, UserError
 from mlaface.utils.files import sync_folder
@@ -170,8 +171,6 @@ class _Transfer:
 def _reason(error, timeout):
     """What went wrong, in words."""
     if isinstance(error, urllib.error.HTTPError):
-        return f'the server says {error.code} ({error.reason})'
+        return f'the server says {error.code} ({first_line(error.reason)})'
     inner = getattr(error, 'reason', error)
-    if isinstance(inner, TimeoutError):
-        return f'no byte came for {timeout:g} seconds'
-    return str(inner) or type(inner).__name__
+    return f'no byte came for {timeout:g} seconds' if isinstance(inner, TimeoutError) else first_line(inner)

@@ -4,6 +4,7 @@ import re
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from mlaface.evaluation.networks.common import first_line
 from mlaface.utils.cache import cache_folder
 from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.files import atomic_path
@@ -118,8 +119,8 @@ def in_one_line(address):
     try:
         yield
     except Exception as error:
-        line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise DownloadError(f'{address}: {line}. What was fetched before is taken with MLAFACE_OFFLINE=1') from error
+        raise DownloadError(f'{address}: {first_line(error)}. What was fetched before is taken with MLAFACE_OFFLINE=1'
+                            ) from error
 
 
 def upload(written, address, name, private=False):
