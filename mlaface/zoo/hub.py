@@ -38,17 +38,13 @@ def parse_address(text):
     return Address(*found.groups())
 
 
-def library():
-    """The package ``huggingface_hub``.
-
-    Raises:
-        MissingDataError: If it is not installed; says how to.
-    """
+def _api():
+    """The package ``huggingface_hub``, and its interface to the hub; ``HF_ENDPOINT`` names another than its own."""
     try:
         import huggingface_hub
     except ImportError as error:
         raise MissingDataError("hf:// needs huggingface_hub: pip install 'mlaface[hub]'") from error
-    return huggingface_hub
+    return huggingface_hub, huggingface_hub.HfApi()
 
 
 def hub_file(address, progress=None):
@@ -89,9 +85,9 @@ def _cached(note, address):
 
 def _look_up(wanted, address):
     """Name, address, SHA-256, size and headers of the model's file."""
-    hub = library()
-    with in_one_line(address):
-        info = hub.HfApi().model_info(wanted.repo, revision=wanted.revision, files_metadata=True)
+    hub, api = _api()
+    with in_one_line(address, '. What was fetched before is taken with MLAFACE_OFFLINE=1'):
+        info = api.model_info(wanted.repo, revision=wanted.revision, files_metadata=True)
     names = {sibling.rfilename: sibling for sibling in info.siblings or [] if NAME.fullmatch(sibling.rfilename)}
     name = _choose(wanted.file, list(names), address)
     lfs, stated = names[name].lfs, HASHED.search(name)
@@ -114,13 +110,12 @@ def _choose(file, names, address):
 
 
 @contextmanager
-def in_one_line(address):
-    """What the library raises inside, as ``DownloadError`` in one line."""
+def in_one_line(address, remedy=''):
+    """What the library raises inside, as ``DownloadError`` in one line, with what to do."""
     try:
         yield
     except Exception as error:
-        raise DownloadError(f'{address}: {first_line(error)}. What was fetched before is taken with MLAFACE_OFFLINE=1'
-                            ) from error
+        raise DownloadError(f'{address}: {first_line(error).rstrip(".")}{remedy}') from error
 
 
 def upload(written, address, name, private=False):
@@ -142,9 +137,8 @@ def upload(written, address, name, private=False):
     wanted = parse_address(address)
     if wanted.file or wanted.revision:
         raise InputError(f'{address}: publish to hf://OWNER/NAME, without revision and file')
-    hub = library()
+    hub, api = _api()
     with in_one_line(address):
-        api = hub.HfApi()
         api.create_repo(wanted.repo, exist_ok=True, private=private)
         steps = [hub.CommitOperationAdd(path.name, str(path)) for path in (written['model'], written['card'])]
         old = [file for file in api.list_repo_files(wanted.repo)

@@ -65,6 +65,8 @@ def entry_file(entry, progress=None):
         UserError: If it cannot be had.
     """
     if entry.metadata.get('Source') == 'wheel':
+        if entry.name not in WHEELS:
+            raise InputError(f'mlaface knows no wheel that holds {entry.name}, only those of {", ".join(WHEELS)}')
         module, _, function = WHEELS[entry.name].partition(':')
         return getattr(import_module(module), function)()
     if entry.metadata.get('File'):

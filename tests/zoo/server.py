@@ -65,6 +65,7 @@ def serve(files, faults=None, handler=None):
     """Serve ``files`` (path -> bytes); gives the address."""
     server = ThreadingHTTPServer(('127.0.0.1', 0), handler or _handler(files, faults or Faults()))
     server.daemon_threads = True
+    server.handle_error = lambda *args: None  # a client that hung up
     thread = threading.Thread(target=server.serve_forever, kwargs=dict(poll_interval=0.01), daemon=True)
     thread.start()
     try:

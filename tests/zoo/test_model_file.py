@@ -17,7 +17,7 @@ from mlaface.zoo.publish import publish, quality_range
 CONFIG = dict(type='FaceRecognizer', backbone=dict(type='MobileFaceNet', width=0.25, attention=dict(type='ECA')),
               neck=dict(type='EmbeddingNeck', in_channels=128, in_size=7, embedding_size=16),
               head=dict(type='MarginHead', num_classes=3, embedding_size=16))
-THRESHOLDS = dict(schema=1, flip='sum', inputs=['dev.npz'], bootstrap=dict(confidence=0.95), metric='cosine', thresholds={
+THRESHOLDS = dict(schema=1, flip='sum', inputs=['dev.npz'], bootstrap=dict(confidence=0.95), thresholds={
     '1e-3': dict(far=0.001, threshold=dict(value=0.3, low=0.28, high=0.33), tar=dict(value=0.9), resolved=True)})
 
 
@@ -117,7 +117,7 @@ def with_part(**part):
     (with_part(type='Sequential'), 'not registered'),
     (with_part(type='MobileFaceNet', widht=2), 'makes no network'),
     (with_part(type='MobileFaceNet', width='x'), 'makes no network'),
-    (with_part(type='MobileFaceNet', width=1.0), 'of other shape|only in the'),
+    (with_part(type='MobileFaceNet', width=0.25), 'holds another architecture'),
     (dict(backbone=1), 'no model.type'),
     ({'type': 'FaceRecognizer', 'filename': 'x'}, 'makes no network'),
 ])
