@@ -113,8 +113,9 @@ def _handler(hub):
 
         def modes(self, repo):
             files = json.loads(self.body())['files']
-            self.reply(dict(files=[dict(path=file['path'], shouldIgnore=False, uploadMode='lfs' if file['path'].endswith(
-                '.safetensors') else 'regular') for file in files]))
+            modes = {file['path']: 'lfs' if file['path'].endswith('.safetensors') else 'regular' for file in files}
+            self.reply(dict(files=[dict(path=path, shouldIgnore=False, uploadMode=mode)
+                                   for path, mode in modes.items()]))
 
         def batch(self, repo):
             objects = json.loads(self.body())['objects']

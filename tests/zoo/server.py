@@ -8,9 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Faults:
     """What goes wrong: each request takes the next fault, and after the last one all is well.
 
-    A fault is a name, or ``(name, number)``: ``cut`` after so many bytes, ``stall`` seconds before the body, ``status``,
-    ``redirect`` to an address, ``length`` that is stated, ``body`` that is sent, ``no_ranges``, ``other_range``,
-    ``no_length``.
+    A fault is a dict: ``cut`` after so many bytes, ``stall`` seconds before the body, ``status``, ``redirect`` to an
+    address, ``length`` that is stated, ``body`` that is sent, ``no_ranges``, ``other_range``, ``no_length``.
     """
 
     def __init__(self, *faults, always=()):
