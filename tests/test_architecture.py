@@ -22,7 +22,9 @@ RULES = {
     'evaluation': ({'evaluation', 'datasets.formats', 'registry', 'utils', 'version'}, ANY),
     'engine': ({'engine', 'registry', 'utils', 'version'}, ANY),
     'export': ({'export', 'models', 'evaluation', 'registry', 'utils', 'version'}, ANY),
-    'apis': ({'apis', 'models', 'evaluation', 'export', 'registry', 'utils', 'version'}, ANY),
+    'zoo': ({'zoo', 'evaluation', 'registry', 'utils', 'version'}, ANY),
+    'apis': ({'apis', 'models', 'evaluation', 'export', 'inference', 'zoo', 'registry', 'utils', 'version'},
+             ANY),
 }
 
 

@@ -23,6 +23,9 @@ COMMANDS = {
     'verify-records': 'find damage in a .rec file, and write an index of what is whole',
     'centers': 'class centres as one file, and onto other identities',
     'to-onnx': 'a checkpoint as ONNX, checked against ONNX Runtime',
+    'publish': 'a checkpoint as one file to pass on, with its card; or on a hub',
+    'models': 'the models that can be opened by name, with licences and accuracies',
+    'download': 'fetch a model of the index or a hub, checked by its hash',
     'published': 'weights of the published networks for mlaface, or back',
 }
 HEAD = f"""mlaface {__version__}: face recognition as a config

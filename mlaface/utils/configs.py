@@ -6,7 +6,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 def shipped_configs():
     """The folder of the configs that come with mlaface: in an installed package within it, in a checkout beside it."""
-    inside = PACKAGE / 'configs'
+    inside = PACKAGE / '.mim' / 'configs'
     return inside if inside.is_dir() else PACKAGE.parent / 'configs'
 
 
