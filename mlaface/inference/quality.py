@@ -34,8 +34,8 @@ def pose(points):
         points (ndarray (5, 2)): Eyes, nose, corners of the mouth, in pixels.
 
     Returns:
-        tuple[float]: Degrees, of rotations in this order: yaw, positive towards the right of the image; pitch, positive downwards; roll, positive
-        clockwise. Good to about ten degrees; people's faces differ.
+        tuple[float]: Degrees, of rotations in this order: yaw, positive towards the right of the image; pitch, positive
+        downwards; roll, positive clockwise. Good to about ten degrees, as people's faces differ.
 
     Source:
         POS of DeMenthon and Davis 1995.

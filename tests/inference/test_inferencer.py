@@ -109,7 +109,8 @@ def test_without_a_detector_only_aligned_faces_are_taken(grid, drawn):
         inferencer.best_face(drawn[0][0])
 
 
-@pytest.mark.parametrize('detector, message', [('yunett', "did you mean 'yunet'"), (dict(type='yunet', scor=1), 'scor')])
+@pytest.mark.parametrize('detector, message', [('yunett', "did you mean 'yunet'"),
+                                               (dict(type='yunet', scor=1), 'scor')])
 def test_a_mistyped_detector_is_told_the_nearest(grid, detector, message):
     with pytest.raises(UserError, match=message):
         FaceInferencer(grid, detector)
