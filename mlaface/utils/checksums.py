@@ -16,10 +16,12 @@ WINDOW = 1 << 16
 
 
 class DamagedFileError(UserError, ValueError):
-    """A file that is not as it was written."""
+    """A file that is not as it was written; made of its path and what is wrong, or of one message."""
 
-    def __init__(self, path, what):
-        super().__init__(f'{path} is damaged: {what}. Copy it again from where it came, or use an older one')
+    def __init__(self, path, what=None):
+        super().__init__(path if what is None else f'{path} is damaged: {what}. Copy it again from where it came, or '
+                         'use an older one')
+
 
 
 def checksum(path):
