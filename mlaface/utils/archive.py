@@ -126,7 +126,7 @@ class CheckedArchive(io.RawIOBase):
         for record in self._doubtful - self._proven:
             self._prove(record)
         if self._damage:
-            raise DamagedFileError.of(self._name, self._damage)
+            raise DamagedFileError(self._name, self._damage)
 
 
 def check_archive(path):

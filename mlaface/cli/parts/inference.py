@@ -34,13 +34,14 @@ def add_model(parser):
 
 def open_detector(args):
     """The detector that the arguments name."""
+    return detector_of(args.detector, args.device, **({} if args.min_score is None else dict(score=args.min_score)))
+
+
+def detector_of(name, device='cpu', **settings):
+    """A detector by its registered name, or by a config (str) that states it; ``settings`` are its arguments."""
     from mlaface.apis.inference import build_detector
-    settings = dict(type=args.detector)
-    if args.detector.endswith('.py'):
-        settings = _stated(args.detector)
-    if args.min_score is not None:
-        settings['score'] = args.min_score
-    return build_detector(settings, args.device)
+    stated = _stated(name) if name.endswith('.py') else dict(type=name)
+    return build_detector({**stated, **settings}, device)
 
 
 def open_inferencer(args, detector=True, **settings):
