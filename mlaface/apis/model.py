@@ -1,9 +1,11 @@
 """A trained recognizer from a checkpoint file."""
 from pathlib import Path
 
+from mlaface.apis.plugins import asked_by
 from mlaface.registry import MODELS
-from mlaface.utils.configs import find_config
+from mlaface.utils.configs import config_of_file
 from mlaface.utils.files import is_state_dict, load_tensors
+from mlaface.utils.imports import import_modules
 from mlaface.utils.literals import literal
 
 SHOWN = 5
@@ -22,7 +24,7 @@ class RestoredModel:
         self.file, self.input, self.content = file, input, content
 
 
-def init_model(checkpoint, config=None, device='cpu', average=True):
+def init_model(checkpoint, config=None, device='cpu', average=True, imports=()):
     """Build a recognizer for inference and load its weights; class centres are not needed.
 
     Args:
@@ -32,6 +34,8 @@ def init_model(checkpoint, config=None, device='cpu', average=True):
             which is read as data and not run.
         device (str): Where the model goes. Default 'cpu'.
         average (bool): Use the moving average of the weights, if the file has one. Default True.
+        imports (Sequence[str]): Modules of plugins of your own to import first. What the file names in
+            ``custom_imports`` is not imported on its word. Default none.
 
     Returns:
         FaceRecognizer: In evaluation mode; ``model.input`` says what images it takes, ``model.restored`` where it
@@ -39,8 +43,11 @@ def init_model(checkpoint, config=None, device='cpu', average=True):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is torn, is no checkpoint of mlaface, or holds another architecture than the config's.
+        ValueError: If the file is torn or damaged, is no checkpoint of mlaface, or holds another architecture than the
+            config's.
+        UserError: If a plugin is not known, or a module cannot be imported; names the modules that the file asks for.
     """
+    import_modules(imports)
     content = load_tensors(checkpoint) if checkpoint is not None else None
     if is_state_dict(content):
         if config is None:
@@ -52,7 +59,7 @@ def init_model(checkpoint, config=None, device='cpu', average=True):
                          'the converters in tools/converters')
     if content is None and config is None:
         raise ValueError('init_model needs a checkpoint or a config')
-    model = MODELS.build(_model_config(config, content, checkpoint))
+    model = _build(config, content, checkpoint)
     if content is not None:
         _load(model, content, checkpoint, average)
     spec = (content or {}).get('model', {}).get('input') or getattr(model, 'input_spec', None)
@@ -69,16 +76,20 @@ def _is_checkpoint(content):
     return isinstance(model, dict) and 'state_dict' in model
 
 
-def _model_config(config, content, checkpoint):
-    """The model's config without its head."""
+def _build(config, content, checkpoint):
+    """The network without its head, of the config that is given or of the one in the file."""
     from mmengine.config import Config
     if isinstance(config, (str, Path)):
-        config = find_config(config)
-        if not config.is_file():
-            raise FileNotFoundError(f'no config at {config}')
-        config = Config.fromfile(config, lazy_import=False)
+        config = config_of_file(config)
     elif config is None:
-        config = Config(config_from_text(content['config'], checkpoint))
+        stored = config_from_text(content['config'], checkpoint)
+        with asked_by(checkpoint, stored):
+            return MODELS.build(_model_config(Config(stored)))
+    return MODELS.build(_model_config(config))
+
+
+def _model_config(config):
+    """The model's config without its head."""
     model = dict(config.get('model', config))
     if 'type' not in model:
         raise ValueError(f'the config has no model.type; its keys are {", ".join(config)}')
