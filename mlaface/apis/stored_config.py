@@ -2,7 +2,7 @@
 import ast
 
 from mlaface.registry import ATTENTION, MODELS, nearest
-from mlaface.utils.errors import InputError
+from mlaface.utils.errors import InputError, UnknownNameError
 from mlaface.utils.literals import literal
 
 
@@ -41,7 +41,8 @@ def check_parts(config, source):
         source (str | Path): Where it comes from, for the message.
 
     Raises:
-        InputError: If a ``type`` is no part of ``MODELS`` or ``ATTENTION``, or the config switches the scope.
+        UnknownNameError: If a ``type`` is no part of ``MODELS`` or ``ATTENTION``.
+        InputError: If the config switches the scope.
     """
     known = {*MODELS.names(), *ATTENTION.names()}
     waiting = [config]
@@ -52,8 +53,7 @@ def check_parts(config, source):
             if 'type' in value and not (isinstance(kind, str) and kind in known):
                 close = nearest(str(kind), known)
                 hint = f' (the nearest is {close!r})' if close else ''
-                raise InputError(f'the config inside {source} names the part {kind!r}, which is not registered{hint}: '
-                                 'import the plugin that registers it, or give a config of your own')
+                raise UnknownNameError(f'the config inside names the part {kind!r}, which is not registered{hint}.')
             if '_scope_' in value:
                 raise InputError(f'the config inside {source} switches to the scope {value["_scope_"]!r}: give a '
                                  'config of your own')

@@ -16,12 +16,12 @@ WINDOW = 1 << 16
 
 
 class DamagedFileError(UserError, ValueError):
-    """A file that is not as it was written; made of its path and what is wrong, or of one message."""
+    """A file that is not as it was written."""
 
-    def __init__(self, path, what=None):
-        super().__init__(path if what is None else f'{path} is damaged: {what}. Copy it again from where it came, or '
-                         'use an older one')
 
+def damaged(path, what):
+    """The error to raise for a damaged file, with what is wrong in it."""
+    return DamagedFileError(f'{path} is damaged: {what}. Copy it again from where it came, or use an older one')
 
 
 def checksum(path):
@@ -71,4 +71,4 @@ def check_seal(path):
     with open(path, 'rb') as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         place = _find_seal(content)
         if place >= 0 and content[place:place + DIGITS] != _digits(content, place):
-            raise DamagedFileError(path, 'its bytes do not have the checksum that stands in it')
+            raise damaged(path, 'its bytes do not have the checksum that stands in it')
