@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from mlaface.apis import init_model
 from mlaface.apis.networks import config_of, open_network
 from mlaface.evaluation.results.thresholds import read_thresholds
+from mlaface.utils.checksums import DamagedFileError
 from mlaface.utils.errors import InputError
 from mlaface.zoo.model_file import SCHEMA, read_metadata, write_model_file
 from mlaface.zoo.publish import publish, quality_range
@@ -46,7 +47,7 @@ def written(model, tmp_path_factory):
 def changed(path, folder, **metadata):
     """A file of the same weights that says something else of itself."""
     folder.mkdir(exist_ok=True)
-    texts = {key: json.dumps(value) for key, value in {**read_metadata(path), **metadata}.items()}
+    texts = {key: json.dumps(value) for key, value in {**read_metadata(path), **metadata}.items() if key != 'checksum'}
     save_file(load_file(path), folder / 'other.safetensors', texts)
     return folder / 'other.safetensors'
 
@@ -93,6 +94,14 @@ def test_a_changed_file_is_refused_by_its_name(written, tmp_path, place):
     with pytest.raises(InputError, match='is not the file that its name says') as caught:
         init_model(tmp_path / written['model'].name)
     assert '\n' not in str(caught.value)
+
+
+def test_damage_is_found_whatever_the_file_is_called(written, tmp_path):
+    data = bytearray(written['model'].read_bytes())
+    data[-1] ^= 1
+    (tmp_path / 'renamed.safetensors').write_bytes(data)
+    with pytest.raises(DamagedFileError, match='renamed.safetensors is damaged'):
+        init_model(tmp_path / 'renamed.safetensors')
 
 
 @pytest.mark.parametrize('data', [b'', b'PK' * 100, struct.pack('<Q', 1 << 60) + b'{}', b'\x02' + bytes(7) + b'[]'])
