@@ -55,13 +55,22 @@ def publish(model, folder, name, thresholds=None, quality=None, result=None, lic
     metadata.update(weights='float16' if half else 'as trained')
     check_reproduced(model, metadata['config'], state, HALF if half else None)
     path = write_model_file(folder, name, state, metadata)
-    written = dict(model=path, card=path.with_name('README.md'), metafile=path.with_name(f'{name}.yml'))
-    facts = dict(metadata, collection=collection, file=path.name, sha256=file_sha256(path), size=path.stat().st_size,
+    try:
+        return dict(_describe(path, dict(metadata, collection=collection), model), metadata=metadata)
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _describe(path, metadata, model):
+    """Write card and index entry beside a model file; gives the three paths."""
+    written = dict(model=path, card=path.with_name('README.md'), metafile=path.with_name(f'{metadata["name"]}.yml'))
+    facts = dict(metadata, file=path.name, sha256=file_sha256(path), size=path.stat().st_size,
                  parameters=sum(value.numel() for value in model.parameters()))
     for key, text in (('card', model_card(facts)), ('metafile', metafile(facts))):
         with atomic_path(written[key]) as temporary:
             temporary.write_text(text)
-    return dict(written, metadata=metadata)
+    return written
 
 
 def _metadata(model, name, thresholds, quality, result):
