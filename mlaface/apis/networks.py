@@ -67,10 +67,16 @@ def open_network(name, config=None, device='cpu', options=None):
         if name is None:
             raise ValueError(f"{path} names no model: it needs network = dict(model='module:function', color='BGR')")
         options = {**stated, **(options or {})}
-    name = find_model(name)
+    name = _file_of(name)
     kind = kind_of(name)
     own = dict(config=config) if 'config' in inspect.signature(kind).parameters else {}
     return kind(name, device=device, options=options, **own)
+
+
+def _file_of(name):
+    """What a kind of network takes, as it is; the file of any other name."""
+    taken = any(kind.accepts(str(name)) for kind in NETWORKS.classes().values())
+    return name if taken else find_model(name)
 
 
 def config_of(name):
@@ -83,7 +89,7 @@ def config_of(name):
         dict or None: For other kinds of models, None.
     """
     from mlaface.utils.files import load_tensors
-    name = find_model(name)
+    name = _file_of(name)
     if kind_of(name) is not CheckpointNetwork or str(name).endswith(SUFFIX):
         return None
     text = load_tensors(Path(name)).get('config')

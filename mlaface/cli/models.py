@@ -54,7 +54,7 @@ def show(entries):
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Column, Table
-    table = Table(Column('name', overflow='fold'), 'trained on', 'licence: weights', 'licence: data',
+    table = Table(Column('name', no_wrap=True), 'trained on', 'licence: weights', 'licence: data',
                   Column('MB', justify='right'), Column('accuracy', overflow='fold'))
     rules, notes = {}, []
     for model in map(describe, entries):

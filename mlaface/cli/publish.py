@@ -31,6 +31,7 @@ def parse(arguments=None):
     about.add_argument('--license-data', metavar='TEXT', help='of what it was trained on')
     about.add_argument('--data', metavar='TEXT', help='what it was trained on')
     about.add_argument('--recipe', metavar='CONFIG', help='the config that trains it: configs/mla_mbf_synthetic.py')
+    about.add_argument('--collection', metavar='METHOD', help='its method in the index: MLA-ArcFace')
     about.add_argument('--results', metavar='JSON', help='of tools/test.py --out, on this checkpoint')
     about.add_argument('--thresholds', metavar='JSON', help='of calibrate (default: those beside the checkpoint)')
     about.add_argument('--quality-images', metavar='PATH', help='aligned faces, a folder or a .bin file, whose '

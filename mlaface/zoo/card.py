@@ -18,5 +18,4 @@ def model_card(facts):
                                      keep_trailing_newline=True)
     text = Path(__file__).with_name('card.md.jinja').read_text()
     return environment.from_string(text).render(
-        facts, benchmarks=index_results(facts['results']), targets=(facts['thresholds'] or {}).get('thresholds', {}),
-        intervals=(facts['thresholds'] or {}).get('bootstrap', {}))
+        facts, benchmarks=index_results(facts['results']), targets=(facts['thresholds'] or {}).get('thresholds', {}))

@@ -12,7 +12,6 @@ from mlaface.zoo.download import DownloadError, has_hash, is_offline
 from mlaface.zoo.mirror import fetch
 from mlaface.zoo.model_file import HASHED
 
-PREFIX = 'hf://'
 PART = r'[A-Za-z0-9_][A-Za-z0-9_.-]*'
 ADDRESS = re.compile(rf'hf://({PART}/{PART})(?:@({PART}))?(?:/({PART}))?')
 NAME = re.compile(PART)

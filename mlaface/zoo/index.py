@@ -80,7 +80,7 @@ def _load(path):
     if not path.is_file():
         raise FileNotFoundError(f'no index of models at {path}')
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))  # ten times as fast
     except yaml.YAMLError as error:
         raise InputError(f'{path} is not YAML: {str(error).splitlines()[0]}') from error
     if not isinstance(content, dict) or not isinstance(content.get('Models') or [], list):

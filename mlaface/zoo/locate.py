@@ -4,9 +4,7 @@ from pathlib import Path
 
 from mlaface.utils.cache import cache_folder
 from mlaface.utils.errors import InputError, MissingDataError, UnknownNameError
-from mlaface.zoo.hub import PREFIX, hub_file
 from mlaface.zoo.index import PACKAGE, read_index
-from mlaface.zoo.mirror import fetch
 
 WHEELS = dict(sface='mlaface.zoo.wheel_files:sface_file')  # models that lie in the wheel of another project
 
@@ -28,7 +26,8 @@ def find_model(name, progress=None):
         UserError: If its file cannot be had; see ``zoo.download``.
     """
     text = str(name)
-    if text.startswith(PREFIX):
+    if text.startswith('hf://'):
+        from mlaface.zoo.hub import hub_file  # the network's modules are no part of the start of every command
         return hub_file(text, progress)
     if '/' in text or ':' in text or Path(text).exists():
         return name
@@ -71,6 +70,7 @@ def entry_file(entry, progress=None):
         return getattr(import_module(module), function)()
     if entry.metadata.get('File'):
         return _lying(entry)
+    from mlaface.zoo.mirror import fetch
     sha256 = str(entry.metadata.get('SHA256') or '')
     if not sha256:
         raise InputError(f'the index names no SHA256 of {entry.name}: what is downloaded could not be checked')

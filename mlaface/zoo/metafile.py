@@ -6,7 +6,8 @@ def metafile(facts):
     """An entry as YAML.
 
     Args:
-        facts (dict): Metadata of the model file, with ``file``, ``sha256``, ``size`` (bytes) and ``parameters``.
+        facts (dict): Metadata of the model file, with ``collection``, ``file``, ``sha256``, ``size`` (bytes) and
+            ``parameters``.
 
     Returns:
         str: ``Models`` with one model; ``Weights``, the address, is added once it has one.
@@ -15,8 +16,8 @@ def metafile(facts):
     metadata = {'Training Data': facts['data'], 'Parameters': facts['parameters'], 'File': facts['file'],
                 'File Size': facts['size'], 'SHA256': facts['sha256'], 'License Weights': facts['license_weights'],
                 'License Data': facts['license_data'], 'Commit': facts['commit']}
-    model = {'Name': facts['name'], 'Config': facts['recipe'], 'Metadata': _known(metadata),
-             'Results': index_results(facts['results'])}
+    model = {'Name': facts['name'], 'In Collection': facts['collection'], 'Config': facts['recipe'],
+             'Metadata': _known(metadata), 'Results': index_results(facts['results'])}
     return yaml.safe_dump(dict(Models=[_known(model)]), sort_keys=False, width=118)
 
 

@@ -4,13 +4,15 @@ Reading runs nothing: a header of JSON, numbers, and no more. The first eight di
 name. The header is written here because the package's own writer puts metadata in another order in every process: one
 network has one file and one hash.
 """
-import hashlib
 import json
+import os
 import re
 import struct
+import tempfile
 from pathlib import Path
 
 from mlaface.evaluation.results.result import file_sha256
+from mlaface.utils.checksums import UNSEALED, check_seal, seal
 from mlaface.utils.errors import InputError
 from mlaface.utils.files import atomic_path
 
@@ -38,7 +40,8 @@ def write_model_file(folder, name, tensors, metadata):
         InputError: If the name cannot be that of a file.
     """
     check_name(name)
-    plain = {key: json.dumps(value, allow_nan=False) for key, value in dict(schema=SCHEMA, **metadata).items()}
+    stated = dict(checksum=UNSEALED, schema=SCHEMA, **metadata)
+    plain = {key: json.dumps(value, allow_nan=False) for key, value in stated.items()}
     header, pieces, end = dict(__metadata__=plain), [], 0
     for key, tensor in sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])):
         data = _bytes(tensor)
@@ -47,13 +50,15 @@ def write_model_file(folder, name, tensors, metadata):
         pieces, end = [*pieces, data], end + len(data)
     text = json.dumps(header).encode()
     text += b' ' * (-len(text) % 8)
-    pieces = [struct.pack('<Q', len(text)), text, *pieces]
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    path = Path(folder, f'{name}-{digest.hexdigest()[:8]}{SUFFIX}')
-    with atomic_path(path) as temporary, open(temporary, 'wb') as stream:
-        stream.writelines(pieces)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='.', dir=folder) as scratch:
+        written = Path(scratch, 'model')
+        with open(written, 'wb') as stream:
+            stream.writelines([struct.pack('<Q', len(text)), text, *pieces])
+        seal(written)
+        path = Path(folder, f'{name}-{file_sha256(written)[:8]}{SUFFIX}')
+        with atomic_path(path) as temporary:
+            os.replace(written, temporary)
     return path
 
 
@@ -140,9 +145,11 @@ def read_model_file(path):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        InputError: If it is torn or changed; one line that names it.
+        InputError: If it is torn, or its name says another hash; one line that names it.
+        DamagedFileError: If its bytes do not have the checksum that stands in them, whatever it is called.
     """
     check_hash(path)
+    check_seal(path)
     metadata = read_metadata(path)
     with _opened(path) as file:
         return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)

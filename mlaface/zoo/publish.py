@@ -21,7 +21,7 @@ NOT_OF_THE_MODEL = {'head', 'compile'}  # class centres, and how fast the traine
 
 
 def publish(model, folder, name, thresholds=None, quality=None, result=None, license_weights=None, license_data=None,
-            data=None, recipe=None, half=False):
+            data=None, recipe=None, collection=None, half=False):
     """Write a network as one safetensors file with all that is known of it; beside it a card and an index entry.
 
     Args:
@@ -35,6 +35,7 @@ def publish(model, folder, name, thresholds=None, quality=None, result=None, lic
         license_data (str or None): Of what it was trained on.
         data (str or None): What it was trained on.
         recipe (str or None): The config that trains it, such as ``configs/mla_mbf_synthetic.py``.
+        collection (str or None): The method's name in the index, such as ``'MLA-ArcFace'``.
         half (bool): Store kernels and matrices as float16, half the bytes; they are read as float32. Default False.
 
     Returns:
@@ -54,13 +55,22 @@ def publish(model, folder, name, thresholds=None, quality=None, result=None, lic
     metadata.update(weights='float16' if half else 'as trained')
     check_reproduced(model, metadata['config'], state, HALF if half else None)
     path = write_model_file(folder, name, state, metadata)
-    written = dict(model=path, card=path.with_name('README.md'), metafile=path.with_name(f'{name}.yml'))
+    try:
+        return dict(_describe(path, dict(metadata, collection=collection), model), metadata=metadata)
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _describe(path, metadata, model):
+    """Write card and index entry beside a model file; gives the three paths."""
+    written = dict(model=path, card=path.with_name('README.md'), metafile=path.with_name(f'{metadata["name"]}.yml'))
     facts = dict(metadata, file=path.name, sha256=file_sha256(path), size=path.stat().st_size,
                  parameters=sum(value.numel() for value in model.parameters()))
     for key, text in (('card', model_card(facts)), ('metafile', metafile(facts))):
         with atomic_path(written[key]) as temporary:
             temporary.write_text(text)
-    return dict(written, metadata=metadata)
+    return written
 
 
 def _metadata(model, name, thresholds, quality, result):

@@ -155,7 +155,7 @@ def test_publish_by_the_command(written, tmp_path, capsys, monkeypatch):
     torch.save(init_model(written['model']).state_dict(), tmp_path / 'best.pth')
     (tmp_path / 'net.py').write_text(f'model = {CONFIG!r}')
     (tmp_path / 'best.thresholds.json').write_text(json.dumps(dict(
-        schema=1, flip='sum', inputs=[], thresholds={}, bootstrap=dict(confidence=0.95), model=None)))
+        schema=1, flip='sum', inputs=[], thresholds={}, model=None)))
     main(['publish', str(tmp_path / 'best.pth'), str(tmp_path / 'out'), '--config', str(tmp_path / 'net.py'), '--name',
           'again', '--quality-images', str(faces(tmp_path / 'faces')), '--half', '--recipe', 'configs/x.py'])
     path, = (tmp_path / 'out').glob('again-*.safetensors')

@@ -9,7 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from mlaface.apis import init_model
 from mlaface.apis.networks import config_of, open_network
+from mlaface.evaluation.functional.calibration import calibrate_thresholds
 from mlaface.evaluation.results.thresholds import read_thresholds
+from mlaface.utils.checksums import DamagedFileError
 from mlaface.utils.errors import InputError, UserError
 from mlaface.zoo.model_file import SCHEMA, read_metadata, write_model_file
 from mlaface.zoo.publish import publish, quality_range
@@ -17,8 +19,8 @@ from mlaface.zoo.publish import publish, quality_range
 CONFIG = dict(type='FaceRecognizer', backbone=dict(type='MobileFaceNet', width=0.25, attention=dict(type='ECA')),
               neck=dict(type='EmbeddingNeck', in_channels=128, in_size=7, embedding_size=16),
               head=dict(type='MarginHead', num_classes=3, embedding_size=16))
-THRESHOLDS = dict(schema=1, flip='sum', inputs=['dev.npz'], bootstrap=dict(confidence=0.95), thresholds={
-    '1e-3': dict(far=0.001, threshold=dict(value=0.3, low=0.28, high=0.33), tar=dict(value=0.9), resolved=True)})
+THRESHOLDS = dict(schema=1, flip='sum', inputs=['dev.npz'], model=None, **calibrate_thresholds(
+    np.linspace(1, 0, 41), np.arange(41) < 21, [0.5], resamples=10))
 
 
 class Faces:
@@ -46,7 +48,7 @@ def written(model, tmp_path_factory):
 def changed(path, folder, **metadata):
     """A file of the same weights that says something else of itself."""
     folder.mkdir(exist_ok=True)
-    texts = {key: json.dumps(value) for key, value in {**read_metadata(path), **metadata}.items()}
+    texts = {key: json.dumps(value) for key, value in {**read_metadata(path), **metadata}.items() if key != 'checksum'}
     save_file(load_file(path), folder / 'other.safetensors', texts)
     return folder / 'other.safetensors'
 
@@ -95,6 +97,14 @@ def test_a_changed_file_is_refused_by_its_name(written, tmp_path, place):
     assert '\n' not in str(caught.value)
 
 
+def test_damage_is_found_whatever_the_file_is_called(written, tmp_path):
+    data = bytearray(written['model'].read_bytes())
+    data[-1] ^= 1
+    (tmp_path / 'renamed.safetensors').write_bytes(data)
+    with pytest.raises(DamagedFileError, match='renamed.safetensors is damaged'):
+        init_model(tmp_path / 'renamed.safetensors')
+
+
 @pytest.mark.parametrize('data', [b'', b'PK' * 100, struct.pack('<Q', 1 << 60) + b'{}', b'\x02' + bytes(7) + b'[]'])
 def test_a_torn_file_is_refused_in_one_line(tmp_path, data):
     (tmp_path / 'x.safetensors').write_bytes(data)
@@ -123,7 +133,7 @@ def with_part(**part):
 ])
 def test_nothing_in_a_file_runs(written, tmp_path, monkeypatch, config, message):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=message) as caught:
+    with pytest.raises((UserError, ValueError), match=message) as caught:
         init_model(changed(written['model'], tmp_path / 'in', config=config))
     assert '\n' not in str(caught.value) and not (tmp_path / 'ran').exists()
 
@@ -174,5 +184,6 @@ def test_the_card_says_whose_it_is_and_what_it_reaches(model, written, tmp_path)
     bare = publish(model, tmp_path, 'x', result=dict(schema=1, benchmarks=dict(dev=entry)), recipe='configs/x.py')
     card, full = bare['card'].read_text(), written['card'].read_text()
     assert '| dev | 0.7500 | flip sum, norm l2 |' in card and 'not stated' in card and 'None: calibrate' in card
-    assert '| 1e-3 | 0.3000 | 0.2800 to 0.3300 | 0.9000 |' in full and 'license: apache-2.0' in full
+    assert '| 5e-1 | 0.2500 |' in full and ' (95%) | 1.0000 |' in full
+    assert 'license: apache-2.0' in full
     assert 'Accuracy: 0.75' in bare['metafile'].read_text()

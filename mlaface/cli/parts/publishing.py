@@ -33,7 +33,8 @@ def _publish(args, name, folder):
     written = publish(
         model, folder, name, thresholds=_thresholds(args), quality=_quality(args, model),
         result=read_result(args.results) if args.results else None, license_weights=args.license_weights,
-        license_data=args.license_data, data=args.data, recipe=args.recipe, half=args.half)
+        license_data=args.license_data, data=args.data, recipe=args.recipe,
+        collection=args.collection, half=args.half)
     for key in ('model', 'card', 'metafile') if args.out else ('model',):
         print(f'{key}: {written[key] if args.out else written[key].name}')
     if args.to:
