@@ -94,13 +94,13 @@ def _describe(model, content, checkpoint, config):
     """Tell the model where it came from and what images it takes."""
     stored = content.get('model', {})
     own, spec = getattr(model, 'input_spec', None), stored.get('input')
-    if own is not None and spec is not None and spec != own:
+    if own is not None and spec is not None and {**own, **spec} != own:
         raise InputError(f'{checkpoint} says that its images are {spec}, and its config makes {own}: give the config '
                          'that it was trained with')
     known = {key: value for key, value in content.items()
              if key not in ('model', 'optimizer', 'ema', 'rng', 'schedulers')}
     known.update({key: stored[key] for key in ('classes_sha256', 'num_classes') if key in stored})
-    model.input = spec or own
+    model.input = {**(own or {}), **(spec or {})} or None
     model.restored = RestoredModel(str(checkpoint) if checkpoint else None, model.input, known, config)
 
 

