@@ -1,4 +1,4 @@
-"""Rename the tensors of a published MLA-ArcFace or ArcFace network for mlaface, or back.
+"""Rename the tensors of a published network for mlaface, or back: MLA-ArcFace, IResNet and MobileFaceNet.
 
 Examples:
   python tools/converters/published.py backbone.pth arcface_r50.pth
@@ -28,5 +28,8 @@ def main(argv=None):
     args = parse(argv)
     from mlaface.export.published import convert_file
     with explained():
-        count = convert_file(args.source, args.out, back=args.back, separate_norms=args.separate_norms)
-    print(f'{args.out}: {count} tensors')
+        network = convert_file(args.source, args.out, back=args.back, separate_norms=args.separate_norms)
+    size = network.config['neck']['embedding_size']
+    print(f'{args.out}: {network.title}, embeddings of {size}, {len(network.state)} tensors')
+    if not args.back:
+        print(f'config of the network: model = {network.config}')
