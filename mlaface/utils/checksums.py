@@ -57,6 +57,23 @@ def seal(path):
         content[place:place + DIGITS] = _digits(content, place)
 
 
+def seal_pieces(pieces, number):
+    """What ``seal`` does, for a file that is not written yet.
+
+    Args:
+        pieces (list[bytes]): Of the file.
+        number (int): The piece that holds ``UNSEALED``.
+
+    Returns:
+        list[bytes]: The pieces with the checksum.
+    """
+    value = 0
+    for piece in pieces:
+        value = crc32(piece, value)
+    sealed = pieces[number].replace(UNSEALED.encode(), MARK + b'%08x' % value, 1)
+    return [*pieces[:number], sealed, *pieces[number + 1:]]
+
+
 def check_seal(path):
     """Refuse a file that is not as ``seal`` left it.
 

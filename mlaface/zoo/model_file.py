@@ -1,8 +1,8 @@
 """A published network as one safetensors file: weights as they are, and all that is known of them as JSON beside.
 
 Reading runs nothing: a header of JSON, numbers, and no more. The first eight digits of the file's SHA-256 stand in its
-name. The header is written here because the package's own writer puts metadata in another order in every process: one
-network has one file and one hash.
+name, and a CRC-32 stands in the file, for one that was renamed. The header is written here because the package's own
+writer puts metadata in another order in every process: one network has one file and one hash.
 """
 import hashlib
 import json
@@ -11,6 +11,7 @@ import struct
 from pathlib import Path
 
 from mlaface.evaluation.results.result import file_sha256
+from mlaface.utils.checksums import UNSEALED, check_seal, seal_pieces
 from mlaface.utils.errors import InputError
 from mlaface.utils.files import atomic_path
 
@@ -38,7 +39,8 @@ def write_model_file(folder, name, tensors, metadata):
         InputError: If the name cannot be that of a file.
     """
     check_name(name)
-    plain = {key: json.dumps(value, allow_nan=False) for key, value in dict(schema=SCHEMA, **metadata).items()}
+    stated = dict(checksum=UNSEALED, schema=SCHEMA, **metadata)
+    plain = {key: json.dumps(value, allow_nan=False) for key, value in stated.items()}
     header, pieces, end = dict(__metadata__=plain), [], 0
     for key, tensor in sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])):
         data = _bytes(tensor)
@@ -47,7 +49,7 @@ def write_model_file(folder, name, tensors, metadata):
         pieces, end = [*pieces, data], end + len(data)
     text = json.dumps(header).encode()
     text += b' ' * (-len(text) % 8)
-    pieces = [struct.pack('<Q', len(text)), text, *pieces]
+    pieces = seal_pieces([struct.pack('<Q', len(text)), text, *pieces], 1)
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)
@@ -111,6 +113,7 @@ def read_metadata(path):
         texts = file.metadata() or {}
     if 'mlaface' not in texts or 'config' not in texts:
         return None
+    texts.pop('checksum', None)  # of this file's bytes: no word of the model
     try:
         metadata = {key: json.loads(text) for key, text in texts.items()}
     except ValueError as error:
@@ -141,8 +144,11 @@ def read_model_file(path):
     Raises:
         FileNotFoundError: If there is no such file.
         InputError: If it is torn or changed; one line that names it.
+        DamagedFileError: The same, of a file that was renamed.
     """
     check_hash(path)
+    if not HASHED.search(Path(path).name):
+        check_seal(path)
     metadata = read_metadata(path)
     with _opened(path) as file:
         return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)

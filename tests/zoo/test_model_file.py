@@ -95,6 +95,17 @@ def test_a_changed_file_is_refused_by_its_name(written, tmp_path, place):
     assert '\n' not in str(caught.value)
 
 
+@pytest.mark.parametrize('place', [100, -1], ids=['header', 'weights'])
+def test_a_changed_file_is_refused_under_another_name_too(written, tmp_path, place):
+    data = bytearray(written['model'].read_bytes())
+    (tmp_path / 'mine.safetensors').write_bytes(data)
+    init_model(tmp_path / 'mine.safetensors')
+    data[place] ^= 1
+    (tmp_path / 'mine.safetensors').write_bytes(data)
+    with pytest.raises(ValueError, match='damaged'):
+        init_model(tmp_path / 'mine.safetensors')
+
+
 @pytest.mark.parametrize('data', [b'', b'PK' * 100, struct.pack('<Q', 1 << 60) + b'{}', b'\x02' + bytes(7) + b'[]'])
 def test_a_torn_file_is_refused_in_one_line(tmp_path, data):
     (tmp_path / 'x.safetensors').write_bytes(data)
