@@ -1,8 +1,7 @@
 """A trained recognizer from a checkpoint, a published file, or the zoo."""
 from pathlib import Path
 
-from mlaface.apis.plugins import asked_by
-from mlaface.apis.stored_config import check_parts, config_from_text
+from mlaface.apis.stored_config import check_parts, config_from_text, imports_of
 from mlaface.evaluation.networks.common import first_line
 from mlaface.registry import MODELS
 from mlaface.utils.configs import config_of_file
@@ -51,8 +50,8 @@ def init_model(checkpoint, config=None, device='cpu', average=True, imports=()):
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is torn or changed, is no checkpoint of mlaface, or holds another architecture than the
-            config's.
-        UserError: If a plugin is not known, or a module cannot be imported; names the modules that the file asks for.
+            config's; if its config names a plugin that is not registered: says which modules it asks for.
+        PluginImportError: If a module cannot be imported.
     """
     import_modules(imports)
     checkpoint = find_model(checkpoint) if checkpoint is not None else None
@@ -128,8 +127,7 @@ def _build_stored(stored, source):
     if not isinstance(config, dict) or 'type' not in config:
         raise InputError(f'the config inside {source} has no model.type: give a config')
     config = {**config, 'head': None}
-    with asked_by(source, stored):
-        check_parts(config, source)
+    check_parts(config, source, imports_of(stored))
     try:
         return config, MODELS.build(config)
     except Exception as error:  # whatever a part raises on arguments that somebody else wrote

@@ -11,6 +11,7 @@ from mlaface.apis import init_model
 from mlaface.cli.main import main
 from mlaface.datasets.formats.bin_set import write_bin
 from mlaface.registry import ATTENTION, MODELS
+from mlaface.utils.errors import InputError
 from mlaface.utils.imports import PluginImportError, import_modules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,9 +32,10 @@ def trained(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     forget()
     import_modules([PLUGIN])
-    state = MODELS.build(NETWORK).state_dict()
+    network = MODELS.build(NETWORK)
+    state = network.state_dict()
     config = f"custom_imports = dict(imports=['{PLUGIN}'], allow_failed_imports=False)\nmodel = {NETWORK!r}"
-    torch.save(dict(schema=1, config=config, model=dict(state_dict=state, input=dict(size=[112, 112]))),
+    torch.save(dict(schema=1, config=config, model=dict(state_dict=state, input=network.input_spec)),
                tmp_path / 'best.pth')
     torch.save(state, tmp_path / 'bare.pth')
     (tmp_path / 'config.py').write_text(config)
@@ -52,6 +54,8 @@ def trained(tmp_path, monkeypatch):
 COMMANDS = {'test': '{model} --sets {0}/pairs.bin --check-input off', 'to-onnx': '{model} {0}/out.onnx',
             'embed': '{0}/face.png --aligned --model {model}',
             'compare': '{0}/face.png {0}/face.png --aligned --threshold 0.5 --model {model}',
+            'cluster': '{0}/people --aligned --threshold 0.5 --model {model}',
+            'publish': '{model} {0}/published --name own',
             'centers': 'embed {0}/data.py {model} --out {0}/e.pth'}
 
 
@@ -67,8 +71,7 @@ def run(command, folder, model, *more):
 def test_a_model_of_ones_own_plugin(command, trained, capsys):
     refused = run(command, trained, trained / 'best.pth')
     told = str(refused) + capsys.readouterr().err
-    assert "best.pth: the config inside names the part 'GatedChannels', which is not registered" in told
-    assert f'--import {PLUGIN}' in told
+    assert "best.pth names the part 'GatedChannels', which is not registered" in told and f'--import {PLUGIN}' in told
     assert 'not imported on the word of a file' in told and told.count('error:') == 1 and PLUGIN not in sys.modules
     assert run(command, trained, trained / 'best.pth', '--import', PLUGIN) == 0, capsys.readouterr().err
 
@@ -79,7 +82,7 @@ def test_weights_without_a_config_with_the_config_of_their_network(command, trai
 
 
 def test_the_api_imports_what_it_is_told(trained):
-    with pytest.raises(KeyError, match=r'init_model\(\.\.\., imports='):
+    with pytest.raises(InputError, match=r'init_model\(\.\.\., imports='):
         init_model(trained / 'best.pth')
     assert init_model(trained / 'best.pth', imports=[PLUGIN]).embedding_size == 8
 
@@ -88,8 +91,17 @@ def test_a_name_that_no_module_brings(trained):
     text = torch.load(trained / 'best.pth', weights_only=True)
     text['config'] = text['config'].replace('GatedChannels', 'GatedChanels')
     torch.save(text, trained / 'other.pth')
-    with pytest.raises(KeyError, match="did you mean 'GatedChannels'.*names no module that is not imported already"):
+    with pytest.raises(InputError, match="nearest is 'GatedChannels'.*the module that registers it: --import MODULE"):
         init_model(trained / 'other.pth', imports=[PLUGIN])
+
+
+@pytest.mark.parametrize('kind', ['MyFaces', 'os.system'])
+def test_data_that_a_checkpoint_names_are_registered_ones(kind, trained):
+    content = torch.load(trained / 'best.pth', weights_only=True)
+    content['config'] += f"\nval_dataloader = dict(dataset=dict(type='{kind}', command='true'))"
+    torch.save(content, trained / 'best.pth')
+    with pytest.raises(SystemExit, match=f"names the part '{kind}', which is not registered.*--import {PLUGIN}"):
+        main(['test', str(trained / 'best.pth')])
 
 
 @pytest.mark.parametrize('name, message', [

@@ -1,12 +1,12 @@
 """What the arguments of ``tools/test.py`` name: a config, a model and its images, and what it is evaluated on."""
-from contextlib import nullcontext
 from pathlib import Path
 
 from mlaface.apis.networks import config_of, network_of
-from mlaface.apis.plugins import asked_by
+from mlaface.apis.stored_config import check_parts, imports_of
 from mlaface.evaluation.embeddings.saved import embeddings_suite
 from mlaface.evaluation.protocols.registered import open_protocol
 from mlaface.evaluation.suite import bin_suite, dataset_suite
+from mlaface.registry import DATASETS, TRANSFORMS
 from mlaface.utils.configs import config_of_file
 
 INPUT = ('color', 'mean', 'std', 'size', 'layout')
@@ -71,6 +71,7 @@ def _configured_suite(config, model):
     cfg, where = (config_of_file(config), config) if config else (config_of(model), f'the config in {model}')
     for key in ('test_dataloader', 'val_dataloader'):
         if cfg is not None and cfg.get(key):
-            with nullcontext() if config else asked_by(model, cfg):
-                return dataset_suite(cfg[key]['dataset'])
+            if not config:
+                check_parts(cfg[key]['dataset'], model, imports_of(cfg), (DATASETS, TRANSFORMS))
+            return dataset_suite(cfg[key]['dataset'])
     raise ValueError(f'no data to evaluate on: give --sets, --data-root or a config ({where} has no val_dataloader)')
