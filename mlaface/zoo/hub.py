@@ -4,7 +4,6 @@ import re
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from mlaface.evaluation.networks.common import first_line
 from mlaface.utils.cache import cache_folder
 from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.files import atomic_path
@@ -114,7 +113,8 @@ def in_one_line(address, remedy=''):
     try:
         yield
     except Exception as error:
-        raise DownloadError(f'{address}: {first_line(error).rstrip(".")}{remedy}') from error
+        said = [line.strip() for line in str(error).splitlines() if line.strip()][:2] or [type(error).__name__]
+        raise DownloadError(f'{address}: {" ".join(said).rstrip(".")}{remedy}') from error
 
 
 def upload(written, address, name, private=False):
