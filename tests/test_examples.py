@@ -156,9 +156,8 @@ def test_a_detector_of_ones_own(tmp_path, capsys, monkeypatch):
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, values.shape) for name, values in zip(names, maps)],
         [numpy_helper.from_array(values, f'{name}_map') for name, values in zip(names, maps)])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8), tmp_path / 'c.onnx')
-    stated = f"file='{tmp_path / 'c.onnx'}', score="
-    config = (EXAMPLES / 'own_detector/config.py').read_text().replace('score=', stated)
-    (tmp_path / 'config.py').write_text(config)
+    config = (EXAMPLES / 'own_detector/config.py').read_text()
+    (tmp_path / 'config.py').write_text(config.replace('score=', f"file='{tmp_path / 'c.onnx'}', score="))
     cv2.imwrite(str(tmp_path / 'image.png'), np.zeros((64, 96, 3), np.uint8))
     assert main(['detect', str(tmp_path / 'image.png'), '--json', '--detector', str(tmp_path / 'config.py')]) == 0
     face, = json.loads(capsys.readouterr().out)['faces']
