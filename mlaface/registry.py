@@ -155,7 +155,7 @@ MODEL_WRAPPERS = _registry('model wrapper', 'engine', parent=mmengine_registry.M
 VISUALIZERS = _registry('visualizer', 'engine', parent=mmengine_registry.VISUALIZERS)
 VISBACKENDS = _registry('visualizer backend', 'engine', parent=mmengine_registry.VISBACKENDS)
 RUNNERS = _registry('runner', 'engine', parent=mmengine_registry.RUNNERS)
-DETECTORS = _registry('detector', 'apis')
+DETECTORS = _registry('detector', 'inference.detectors')
 EXPORTERS = _registry('exporter', 'export')
 GALLERY_ENGINES = _registry('gallery engine', 'gallery.engines')
 

@@ -1,5 +1,5 @@
 """What a user imports: init_model and friends."""
-__all__ = ['init_model']
+__all__ = ['FaceInferencer', 'init_model']
 
 
 def __getattr__(name):
@@ -7,4 +7,7 @@ def __getattr__(name):
     if name == 'init_model':
         from mlaface.apis.model import init_model
         return init_model
+    if name == 'FaceInferencer':
+        from mlaface.apis.inference import FaceInferencer
+        return FaceInferencer
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -1,109 +1,78 @@
-"""``tools/analysis/compare.py``: training runs side by side; the first named is the baseline."""
+"""``mlaface compare``: whether two photographs show one person."""
 import argparse
+import json
+import sys
+from pathlib import Path
 
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.inference import add_detector, add_model, open_inferencer
+from mlaface.utils.errors import InputError
 
-EXAMPLES = """examples:
-  python tools/analysis/compare.py work_dirs/arcface_mbf_synthetic work_dirs/mla_mbf_synthetic --report compare
-  python tools/analysis/compare.py ArcFace=runs/a0,runs/a1 MLA=runs/m0,runs/m1 --targets 0.9 0.95 --out compare.json
-  python tools/analysis/compare.py runs/a runs/b --metric lfw/accuracy --report compare
+EPILOG = """exit status: 0 the same person, 1 different people, 2 no verdict (an error, or a model without a threshold)
 
-A run that never reached a target counts with its last validation, and the ratio becomes a bound: > or <.
-"""
+examples:
+  mlaface compare a.jpg b.jpg
+  mlaface compare a.jpg b.jpg --far 1e-2 --json
+  mlaface compare a.jpg b.jpg --model work_dirs/mla/best.pth --threshold 0.35
+  mlaface compare a112.png b112.png --aligned
+Training runs are compared by mlaface compare-runs."""
 
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='compare.py', epilog=EXAMPLES,
-                                     description='Compare training runs: convergence and final numbers.',
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('runs', nargs='+', metavar='RUN', help='work folder, or NAME=FOLDER,FOLDER for several seeds')
-    parser.add_argument('--metric', default='mean_accuracy', help='validated number (default mean_accuracy)')
-    parser.add_argument('--targets', type=float, nargs='+', metavar='X', help='accuracies to reach (default: 80, 90, '
-                        '95 and 100%% of the way to what all runs reached)')
-    parser.add_argument('--out', metavar='FILE', help='JSON')
-    parser.add_argument('--report', metavar='DIR', help='compare.html and its charts as PNG')
+    parser = argparse.ArgumentParser(prog='mlaface compare', description='Compare the faces of two photographs.',
+                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('images', nargs='+', metavar='IMAGE', help='two files; the largest face of each is taken')
+    parser.add_argument('--aligned', action='store_true', help='the images are aligned faces: nothing is detected')
+    parser.add_argument('--far', type=float, default=1e-3, metavar='RATE', help='decide by the threshold that was '
+                        'calibrated for this false accept rate (default: 1e-3)')
+    parser.add_argument('--threshold', type=float, metavar='COSINE', help='decide by this cosine')
+    parser.add_argument('--json', action='store_true', help='one line of JSON')
+    add_detector(parser)
+    add_model(parser)
     return parser
 
 
 def main(argv=None):
-    """Compare as the arguments say.
-
-    Args:
-        argv (list[str] or None): Arguments; None takes the process's.
-    """
+    """Compare as the arguments say; returns the exit status; ``argv`` (list[str]) is by default the process's."""
     args = make_parser().parse_args(argv)
-    with explained():
-        run(args)
+    with explained(status=2):
+        _check(args.images)
+        inferencer = open_inferencer(args, not args.aligned, far=args.far, threshold=args.threshold)
+        found = inferencer.compare(*args.images, aligned=args.aligned)
+    print(json.dumps(record(found, args, inferencer.model)) if args.json else verdict(found))
+    if not args.json:
+        for image, faces in zip(args.images, found.found):
+            if faces > 1:
+                print(f'note: {faces} faces in {image}; the largest was taken', file=sys.stderr)
+    return 2 if found.same is None else int(not found.same)
 
 
-def run(args):
-    """Read, compare, show, write.
-
-    Args:
-        args (Namespace): From ``make_parser``.
-
-    Returns:
-        dict: ``schema``, ``metric``, ``convergence``, ``intervals``, ``final``.
-    """
-    from rich.console import Console
-    from rich.markup import escape
-
-    from mlaface.evaluation.report.compare import interval_note
-    from mlaface.evaluation.results.result import write_result
-    from mlaface.evaluation.training_runs import convergence, reading
-    methods = reading.read_methods(args.runs)
-    reading.check_metric(methods, args.metric)
-    targets = args.targets or convergence.default_targets(methods, args.metric)
-    found = dict(schema=1, metric=args.metric, convergence=convergence.convergence(methods, args.metric, targets),
-                 intervals=convergence.unequal_intervals(methods, args.metric),
-                 final=convergence.final_numbers(methods))
-    console = Console()
-    console.print(_convergence_table(methods, found))
-    if found['intervals']:
-        console.print('[bold yellow]warning:[/]', escape(interval_note(found['intervals'])), highlight=False)
-    console.print(_final_table(found))
-    if args.out:
-        write_result(found, args.out)
-        console.print('result:', escape(args.out))
-    if args.report:
-        from mlaface.evaluation.report.compare import write_comparison
-        console.print('report:', escape(str(write_comparison(methods, found, args.report))))
-    return found
+def _check(images):
+    """Refuse what is no pair of images; work folders were this command's arguments once."""
+    folder = next((name for name in images if Path(name.rpartition('=')[2].partition(',')[0]).is_dir()), None)
+    if folder is not None:
+        raise InputError(f'{folder} is a folder: training runs are compared by mlaface compare-runs, images by mlaface '
+                         'compare A B')
+    if len(images) != 2:
+        raise InputError(f'two images are compared, {len(images)} given')
 
 
-def _convergence_table(methods, found):
-    from rich.markup import escape
-    from rich.table import Table
-
-    from mlaface.evaluation.report.compare import ratio_text, steps_text
-    table = Table(title=escape(f'iterations to reach {found["metric"]}'), title_justify='left')
-    table.add_column('target', justify='right')
-    for method in methods:
-        table.add_column(escape(method.name), justify='right')
-    for method in methods[1:]:
-        table.add_column(escape(f'{method.name} / {methods[0].name}'), justify='right')
-    for row in found['convergence']:
-        cells = [row['methods'][method.name] for method in methods]
-        table.add_row(f'{row["target"]:.4f}', *(' '.join(steps_text(cell)) for cell in cells),
-                      *(' '.join(ratio_text(cell['ratio'])) for cell in cells[1:]))
-    return table
+def verdict(found):
+    """The comparison in a line."""
+    if found.same is None:
+        return f'cosine {found.cosine:.4f}: no verdict, {found.reason}'
+    word, sign = ('same person', '>=') if found.same else ('different people', '<')
+    made = f'FAR {found.far:g}, {found.reason}' if found.far else found.reason
+    return f'{word}: cosine {found.cosine:.4f} {sign} {found.threshold:.4f} ({made})'
 
 
-def _final_table(found):
-    from rich.markup import escape
-    from rich.table import Table
-
-    from mlaface.evaluation.results.tables import number
-    table = Table(title='last validation', title_justify='left')
-    for column in ('method', 'metric', 'value', 'best', 'seeds'):
-        table.add_column(column, justify='left' if column in ('method', 'metric') else 'right')
-    for name, rows in found['final'].items():
-        for metric, row in rows.items():
-            seeds = ' '.join(f'{value:.4f}' for value in row['values'])
-            table.add_row(escape(name), escape(metric), escape(number(row)), f'{row["best"]:.4f}', seeds)
-    return table
+def record(found, args, model):
+    """The comparison as JSON takes it."""
+    return dict(images=args.images, cosine=round(found.cosine, 6), same=found.same, threshold=found.threshold,
+                far=found.far, reason=found.reason, faces=[face.record() for face in found.faces],
+                found=list(found.found), model=model)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

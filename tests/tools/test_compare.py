@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from mlaface.cli.compare import main
+from mlaface.cli.compare_runs import main
 from mlaface.evaluation.report.compare import ratio_text, steps_text
 from mlaface.evaluation.training_runs.convergence import convergence, default_targets, final_numbers, unequal_intervals
 from mlaface.evaluation.training_runs.reading import read_methods, read_run

@@ -10,8 +10,8 @@ SPOKESMAN_SECONDS, BYSTANDER_SECONDS = 20, 5
 
 
 @contextmanager
-def explained(*kinds, refused=(ValueError,)):
-    """Turn an error that the user can mend into ``error: MESSAGE`` on stderr and exit status 1.
+def explained(*kinds, refused=(ValueError,), status=1):
+    """Turn an error that the user can mend into ``error: MESSAGE`` on stderr and an exit status.
 
     Such are ``UserError``, ``OSError`` and a device without memory left. Of several ranks one speaks: the others wait,
     and the launcher ends them.
@@ -21,6 +21,7 @@ def explained(*kinds, refused=(ValueError,)):
         *kinds (type): Further errors.
         refused (tuple[type]): By what functions refuse what the user gave them; none where a mistake of a plugin or our
             own looks alike and its traceback is wanted, as in training.
+        status (int): The exit status; 1 by default.
 
     Raises:
         SystemExit: In place of one of them.
@@ -33,7 +34,11 @@ def explained(*kinds, refused=(ValueError,)):
             _wait_for_others(BYSTANDER_SECONDS)  # a rank whose peer ended fails as well, and has nothing to add
             raise
         _wait_for_others(SPOKESMAN_SECONDS if _rank() else 0)
-        sys.exit(f'error: {_message(error)}')
+        message = f'error: {_message(error)}'
+        if status == 1:
+            sys.exit(message)
+        print(message, file=sys.stderr)
+        sys.exit(status)
 
 
 def _is_out_of_memory(error):

@@ -39,21 +39,33 @@ def read_ahead(images, rows, batch_size, workers=1):
     Yields:
         tuple: rows (B,) and images uint8 (B, 3, H, W).
     """
-    parts = [rows[start:start + batch_size] for start in range(0, len(rows), batch_size)]
+    parts = (rows[start:start + batch_size] for start in range(0, len(rows), batch_size))
+    yield from map_ahead(lambda part: (part, images.read(part)), parts, workers)
+
+
+def map_ahead(function, items, workers=1):
+    """Results of a function in the order of the items, computed ahead in threads.
+
+    Args:
+        function (callable): Releases Python's lock while it works, as decoders do.
+        items (iterable): Its arguments; never more than ``workers + 1`` are taken ahead.
+        workers (int): Threads; 0 calls it in the caller's.
+
+    Yields:
+        object: What the function gave.
+    """
     if workers < 1:
-        yield from ((part, images.read(part)) for part in parts)
+        yield from map(function, items)
         return
-    with ThreadPoolExecutor(workers, 'images') as pool:
+    with ThreadPoolExecutor(workers, 'ahead') as pool:
         waiting = deque()
         try:
-            for part in parts:
-                waiting.append((part, pool.submit(images.read, part)))
+            for item in items:
+                waiting.append(pool.submit(function, item))
                 if len(waiting) > workers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
+                    yield waiting.popleft().result()
             while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
+                yield waiting.popleft().result()
         finally:
-            for _, future in waiting:
+            for future in waiting:
                 future.cancel()

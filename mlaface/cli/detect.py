@@ -1,0 +1,90 @@
+"""``mlaface detect``: the faces of photographs, with boxes, points and scores."""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.inference import Skipped, add_detector, open_detector, sources_of, tracked
+
+EPILOG = """exit status: 0, or 1 if an image could not be read
+
+examples:
+  mlaface detect group.jpg
+  mlaface detect photos/ clip.mp4 --json > faces.jsonl
+  mlaface detect photos/ --draw drawn/
+  mlaface detect 0                                       the first camera, until Ctrl-C"""
+
+
+def make_parser():
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(prog='mlaface detect', description='Find the faces of photographs.', epilog=EPILOG,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('sources', nargs='+', metavar='IMAGE', help='image, folder, video, or the number of a camera')
+    parser.add_argument('--json', action='store_true', help='a line of JSON an image')
+    parser.add_argument('--draw', metavar='DIR', help='write the images with boxes and points here')
+    add_detector(parser)
+    return parser
+
+
+def main(argv=None):
+    """Detect as the arguments say; returns the exit status; ``argv`` (list[str]) is by default the process's."""
+    args = make_parser().parse_args(argv)
+    skipped = Skipped()
+    with explained():
+        detector = open_detector(args)
+        for name, image, found in tracked(_detections(detector, args, skipped), 'detecting'):
+            print(json.dumps(record(name, image, found)) if args.json else f'{name}: {_listed(found)}', flush=True)
+            if args.draw:
+                draw(image, found, args.draw, name)
+    return int(skipped.count > 0)
+
+
+def _detections(detector, args, skipped):
+    """Name, image and list[Detection] of each image, decoded ahead."""
+    from mlaface.evaluation.images.reading import map_ahead
+    from mlaface.inference.sources import attempt, open_sources
+    for name, image, error in map_ahead(attempt, open_sources(sources_of(args.sources)), args.workers):
+        if error is not None:
+            skipped(name, error)
+        else:
+            yield name, image, sorted(detector.detect(image), key=lambda face: -face.score)
+
+
+def record(name, image, found):
+    """An image's faces as JSON takes them."""
+    faces = [dict(box=[round(float(x), 1) for x in face.box], score=round(face.score, 4),
+                  points=[[round(float(x), 1) for x in point] for point in face.points]) for face in found]
+    return dict(source=name, width=image.shape[1], height=image.shape[0], faces=faces)
+
+
+def _listed(found):
+    if not found:
+        return 'no face'
+    boxes = ', '.join('{:.0f}x{:.0f}+{:.0f}+{:.0f} ({:.2f})'.format(*(face.box[2:] - face.box[:2]), *face.box[:2],
+                                                                   face.score) for face in found)
+    return f'{len(found)} {"face" if len(found) == 1 else "faces"}: {boxes}'
+
+
+def draw(image, found, folder, name):
+    """Write an image with its faces marked.
+
+    Args:
+        image (ndarray uint8 (H, W, 3)): RGB.
+        found (list[Detection]): Its faces.
+        folder (str): Where to.
+        name (str): Of the image; the file is called as its last part.
+    """
+    import cv2
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    shown, width = image[..., ::-1].copy(), max(1, max(image.shape) // 500)
+    for face in found:
+        (x1, y1), (x2, y2) = (tuple(map(int, corner)) for corner in face.box.reshape(2, 2))
+        cv2.rectangle(shown, (x1, y1), (x2, y2), (80, 220, 80), width)
+        for point in face.points:
+            cv2.circle(shown, tuple(map(int, point)), 2 * width, (60, 60, 240), -1)
+    Path(folder, f'{Path(name).name}.png').write_bytes(cv2.imencode('.png', shown)[1].tobytes())
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""``mlaface embed``: photographs or aligned faces to embeddings."""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer, sources_of, tracked
+
+EPILOG = """exit status: 0, or 1 if an image could not be read
+
+A line of JSON a face: source, box, points, score, quality, embedding of unit length. An .npz file has embeddings
+(N, D), names (N,), boxes (N, 4), points (N, 5, 2), scores (N,), norms (N,) and sha256 of the model.
+
+examples:
+  mlaface embed photos/ --out faces.npz
+  mlaface embed aligned/ --aligned --out faces.jsonl
+  mlaface embed photo.jpg --largest"""
+
+
+def make_parser():
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(prog='mlaface embed', description='Embed the faces of photographs.', epilog=EPILOG,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('sources', nargs='+', metavar='IMAGE', help='image, folder, video, or the number of a camera')
+    parser.add_argument('--out', metavar='FILE', help='.npz or .jsonl (default: lines of JSON on stdout)')
+    parser.add_argument('--aligned', action='store_true', help='the images are aligned faces: nothing is detected')
+    parser.add_argument('--largest', action='store_true', help='the largest face of an image only')
+    add_detector(parser)
+    add_model(parser)
+    return parser
+
+
+def main(argv=None):
+    """Embed as the arguments say; returns the exit status; ``argv`` (list[str]) is by default the process's."""
+    args = make_parser().parse_args(argv)
+    skipped = Skipped()
+    with explained():
+        if args.out and Path(args.out).suffix not in ('.npz', '.jsonl'):
+            raise ValueError(f'--out {args.out}: name a file .npz or .jsonl')
+        inferencer = open_inferencer(args, not args.aligned)
+        faces = _faces(inferencer, args, skipped)
+        if args.out is None:
+            for face in faces:
+                print(line(face), flush=True)
+        else:
+            written = write_faces(faces, inferencer, args.out)
+            print(f'{written} faces: {args.out}')
+    return int(skipped.count > 0)
+
+
+def _faces(inferencer, args, skipped):
+    found = inferencer.faces(sources_of(args.sources), args.aligned, skipped)
+    for _, faces in tracked(found, 'embedding'):
+        yield from faces[:1] if args.largest else faces
+
+
+def line(face):
+    """A face as a line of JSON."""
+    return json.dumps({**face.record(), 'embedding': [round(float(x), 7) for x in face.embedding]})
+
+
+def write_faces(faces, inferencer, path):
+    """Write faces, whole or not at all.
+
+    Args:
+        faces (iterable of Face): Embedded.
+        inferencer (Inferencer): Whose model is named in the file.
+        path (str): ``.npz`` or ``.jsonl``.
+
+    Returns:
+        int: How many.
+    """
+    from mlaface.utils.files import atomic_path
+    with atomic_path(path) as temporary:
+        if path.endswith('.npz'):
+            return _write_arrays(list(faces), inferencer, temporary)
+        with open(temporary, 'w', encoding='utf-8') as file:
+            return sum(file.write(line(face) + '\n') > 0 for face in faces)
+
+
+def _write_arrays(faces, inferencer, path):
+    import numpy as np
+
+    def stack(values, *shape):
+        return np.float32(values).reshape(len(faces), *shape)
+    with open(path, 'wb') as file:
+        np.savez(file, embeddings=stack([face.embedding for face in faces], inferencer.model['embedding_size']),
+                 names=np.array([face.source for face in faces], dtype=str), boxes=stack([f.box for f in faces], 4),
+                 points=stack([f.points for f in faces], 5, 2), scores=stack([f.score for f in faces]),
+                 norms=stack([f.quality['norm'] for f in faces]), sha256=inferencer.model['sha256'] or '')
+    return len(faces)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What the commands that look at photographs share: model, detector, progress, images that cannot be read."""
+import sys
+from pathlib import Path
+
+from mlaface.cli.parts.arguments import count, count_from_zero
+from mlaface.utils.errors import InputError
+
+
+def add_detector(parser):
+    """Which detector, and how it works."""
+    group = parser.add_argument_group('faces')
+    group.add_argument('--detector', default='yunet', metavar='NAME', help='a registered detector, or a config that '
+                       "has detector = dict(type='...') (default: yunet)")
+    group.add_argument('--min-score', type=float, default=None, metavar='X', help='least score of a face (default: as '
+                       'the detector has it)')
+    group.add_argument('--workers', type=count_from_zero, default=2, metavar='N', help='threads that read, detect and '
+                       'align ahead (default: 2)')
+    group.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
+
+
+def add_model(parser):
+    """Which network."""
+    group = parser.add_argument_group('network')
+    group.add_argument('--model', default='sface', metavar='FILE', help='checkpoint, ONNX or TorchScript file, '
+                       'module:function, or sface (default)')
+    group.add_argument('--color', choices=('RGB', 'BGR'), help='of a foreign model')
+    group.add_argument('--mean', type=float, nargs='+', metavar='X', help='of a foreign model: one number or three')
+    group.add_argument('--std', type=float, nargs='+', metavar='X', help='of a foreign model: one number or three')
+    group.add_argument('--flip', choices=('none', 'sum', 'concat'), help='join each face with its mirror image '
+                       "(default: as the model's thresholds were calibrated)")
+    group.add_argument('--batch-size', type=count, default=32, metavar='N', help='faces of a forward pass '
+                       '(default: 32)')
+
+
+def open_detector(args):
+    """The detector that the arguments name."""
+    from mlaface.apis.inference import build_detector
+    settings = dict(type=args.detector)
+    if args.detector.endswith('.py'):
+        settings = _stated(args.detector)
+    if args.min_score is not None:
+        settings['score'] = args.min_score
+    return build_detector(settings, args.device)
+
+
+def open_inferencer(args, detector=True, **settings):
+    """A ``FaceInferencer`` as the arguments say; without a detector where images are aligned."""
+    from mlaface.apis import FaceInferencer
+    args.device = _device(args)
+    options = {key: value if key == 'color' else tuple(value) for key in ('color', 'mean', 'std')
+               if (value := getattr(args, key)) is not None}
+    found = open_detector(args) if detector else None
+    return FaceInferencer(args.model, found, args.device, options or None, batch_size=args.batch_size,
+                          workers=args.workers, flip=args.flip, **settings)
+
+
+def _device(args):
+    """Where the network runs; what an ONNX file needs is known without torch, which takes seconds to import."""
+    if args.model != 'sface' and not args.model.endswith('.onnx'):
+        from mlaface.cli.parts.device import choose_device
+        return choose_device(args.device)
+    if args.device != 'auto':
+        return args.device
+    import onnxruntime
+    return 'cuda' if 'CUDAExecutionProvider' in onnxruntime.get_available_providers() else 'cpu'
+
+
+def _stated(config):
+    from mmengine.config import Config
+
+    from mlaface.utils.configs import find_config
+    detector = Config.fromfile(find_config(config), lazy_import=False).get('detector')
+    if detector is None:
+        raise InputError(f"{config} names no detector: it needs detector = dict(type='...')")
+    return dict(detector)
+
+
+class Skipped:
+    """Images that could not be read: told on stderr as they come, and counted.
+
+    Attributes:
+        count (int): How many.
+    """
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, name, error):
+        """Tell of an image (str) and what is wrong with it."""
+        self.count += 1
+        print(f'skipped: {error}', file=sys.stderr)
+
+
+def sources_of(paths):
+    """What the user named; a whole number is a camera."""
+    return [int(path) if path.isdigit() and not Path(path).exists() else path for path in paths]
+
+
+def tracked(items, what, total=None):
+    """The items, with a progress bar on stderr where that is a terminal."""
+    if not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+    return track(items, what, total=total, transient=True, console=Console(stderr=True))

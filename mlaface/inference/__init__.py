@@ -1,0 +1,1 @@
+"""Photographs to faces to embeddings: sources, detectors, alignment, quality, comparison."""

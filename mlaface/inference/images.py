@@ -1,0 +1,111 @@
+"""One image, however it is given, as upright RGB; what is too large or no image is refused before it is decoded."""
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from mlaface.datasets.formats.jpeg import decode
+from mlaface.utils.errors import InputError
+
+MAX_PIXELS = 120_000_000
+ORIENTATION = 0x0112
+HEIC = (b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1')
+# how an array is turned upright, by the orientation of Exif 2.32
+UPRIGHT = {2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
+           5: lambda a: a.swapaxes(0, 1), 6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+           7: lambda a: a.swapaxes(0, 1)[::-1, ::-1], 8: lambda a: a.swapaxes(0, 1)[::-1]}
+
+
+def read_image(source, max_pixels=MAX_PIXELS):
+    """Any image as an array.
+
+    Args:
+        source (str | Path | bytes | ndarray | PIL.Image.Image): A file or its bytes, of any format that OpenCV reads,
+            of an animated one the first picture; an array RGB, RGBA or grey, uint8 or uint16.
+        max_pixels (int): A larger image is refused, before it is decoded. Default 120 million.
+
+    Returns:
+        ndarray uint8 (H, W, 3): RGB, upright, in memory row by row; transparency is dropped.
+
+    Raises:
+        InputError: If it is no image, torn, or too large.
+        OSError: If the file cannot be read.
+    """
+    if isinstance(source, np.ndarray):
+        return _of_array(source, max_pixels)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return decode_upright(bytes(source), max_pixels)
+    if isinstance(source, (str, Path)):
+        try:
+            return decode_upright(Path(source).read_bytes(), max_pixels)
+        except ValueError as error:
+            raise InputError(f'{source}: {error}') from error
+    if hasattr(source, 'getexif') and hasattr(source, 'convert'):
+        _check_size(*source.size, max_pixels)
+        return _turned(_of_array(_pixels_of(source), max_pixels), source)
+    raise InputError(f'a {type(source).__name__} is no image: give a file, bytes, an array or a PIL image')
+
+
+def decode_upright(data, max_pixels=MAX_PIXELS):
+    """An encoded image as an array, turned as its Exif data say.
+
+    Args:
+        data (bytes): The file.
+        max_pixels (int): See ``read_image``.
+
+    Returns:
+        ndarray uint8 (H, W, 3): RGB.
+
+    Raises:
+        InputError: If it is no image, torn, or too large.
+    """
+    header = _header(data)
+    if header is not None:
+        _check_size(*header.size, max_pixels)
+    return _turned(decode(data), header)
+
+
+def _header(data):
+    """What Pillow reads of a file without decoding it; None where it does not know the format, and OpenCV may."""
+    from PIL import Image, UnidentifiedImageError
+    warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)  # the limit is ours, and lower or asked
+    try:
+        return Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise InputError(f'the image is too large to be decoded safely ({error})') from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        if data[4:8] == b'ftyp' and data[8:12] in HEIC:
+            raise InputError('a HEIC image, which is not read here: save it as JPEG or PNG, or give it as an array or '
+                             'PIL image (package pillow-heif)') from None
+        return None
+
+
+def _check_size(width, height, max_pixels):
+    if width * height > max_pixels:
+        raise InputError(f'{width} x {height} pixels are more than {max_pixels:,}: scale the image down, or allow more '
+                         'by max_pixels')
+
+
+def _turned(image, header):
+    stated = header.getexif().get(ORIENTATION, 1) if header is not None else 1
+    return np.ascontiguousarray(UPRIGHT[stated](image)) if stated in UPRIGHT else image
+
+
+def _pixels_of(image):
+    """An array of a PIL image, of the kinds that ``_of_array`` takes."""
+    image.seek(0)
+    return np.asarray(image if image.mode in ('RGB', 'L', 'I;16') else image.convert('RGB'))
+
+
+def _of_array(array, max_pixels):
+    channels = array.shape[2] if array.ndim == 3 else 1 if array.ndim == 2 else None
+    if channels not in (1, 3, 4) or not array.size:
+        raise InputError(f'an array of shape {array.shape} is no image: (H, W), (H, W, 3) and (H, W, 4) are')
+    if array.dtype not in (np.uint8, np.uint16):
+        raise InputError(f'an image of {array.dtype} would have to be guessed at: give uint8 (0 to 255) or uint16')
+    _check_size(array.shape[1], array.shape[0], max_pixels)
+    if array.dtype == np.uint16:
+        array = (array >> 8).astype(np.uint8)
+    array = array.reshape(*array.shape[:2], -1)[..., :3]
+    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))

@@ -1,0 +1,128 @@
+"""Raw photographs to a folder of aligned faces; each image's fate is a line of a log, by which a run is resumed."""
+import json
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from mlaface.datasets.formats.jpeg import encode
+from mlaface.inference.images import read_image
+from mlaface.inference.sources import Source, image_files
+from mlaface.utils.errors import InputError, MissingDataError
+
+LOG = 'align.jsonl'
+CHOICES = ('largest', 'only', 'all')
+
+
+class FaceRules(NamedTuple):
+    """Which faces of an image are kept.
+
+    Args:
+        choice (str): ``'largest'``; ``'only'``: the face of an image that has just one; ``'all'``.
+        min_size (float): Least shorter side of the box in pixels.
+        min_sharpness (float): Least variance of the Laplacian; see ``inference.quality``.
+        max_yaw (float): Most degrees that a face looks aside.
+    """
+    choice: str = 'largest'
+    min_size: float = 40
+    min_sharpness: float = 0
+    max_yaw: float = 90
+
+    def fault(self, face):
+        """Why a face is not kept (str), or None."""
+        if face.quality['size'] < self.min_size:
+            return 'smaller than asked'
+        if face.quality['sharpness'] < self.min_sharpness:
+            return 'blurred'
+        return 'looks aside' if abs(face.quality['yaw']) > self.max_yaw else None
+
+
+def align_folder(finder, source, target, rules=FaceRules(), quality=95):  # noqa: B008, a tuple
+    """Cut the faces out of the images below a folder, into files of the same names below another.
+
+    Args:
+        finder (FaceFinder): Finds and cuts.
+        source (str | Path): Folder of images, of any depth: a person's folder stays a person's folder.
+        target (str | Path): Where to; what its log names already is not done again.
+        rules (FaceRules): What is kept.
+        quality (int): Of the JPEG files.
+
+    Yields:
+        dict: For each image that was not done before ``source`` (its path below the folder), ``kept`` (files) and
+        ``dropped`` (reason or None), after it was written to ``target``'s log.
+
+    Raises:
+        MissingDataError: If the source is no folder of images.
+        InputError: If the target's log is of other rules.
+    """
+    source, target = Path(source), Path(target)
+    files = image_files(source) if source.is_dir() else []
+    if not files:
+        raise MissingDataError(f'no images in {source}: give the folder of the photographs')
+    target.mkdir(parents=True, exist_ok=True)
+    done = _open_log(target / LOG, dict(rules=rules._asdict(), quality=quality, size=list(finder.size)))
+    stems = _distinct_stems([file.relative_to(source) for file in files])
+    left = (Source(name, lambda file=source / name: read_image(file, finder.max_pixels))
+            for name in stems if name not in done)
+    with open(target / LOG, 'a', encoding='utf-8') as log:
+        for name, faces, error in finder.find(left):
+            record = _settle(name, faces, error, rules)
+            for number, face in enumerate(record.pop('faces')):
+                file = target / f'{stems[name]}{f"_{number}" if number else ""}.jpg'
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(encode(face.crop.transpose(1, 2, 0), quality, '444'))
+                record['kept'].append(str(file.relative_to(target)))
+            log.write(json.dumps(record) + '\n')  # after the faces: a face without its line is written again
+            log.flush()
+            yield record
+
+
+def read_log(target):
+    """The fates of all images so far, in order.
+
+    Args:
+        target (str | Path): The folder of aligned faces.
+
+    Returns:
+        list[dict]: As ``align_folder`` gives them.
+    """
+    lines = Path(target, LOG).read_text(encoding='utf-8').splitlines(keepends=True)[1:]
+    return [json.loads(line) for line in lines if line.endswith('\n')]
+
+
+def _settle(name, faces, error, rules):
+    """An image's line of the log, with the faces that are kept."""
+    record = dict(source=name, kept=[], dropped=None, found=len(faces), faces=[])
+    if error is not None:
+        return {**record, 'dropped': 'cannot be read', 'detail': str(error)}
+    if not faces or rules.choice == 'only' and len(faces) > 1:
+        return {**record, 'dropped': 'several faces' if faces else 'no face'}
+    wanted = faces if rules.choice == 'all' else faces[:1]
+    faults = [rules.fault(face) for face in wanted]
+    record['faces'] = [face for face, fault in zip(wanted, faults) if fault is None]
+    record['quality'] = {key: round(value, 2) for key, value in wanted[0].quality.items()}
+    return record if record['faces'] else {**record, 'dropped': Counter(faults).most_common(1)[0][0]}
+
+
+def _open_log(path, settings):
+    """Names that are done; a new log begins with the settings, a torn last line is cut off."""
+    if not path.is_file() or not path.stat().st_size:
+        path.write_text(json.dumps(settings) + '\n', encoding='utf-8')
+        return set()
+    text = path.read_bytes()
+    whole = text[:text.rfind(b'\n') + 1]
+    if whole != text:
+        with open(path, 'r+b') as file:
+            file.truncate(len(whole))
+    lines = whole.decode('utf-8').splitlines()
+    if not lines:
+        return _open_log(path, settings)
+    first, *rest = map(json.loads, lines)
+    if first != settings:
+        raise InputError(f'{path} was made by other settings ({first}): give the same, or another folder')
+    return {record['source'] for record in rest}
+
+
+def _distinct_stems(names):
+    """Name -> its face's path without suffix; where two names differ in their suffix only, it is kept."""
+    stems = Counter(str(name.with_suffix('')) for name in names)
+    return {str(name): stem if stems[stem := str(name.with_suffix(''))] == 1 else str(name) for name in names}

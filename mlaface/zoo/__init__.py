@@ -1,0 +1,1 @@
+"""Models by name: where their files come from, and how they are kept."""
