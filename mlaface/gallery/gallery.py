@@ -146,7 +146,7 @@ class Gallery:
             found = self._finder.find(probes, k, -1.0 if threshold is None else threshold, score)
             everyone = sorted({person for matches in found for person, _, _ in matches})
             names = {person: self.coding.name(person, record) for person, _, record, _ in self.engine.people(everyone)}
-        return [[Match(names[person], cosine, image) for person, cosine, image in matches if person in names]
+        return [[Match(names[person], min(cosine, 1.0), image) for person, cosine, image in matches if person in names]
                 for matches in found]
 
     def _probes(self, embeddings):
@@ -172,7 +172,7 @@ class Gallery:
         ids, people = (np.array([row[column] for row in rows]) for column in (0, 1))
         scores = cosines(probe, np.zeros(len(ids), int), unit, np.arange(len(ids)))
         (_, cosine, image), = rank(ids, people, scores, 1, -np.inf, score)
-        return Match(check_name(name), cosine, image)
+        return Match(check_name(name), min(cosine, 1.0), image)
 
     def _person(self, name):
         found = self.engine.person(self.coding.key(check_name(name)))

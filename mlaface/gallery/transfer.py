@@ -61,17 +61,37 @@ def read(file, model):
 
     Args:
         file (str | Path): See ``import_``.
-        model (dict or None): The one that must have made it; a file that does not say is taken at its giver's word.
+        model (dict): The one that must have made it; a file that does not say is taken at its giver's word.
 
     Returns:
         list[Enrolment]: All of them.
     """
-    _writer(file)
-    stated, enrolments = (_read_npz if Path(file).suffix == '.npz' else _read_lines)(file)
-    if stated is not None and model is not None:
-        _check_stated(stated, file)
+    stated, enrolments = _read(file)
+    if stated is not None:
         check_model(model, stated, 'the gallery')
     return enrolments
+
+
+def stated_model(file):
+    """The model that a file says made its embeddings (dict).
+
+    Raises:
+        InputError: If it does not say.
+    """
+    stated, _ = _read(file)
+    if stated is None:
+        raise InputError(f'{file} does not say which model made its embeddings, so that no gallery can be made of it: '
+                         'enrol somebody from an image first')
+    return stated
+
+
+def _read(file):
+    """The model or None, and the enrolments."""
+    _writer(file)
+    stated, enrolments = (_read_npz if Path(file).suffix == '.npz' else _read_lines)(file)
+    if stated is not None and not (isinstance(stated, dict) and {'name', 'sha256', 'embedding_size'} <= set(stated)):
+        raise InputError(f'{file}: its model lacks name, sha256 or embedding_size')
+    return stated, enrolments
 
 
 def _writer(file):
@@ -79,11 +99,6 @@ def _writer(file):
     if Path(file).suffix not in writers:
         raise InputError(f'{file}: a gallery is written to and read from {" or ".join(writers)}')
     return writers[Path(file).suffix]
-
-
-def _check_stated(stated, file):
-    if not isinstance(stated, dict) or not {'name', 'sha256', 'embedding_size'} <= set(stated):
-        raise InputError(f'{file}: its model lacks name, sha256 or embedding_size')
 
 
 def _write_npz(gallery, path):

@@ -26,7 +26,7 @@ class Index:
     def __init__(self, size, decode, compressed=None, threads=None):
         self.size, self.decode = size, decode
         self.compressed = can_compress() if compressed is None else compressed
-        self.pool = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)), 'gallery')
+        self.pool = ThreadPoolExecutor(threads or _processors(), 'gallery')
         self.segments, self.last, self.removals = [], 0, None
         self._gather()
 
@@ -133,3 +133,8 @@ class Bounds:
             rows = places[mine] - self.index.starts[segment]
             errors[mine] = self.index.segments[segment].errors(self.probes, number, rows)
         return self.highest[number, places] - 2 * errors
+
+
+def _processors():
+    """How many this process may use (int)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
