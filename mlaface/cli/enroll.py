@@ -8,7 +8,7 @@ from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.gallery import add_faces, add_gallery, file_of, one_face, open_gallery
 from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer, tracked
 
-EPILOG = """exit status: 0 all is enrolled, 1 images of --people were left out, 2 an error, and nothing of NAME is enrolled
+EPILOG = """exit status: 0 all is enrolled, 1 images of --people were left out, 2 an error; nothing of NAME is enrolled
 
 The gallery is made if there is none, and is bound to the model. Only embeddings are kept unless --keep-images is given.
 

@@ -42,13 +42,13 @@ def check_model(made, given, place):
 
     Args:
         made (dict): The model in the header.
-        given (dict): The one that is used now.
+        given (dict): The one that is used now; ``flip`` may be left out.
         place (str): Where the gallery is.
 
     Raises:
         InputError: Names both.
     """
-    given = {'flip': 'none', **given}
+    given = {'flip': made['flip'], **given}
     if any(made[field] != given[field] for field in BOUND):
         raise InputError(f'{place} holds embeddings of {describe(made)}, which cannot be compared with those of '
                          f'{describe(given)}: use that model, or enrol the images again in a new gallery')

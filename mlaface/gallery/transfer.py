@@ -1,8 +1,9 @@
 """A gallery as one file and back: ``.npz`` for numpy, ``.jsonl`` for everything else; no code is in either.
 
 ``.npz``: ``names`` (N,) and ``embeddings`` (N, D), optionally ``metadata`` (N,) of JSON texts ('' for none) and
-``model``, a JSON text. ``.jsonl``: a line ``{"mlaface_gallery": 1, "model": {...}}``, then a line an image with
-``name``, ``embedding`` (base64 of little-endian float32), and ``metadata`` and ``image`` (base64) where there are any.
+``model``, a JSON text, or its ``sha256``.
+``.jsonl``: a line ``{"mlaface_gallery": 1, "model": {...}}``, then a line an image with
+``name``, ``embedding`` (base64 of little-endian float32), and ``metadata`` and ``image`` (base64) if there are any.
 """
 import base64
 import json
@@ -114,15 +115,15 @@ def _write_npz(gallery, path):
 
 
 def _write_lines(gallery, path):
-    count = 0
     with open(path, 'w', encoding='utf-8') as opened:
         opened.write(json.dumps(dict(mlaface_gallery=FORMAT, model=gallery.model)) + '\n')
-        for count, (_, image) in enumerate(gallery.enrolments(), 1):
-            line = dict(name=image.name, embedding=_text(image.embedding.astype('<f4').tobytes()))
-            line.update({key: value for key, value in (('metadata', image.metadata), ('image', image.picture and _text(
-                image.picture))) if value})
-            opened.write(json.dumps(line, ensure_ascii=False) + '\n')
-    return count
+        return sum(opened.write(_line(image) + '\n') > 0 for _, image in gallery.enrolments())
+
+
+def _line(image):
+    fields = dict(name=image.name, embedding=_text(image.embedding.astype('<f4').tobytes()), metadata=image.metadata,
+                  image=_text(image.picture) if image.picture else None)
+    return json.dumps({key: value for key, value in fields.items() if value}, ensure_ascii=False)
 
 
 def _text(data):
@@ -140,30 +141,38 @@ def _read_npz(file):
         raise InputError(f'{file}: names (N,) of text, embeddings (N, D) and metadata (N,) are needed; got '
                          f'{names.dtype} {names.shape}, {rows.shape} and {texts.shape}')
     try:
-        model = json.loads(str(arrays['model'])) if 'model' in arrays else None
-        return model, [Enrolment(str(name), row, json.loads(str(text)) if text else None)
+        return _model_of(arrays), [Enrolment(str(name), row, json.loads(str(text)) if text else None)
                        for name, row, text in zip(names, rows, texts)]
     except json.JSONDecodeError as error:
         raise InputError(f'{file}: metadata or model are no JSON: {error}') from error
 
 
+def _model_of(arrays):
+    """The model that made the embeddings, as ``export`` or ``mlaface embed`` state it, or None."""
+    if 'model' in arrays:
+        return json.loads(str(arrays['model']))
+    sha256 = str(arrays.get('sha256', ''))
+    return dict(name='another model', sha256=sha256, embedding_size=arrays['embeddings'].shape[-1]) if sha256 else None
+
+
 def _read_lines(file):
-    enrolments, number = [], 1
+    with open(file, encoding='utf-8') as lines:
+        head = _parsed(file, 1, next(lines, ''), json.loads)
+        if not isinstance(head, dict) or head.get('mlaface_gallery') != FORMAT:
+            raise InputError(f'{file}: line 1 does not say "mlaface_gallery": {FORMAT}')
+        return head.get('model'), [_parsed(file, number, line, _enrolment) for number, line in enumerate(lines, 2)]
+
+
+def _parsed(file, number, line, parse):
     try:
-        with open(file, encoding='utf-8') as lines:
-            head = json.loads(next(lines, ''))
-            if head.get('mlaface_gallery') != FORMAT:
-                raise InputError(f'{file}: line 1 says no "mlaface_gallery": {FORMAT}')
-            for number, line in enumerate(lines, 2):
-                enrolments.append(_enrolment(json.loads(line)))
-        return head.get('model'), enrolments
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f'{file}: line {number} is no image of a gallery ({type(error).__name__}: {error})') from error
+        return parse(line)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{file}: line {number} is torn, or no line of a gallery ({type(error).__name__}: {error})'
+                         ) from error
 
 
-def _enrolment(line):
+def _enrolment(text):
+    line = json.loads(text)
     data = base64.b64decode(line['embedding'], validate=True)
     picture = base64.b64decode(line['image'], validate=True) if 'image' in line else None
     return Enrolment(line['name'], np.frombuffer(data, '<f4'), line.get('metadata'), picture)

@@ -38,6 +38,7 @@ class PostgresqlEngine(SqlEngine):
 
     @classmethod
     def accepts(cls, location):
+        """See ``Engine``."""
         return location.startswith(SCHEMES)
 
     def _make(self, header):
@@ -62,6 +63,7 @@ class PostgresqlEngine(SqlEngine):
 
     @contextlib.contextmanager
     def writing(self):
+        """See ``Engine``."""
         with self.lock, self._explained(), self.connection.transaction():
             self._run('SELECT one FROM gallery FOR UPDATE')
             yield
@@ -77,14 +79,17 @@ class PostgresqlEngine(SqlEngine):
                             'nothing of this') from error
 
     def compact(self):
+        """See ``Engine``."""
         for table in ('images', 'people', 'gallery'):
             self._run(f'VACUUM (FULL, ANALYZE) {table}')
 
     def size(self):
+        """See ``Engine``."""
         return self._run("SELECT sum(pg_total_relation_size(format('%%I.%%I', schemaname, tablename)))::bigint "
                          'FROM pg_tables WHERE schemaname = ?', (self.schema,)).fetchone()[0]
 
     def close(self):
+        """See ``Engine``."""
         with self.lock:
             self.connection.close()
 

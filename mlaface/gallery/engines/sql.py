@@ -33,12 +33,15 @@ class SqlEngine(Engine):
 
     @property
     def header(self):
+        """See ``Engine``."""
         return json.loads(self._run('SELECT header FROM gallery').fetchone()[0])
 
     def person(self, key):
+        """See ``Engine``."""
         return self._run('SELECT id, record FROM people WHERE key = ?', (key,)).fetchone()
 
     def people(self, ids=None):
+        """See ``Engine``."""
         columns = 'id, key, record, (SELECT count(*) FROM images WHERE person = people.id)'
         if ids is None:
             for block in self._after(f'SELECT {columns} FROM people WHERE', -1):
@@ -48,9 +51,11 @@ class SqlEngine(Engine):
             yield from self._run(f'SELECT {columns} FROM people WHERE id IN ({_marks(part)}) ORDER BY id', part)
 
     def next_person(self):
+        """See ``Engine``."""
         return self._take('next_person', 1)
 
     def add_person(self, person, key, record):
+        """See ``Engine``."""
         self._run('INSERT INTO people VALUES (?, ?, ?)', (person, key, record))
 
     def _take(self, counter, count):
@@ -60,26 +65,31 @@ class SqlEngine(Engine):
         return first
 
     def change_person(self, person, key, record):
+        """See ``Engine``."""
         self._run('UPDATE people SET key = ?, record = ? WHERE id = ?', (key, record, person))
 
     def remove_person(self, person):
+        """See ``Engine``."""
         removed = self._run('DELETE FROM images WHERE person = ?', (person,)).rowcount
         self._run('DELETE FROM people WHERE id = ?', (person,))
         self._run('UPDATE gallery SET removals = removals + 1')
         return removed
 
     def add_images(self, rows):
+        """See ``Engine``."""
         first = self._take('next_image', len(rows))
         self._run_many('INSERT INTO images VALUES (?, ?, ?, ?, ?)',
                        [(first + number, *row) for number, row in enumerate(rows)])
         return first
 
     def images(self, person=None):
+        """See ``Engine``."""
         whose, values = ('', ()) if person is None else ('person = ? AND', (person,))
         for block in self._after(f'SELECT * FROM images WHERE {whose}', -1, values):
             yield [ImageRow(*row) for row in block]
 
     def embeddings(self, ids=None, after=-1):
+        """See ``Engine``."""
         select = 'SELECT id, person, embedding FROM images WHERE'
         if ids is None:
             yield from self._after(select, after)
@@ -94,15 +104,19 @@ class SqlEngine(Engine):
             after = block[-1][0]
 
     def ids(self):
+        """See ``Engine``."""
         return [row[0] for row in self._run('SELECT id FROM images ORDER BY id')]
 
     def state(self):
+        """See ``Engine``."""
         return State(*self._run('SELECT next_image, removals FROM gallery').fetchone())
 
     def count(self):
+        """See ``Engine``."""
         return tuple(self._run('SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM images)').fetchone())
 
     def check(self):
+        """See ``Engine``."""
         for person, in self._run('SELECT DISTINCT person FROM images WHERE person NOT IN (SELECT id FROM people)'):
             yield f'images of person {person}, who is not there'
         if self._run('SELECT max(id) >= (SELECT next_image FROM gallery) FROM images').fetchone()[0]:

@@ -39,6 +39,7 @@ class SqliteEngine(SqlEngine):
 
     @classmethod
     def accepts(cls, location):
+        """See ``Engine``."""
         return '://' not in location
 
     def _make(self, header):
@@ -77,6 +78,7 @@ class SqliteEngine(SqlEngine):
 
     @contextlib.contextmanager
     def writing(self):
+        """See ``Engine``."""
         with self.lock, self._explained():
             self.connection.execute('BEGIN IMMEDIATE')
             try:
@@ -113,21 +115,25 @@ class SqliteEngine(SqlEngine):
                             'removed: run mlaface gallery compact when it is done')
 
     def compact(self):
+        """See ``Engine``."""
         self._empty_log()
         self._run('VACUUM')
         self._empty_log()
 
     def check(self):
+        """See ``Engine``."""
         for line, in self._run('PRAGMA integrity_check'):
             if line != 'ok':
                 yield line
         yield from super().check()
 
     def size(self):
+        """See ``Engine``."""
         files = (Path(f'{self.path}{end}') for end in ('', '-wal', '-shm'))
         return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self):
+        """See ``Engine``."""
         with self.lock:
             self.connection.close()
 
@@ -142,9 +148,11 @@ class _Answer:
         return iter(self.rows)
 
     def fetchone(self):
+        """See ``Engine``."""
         return self.rows[0] if self.rows else None
 
     def fetchall(self):
+        """See ``Engine``."""
         return self.rows
 
 

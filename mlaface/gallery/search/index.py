@@ -73,8 +73,9 @@ class Index:
         """What is looked up by the place of a row among all."""
         self.starts = np.cumsum([0, *map(len, self.segments)])
         self.ids, self.persons = (
-            np.concatenate([np.empty(0, np.int64), *(getattr(segment, name)[:len(segment)] for segment in self.segments)])
-            for name in ('ids', 'persons'))
+            np.concatenate([np.empty(0, np.int64), *arrays])
+            for arrays in ([segment.ids[:len(segment)] for segment in self.segments],
+                           [segment.persons[:len(segment)] for segment in self.segments]))
 
     def __len__(self):
         return len(self.ids)
