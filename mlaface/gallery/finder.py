@@ -47,7 +47,7 @@ class Finder:
         bounds = index.bounds(probes.astype(np.float32))
         likely = [LIKELY[score](bounds, number, k, threshold) for number in range(len(probes))]
         ids = np.unique(np.concatenate([index.ids[places] for places in likely]))
-        rows = [row for block in self.engine.embeddings(ids=ids) for row in block]
+        rows = [row for block in self.engine.embeddings(ids=ids.tolist()) for row in block]
         if len(rows) < len(ids):  # somebody was deleted meanwhile: what is left has other ranks
             return self.find(probes, k, threshold, score)
         unit = unit_rows(self.coding.embeddings(rows)) if rows else np.empty((0, self.coding.size))

@@ -105,21 +105,22 @@ class Gallery:
         names = [check_name(each.name) for each in enrolments]
         records = [encode_metadata(each.metadata) for each in enrolments]
         with self.lock, self.engine.writing():
-            people = {name: self._person_for(name) for name in dict.fromkeys(names)}
+            people = self._numbers(names)
             first = self.engine.add_images([
                 self.coding.encode(people[name], row, record, each.picture)
                 for name, row, record, each in zip(names, rows, records, enrolments)])
         return list(range(first, first + len(rows)))
 
-    def _person_for(self, name):
-        """Number of the person with a name, who is added if there is none."""
-        key = self.coding.key(name)
-        found = self.engine.person(key)
-        if found is not None:
-            return found[0]
-        person = self.engine.next_person()
-        self.engine.add_person(person, key, self.coding.encode_name(person, name))
-        return person
+    def _numbers(self, names):
+        """Numbers of the people with these names, by name; who is not there is added."""
+        keys = {name: self.coding.key(name) for name in names}
+        known = self.engine.find(list(keys.values()))
+        new = [name for name, key in keys.items() if key not in known]
+        first = self.engine.next_people(len(new))
+        self.engine.add_people([(person, keys[name], self.coding.encode_name(person, name))
+                                for person, name in enumerate(new, first)])
+        return {name: known.get(key) for name, key in keys.items()} | {
+            name: person for person, name in enumerate(new, first)}
 
     def identify(self, embeddings, k=5, threshold=None, score='best'):
         """Who is it? The people who are most alike, among whom there may be nobody.
@@ -175,10 +176,10 @@ class Gallery:
         return Match(check_name(name), min(cosine, 1.0), image)
 
     def _person(self, name):
-        found = self.engine.person(self.coding.key(check_name(name)))
-        if found is None:
+        found = self.engine.find([self.coding.key(check_name(name))])
+        if not found:
             raise InputError(f'nobody is enrolled as {name!r} in {self.place}: mlaface gallery list shows who is')
-        return found[0]
+        return next(iter(found.values()))
 
     def delete(self, name):
         """Delete a person with all images. ``compact`` then clears the files of what they were.
@@ -205,8 +206,7 @@ class Gallery:
         key = self.coding.key(new)
         with self.lock, self.engine.writing():
             person = self._person(old)
-            holder = self.engine.person(key)
-            if holder is not None and holder[0] != person:
+            if self.engine.find([key]).get(key, person) != person:
                 raise InputError(f'{new!r} is somebody already in {self.place}: two people cannot become one by a name')
             self.engine.change_person(person, key, self.coding.encode_name(person, new))
 

@@ -68,20 +68,20 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def person(self, key):
-        """Number and record of the person with a key (bytes), or None."""
+    def find(self, keys):
+        """Numbers of the people with these keys (list[bytes]), by key; only of those who are there."""
 
     @abstractmethod
     def people(self, ids=None):
         """Yield number, key, record and count of images of people with these numbers, or of all, by number."""
 
     @abstractmethod
-    def next_person(self):
-        """A number (int) that no person has had."""
+    def next_people(self, count):
+        """So many numbers that no person has had: the first (int), the others follow."""
 
     @abstractmethod
-    def add_person(self, person, key, record):
-        """Add a person: number, key (bytes, nobody else's) and record (bytes)."""
+    def add_people(self, rows):
+        """Add people: tuples of number, key (bytes, nobody else's) and record (bytes)."""
 
     @abstractmethod
     def change_person(self, person, key, record):

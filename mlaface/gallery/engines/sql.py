@@ -36,9 +36,12 @@ class SqlEngine(Engine):
         """See ``Engine``."""
         return json.loads(self._run('SELECT header FROM gallery').fetchone()[0])
 
-    def person(self, key):
+    def find(self, keys):
         """See ``Engine``."""
-        return self._run('SELECT id, record FROM people WHERE key = ?', (key,)).fetchone()
+        found = {}
+        for part in _parts(keys):
+            found.update(self._run(f'SELECT key, id FROM people WHERE key IN ({_marks(part)})', part))
+        return {bytes(key): person for key, person in found.items()}
 
     def people(self, ids=None):
         """See ``Engine``."""
@@ -50,13 +53,13 @@ class SqlEngine(Engine):
         for part in _parts(ids):
             yield from self._run(f'SELECT {columns} FROM people WHERE id IN ({_marks(part)}) ORDER BY id', part)
 
-    def next_person(self):
+    def next_people(self, count):
         """See ``Engine``."""
-        return self._take('next_person', 1)
+        return self._take('next_person', count)
 
-    def add_person(self, person, key, record):
+    def add_people(self, rows):
         """See ``Engine``."""
-        self._run('INSERT INTO people VALUES (?, ?, ?)', (person, key, record))
+        self._run_many('INSERT INTO people VALUES (?, ?, ?)', rows)
 
     def _take(self, counter, count):
         """The first of so many numbers that nobody has had."""
@@ -123,9 +126,8 @@ class SqlEngine(Engine):
             yield 'an image whose number was not given yet'
 
 
-def _parts(ids, size=500):
-    ids = [int(number) for number in ids]
-    return (ids[start:start + size] for start in range(0, len(ids), size))
+def _parts(values, size=500):
+    return (values[start:start + size] for start in range(0, len(values), size))
 
 
 def _marks(values):
