@@ -6,7 +6,8 @@ from mlaface.cli.parts.errors import explained
 
 SUBJECTS = dict(data='decoding and loading of images', train='training step, against a bare loop',
                 infer='embedding extraction', extract='images of a set to embeddings, as tools/test.py',
-                head='classifier: full, sampled, chunked', eval='protocols at full size')
+                head='classifier: full, sampled, chunked', eval='protocols at full size',
+                gallery='enrolling and finding people')
 HEAD = 'usage: benchmark.py SUBJECT [--help | options]'
 EXAMPLES = 'example: python tools/analysis/benchmark.py train configs/mla_mbf_synthetic.py --bare --out b.json'
 

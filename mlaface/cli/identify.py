@@ -8,8 +8,10 @@ from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.gallery import add_faces, add_gallery, given_embeddings, open_gallery, warn_of_strangers
 from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer, sources_of, tracked
 
-EPILOG = """exit status: 0 every face is somebody's, 1 a face is nobody's who is enrolled, or an image has none or is torn,
-2 no verdict (an error, or no threshold)
+EPILOG = """exit status:
+  0 every face is somebody's,
+  1 a face is nobody's who is enrolled, or an image has none or is torn,
+  2 no verdict (an error, or no threshold)
 
 examples:
   mlaface identify staff.gallery photo.jpg

@@ -81,9 +81,8 @@ class Index:
         return len(self.ids)
 
     def nbytes(self):
-        """Memory of the rows (int)."""
-        return sum(array.nbytes for segment in self.segments for array in vars(segment).values()
-                   if isinstance(array, np.ndarray))
+        """Bytes that a search reads (int)."""
+        return sum(segment.nbytes() for segment in self.segments)
 
     def bounds(self, probes):
         """Compare probes with all images.

@@ -72,6 +72,10 @@ class WholeRows:
             array[:count] = array[:self.used][wanted]
         self.used = count
 
+    def nbytes(self):
+        """Bytes that a search reads (int)."""
+        return self.rows[:self.used].nbytes
+
     def errors(self, probes, number, rows):
         """Bounds on the errors of the products of a probe (int) with some rows, as float32."""
         return np.full(len(rows), self.slack)
@@ -101,6 +105,10 @@ class CompressedRows:
         """As ``WholeRows.keep``."""
         for name in ('ids', 'persons', 'codes', 'scales', 'lost'):
             setattr(self, name, getattr(self, name)[wanted])
+
+    def nbytes(self):
+        """As ``WholeRows.nbytes``."""
+        return self.codes.nbytes + self.scales.nbytes + self.lost.nbytes
 
     def errors(self, probes, number, rows):
         """As ``WholeRows.errors``."""
