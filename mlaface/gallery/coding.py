@@ -37,7 +37,7 @@ class Coding:
 
         Args:
             person (int): Whose it is.
-            embedding (ndarray float32 (D,)): Of unit length.
+            embedding (ndarray (D,)): Of unit length; it is kept in float32.
             metadata (bytes or None): As ``records.encode_metadata`` gives them.
             picture (bytes or None): An image file.
         """

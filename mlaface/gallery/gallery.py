@@ -151,7 +151,7 @@ class Gallery:
                 for matches in found]
 
     def _probes(self, embeddings):
-        return unit_rows(check_embeddings(np.atleast_2d(embeddings), self.size, 'probe'))
+        return check_embeddings(np.atleast_2d(embeddings), self.size, 'probe')
 
     def verify(self, name, embedding, score='best'):
         """Is it this person? The cosine of a probe with one person's images.

@@ -64,7 +64,7 @@ def check_name(name):
 
 
 def check_embeddings(embeddings, size, what='embedding'):
-    """Embeddings as they are kept.
+    """Embeddings scaled to unit length.
 
     Args:
         embeddings (array (N, D)): Of any length but zero.
@@ -72,7 +72,7 @@ def check_embeddings(embeddings, size, what='embedding'):
         what (str): How messages call a row.
 
     Returns:
-        ndarray float32 (N, D): Of unit length.
+        ndarray float64 (N, D): Of unit length.
 
     Raises:
         InputError: If they are of another shape, no numbers, not finite, or zero; names the row.
@@ -85,7 +85,7 @@ def check_embeddings(embeddings, size, what='embedding'):
     wrong, = np.nonzero(~(np.isfinite(norms) & (norms > 0)))
     if len(wrong):
         raise InputError(f'{what} {wrong[0]} is {"zero" if norms[wrong[0]] == 0 else "not finite"}')
-    return (rows / norms[:, None]).astype(np.float32)
+    return rows / norms[:, None]
 
 
 def encode_metadata(metadata):
