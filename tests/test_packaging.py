@@ -49,7 +49,8 @@ def test_the_source_archive_has_what_the_build_needs_and_no_tests(built):
 
 def test_the_wheel_has_every_module_page_and_config(built):
     _, wheel = built
-    wanted = files('mlaface', '.py', '.html', '.css', '.js') | {f'mlaface/{name}' for name in files('configs', '.py')}
+    configs = {f'mlaface/{name}' for name in files('configs', '.py')}
+    wanted = files('mlaface', '.py', '.html', '.css', '.js', '.json') | configs
     assert {name for name in wheel if '.dist-info/' not in name} == wanted
 
 

@@ -5,6 +5,8 @@ from mlaface.cli.main import dispatch
 from mlaface.cli.parts.errors import explained
 
 SUBJECTS = dict(data='decoding and loading of images', train='training step, against a bare loop',
+                detectors='faces found, point error and time of detectors',
+                inference='photographs and faces to embeddings, from the shell',
                 infer='embedding extraction', extract='images of a set to embeddings, as tools/test.py',
                 head='classifier: full, sampled, chunked', eval='protocols at full size',
                 gallery='enrolling and finding people')

@@ -34,29 +34,30 @@ def add_model(parser):
 
 def open_detector(args):
     """The detector that the arguments name."""
+    return detector_of(args.detector, _device(args), **({} if args.min_score is None else dict(score=args.min_score)))
+
+
+def detector_of(name, device='cpu', **settings):
+    """A detector by its registered name, or by a config (str) that states it; ``settings`` are its arguments."""
     from mlaface.apis.inference import build_detector
-    settings = dict(type=args.detector)
-    if args.detector.endswith('.py'):
-        settings = _stated(args.detector)
-    if args.min_score is not None:
-        settings['score'] = args.min_score
-    return build_detector(settings, args.device)
+    stated = _stated(name) if name.endswith('.py') else dict(type=name)
+    return build_detector({**stated, **settings}, device)
 
 
 def open_inferencer(args, detector=True, **settings):
     """A ``FaceInferencer`` as the arguments say; without a detector where images are aligned."""
     from mlaface.apis import FaceInferencer
-    args.device = _device(args)
     options = {key: value if key == 'color' else tuple(value) for key in ('color', 'mean', 'std')
                if (value := getattr(args, key)) is not None}
     found = open_detector(args) if detector else None
-    return FaceInferencer(args.model, found, args.device, options or None, batch_size=args.batch_size,
+    return FaceInferencer(args.model, found, _device(args), options or None, batch_size=args.batch_size,
                           workers=args.workers, flip=args.flip, **settings)
 
 
 def _device(args):
     """Where the network runs; what an ONNX file needs is known without torch, which takes seconds to import."""
-    if args.model != 'sface' and not args.model.endswith('.onnx'):
+    model = getattr(args, 'model', 'sface')
+    if model != 'sface' and not model.endswith('.onnx'):
         from mlaface.cli.parts.device import choose_device
         return choose_device(args.device)
     if args.device != 'auto':
