@@ -45,8 +45,15 @@ def write_until_killed(location, name, tell, key=None):
                 tell(f'deleted {name}-{number - 1}\n')
 
 
-def kill_one(location, name, seconds, key=None):
+def kill_one(location, name, lines, seconds, key=None):
     """Let a child write, and kill it.
+
+    Args:
+        location (str): Of the gallery.
+        name (str): People's names begin with it.
+        lines (int): That it tells before.
+        seconds (float): That pass after the last of them.
+        key (bytes or None): Of the gallery.
 
     Returns:
         list[str]: What it told.
@@ -59,14 +66,14 @@ def kill_one(location, name, seconds, key=None):
         os._exit(1)
     os.close(its)
     with os.fdopen(ours) as pipe:
-        lines = [pipe.readline()]  # it has begun
+        told = [pipe.readline() for _ in range(lines)]
         time.sleep(seconds)
         os.kill(child, signal.SIGKILL)
-        lines += pipe.readlines()
+        told += pipe.readlines()
     _, status = os.waitpid(child, 0)
     if not os.WIFSIGNALED(status):
-        raise RuntimeError(f'the writer ended by itself, after {lines[-3:]}')
-    return [line.strip() for line in lines if line.endswith('\n')]
+        raise RuntimeError(f'the writer ended by itself, after {told[-3:]}')
+    return [line.strip() for line in told if line.endswith('\n')]
 
 
 def expected(lines):
@@ -109,7 +116,7 @@ def kill_often(location, kills, seed=0, key=None):
     """
     rng, sure, report = random.Random(seed), set(), dict(kills=kills, acknowledged=0, interrupted=0, faults=[])
     for number in range(kills):
-        lines = kill_one(location, f'r{number}', rng.uniform(0, 0.12), key)
+        lines = kill_one(location, f'r{number}', rng.randint(1, 16), rng.uniform(0, 0.004), key)
         added, maybe = expected(lines)
         report['acknowledged'] += sum(line.startswith('enrolled') for line in lines)
         report['interrupted'] += len(maybe)
