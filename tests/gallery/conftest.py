@@ -1,5 +1,6 @@
 """Galleries on every engine that can be tested here, of small embeddings that are known."""
 import itertools
+import os
 
 import pytest
 
@@ -13,9 +14,10 @@ _numbers = itertools.count()
 @pytest.fixture(scope='session')
 def server(tmp_path_factory):
     """URL of a PostgreSQL server that runs for the session."""
-    pytest.importorskip('psycopg', reason='psycopg is not installed')
+    pytest.importorskip('psycopg', reason="psycopg is not installed: pip install 'mlaface[postgresql]'")
     if find_server() is None:
-        pytest.skip('no PostgreSQL server is installed (apt-get install postgresql)')
+        assert not os.environ.get('MLAFACE_REQUIRE_ALL'), 'a PostgreSQL server is required: apt-get install postgresql'
+        pytest.skip('no PostgreSQL server is installed: apt-get install postgresql')
     with running_server(tmp_path_factory.mktemp('postgresql')) as url:
         yield url
 

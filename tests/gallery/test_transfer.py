@@ -83,7 +83,8 @@ HEAD = json.dumps(dict(mlaface_gallery=1, model=MODEL))
 
 @pytest.mark.parametrize('text, reason', [
     ('', 'line 1'), ('[]', 'line 1'), ('{"mlaface_gallery": 2}', 'line 1'), (HEAD + '\n{"name": "a"}', 'line 2'),
-    (HEAD + '\n{"name": "a", "embedding": "AAAA', 'line 2 is torn'), (HEAD + '\n{"name":"a","embedding":"!"}', 'line 2'),
+    (HEAD + '\n{"name": "a", "embedding": "AAAA', 'line 2 is torn'),
+    (HEAD + '\n{"name":"a","embedding":"!"}', 'line 2'),
     (HEAD + '\n{"name": "a", "embedding": "AACAPw=="}', 'shape'), (HEAD + '\n"text"', 'line 2')])
 def test_torn_lines_are_named_and_nothing_is_enrolled(local, tmp_path, text, reason):
     (tmp_path / 'in.jsonl').write_text(text)
