@@ -126,6 +126,7 @@ def main(argv):
         for name in cases:
             print(f'{name}, {count:,} people ...', file=sys.stderr, flush=True)
             figures.append(child(name, count, arguments))
+            print('  {enroll:,.0f} images/s'.format(**figures[-1]), file=sys.stderr, flush=True)
     rows = [line for each in figures for line in rows_of(each)]
     rows += [kills_of(name, arguments) for name in cases
              if arguments.kills and name in ('sqlite', 'encrypted', 'postgresql')]

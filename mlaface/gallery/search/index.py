@@ -26,7 +26,8 @@ class Index:
     def __init__(self, size, decode, compressed=None, threads=None):
         self.size, self.decode = size, decode
         self.compressed = can_compress() if compressed is None else compressed
-        self.pool = ThreadPoolExecutor(threads or _processors(), 'gallery')
+        self.threads = threads or _processors()
+        self.pool = ThreadPoolExecutor(self.threads, 'gallery')
         self.segments, self.last, self.removals = [], 0, None
         self._gather()
 
@@ -95,8 +96,12 @@ class Index:
         """
         probes = Probes.of(probes)
         highest = np.empty((len(probes.rows), len(self)), np.float32)
-        parts = zip(self.segments, self.starts[:-1], self.starts[1:])
-        list(self.pool.map(lambda part: part[0].write_highest(probes, highest[:, part[1]:part[2]]), parts))
+        parts = list(zip(self.segments, self.starts[:-1], self.starts[1:]))
+
+        def write(first):
+            for segment, start, stop in parts[first::self.threads]:
+                segment.write_highest(probes, highest[:, start:stop])
+        list(self.pool.map(write, range(self.threads)))
         return Bounds(self, probes, highest)
 
     def close(self):

@@ -121,7 +121,8 @@ class CompressedRows:
 
     def write_highest(self, probes, out):
         """As ``WholeRows.write_highest``."""
-        np.multiply(integer_products(self.codes, probes.codes), self.scales, out=out)
+        np.copyto(out, integer_products(self.codes, probes.codes), casting='unsafe')
+        out *= self.scales
         out *= probes.scales[:, None]
         out += self.lost
         out += self._of_probes(probes)[:, None]
