@@ -228,5 +228,6 @@ VISBACKENDS = _registry('visualizer backend', 'engine', parent=mmengine_registry
 RUNNERS = _registry('runner', 'engine', parent=mmengine_registry.RUNNERS)
 DETECTORS = _registry('detector', 'inference.detectors')
 EXPORTERS = _registry('exporter', 'export')
+GALLERY_ENGINES = _registry('gallery engine', 'gallery.engines')
 
 REGISTRIES = {name: value for name, value in list(globals().items()) if isinstance(value, FaceRegistry)}

@@ -25,6 +25,8 @@ RULES = {
     'export': ({'export', 'models', 'evaluation', 'registry', 'utils', 'version'}, ANY),
     'zoo': ({'zoo', 'evaluation', 'registry', 'utils', 'version'}, ANY),
     'inference': ({'inference', 'zoo', 'evaluation', 'datasets.formats', 'registry', 'utils', 'version'}, NO_TORCH),
+    'gallery': ({'gallery', 'evaluation.functional', 'evaluation.embeddings.saved', 'registry', 'utils'},
+                {'numpy', 'numkong', 'cryptography', 'psycopg'}),
     'apis': ({'apis', 'inference', 'zoo', 'models', 'evaluation', 'export', 'registry', 'utils', 'version'}, ANY),
 }
 
