@@ -1,6 +1,8 @@
 """Where the configs are: in the working folder, or those that come with mlaface."""
+import traceback
 from pathlib import Path
 
+from mlaface.utils.errors import InputError
 from mlaface.utils.imports import PluginImportError, import_fault
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -40,6 +42,7 @@ def config_of_file(path):
     Raises:
         FileNotFoundError: If there is no such file.
         PluginImportError: If a module that it names cannot be imported.
+        InputError: If it, or a file that it inherits from, fails.
     """
     from mmengine.config import Config
     path = find_config(path)
@@ -49,3 +52,13 @@ def config_of_file(path):
         return Config.fromfile(path, lazy_import=False)
     except ImportError as error:
         raise PluginImportError(f'{path}: {import_fault(error)}') from error
+    except Exception as error:  # a config is code
+        raise InputError(f'{path} cannot be read: {config_fault(error)}') from error
+
+
+def config_fault(error):
+    """What is to be said of an error of a config's code: its kind, its message and its line (str)."""
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == '<module>']
+    where = f' ({lines[-1].filename}, line {lines[-1].lineno})' if lines else ''
+    message = error.args[0] if isinstance(error, KeyError) and error.args else error  # str(KeyError) is quoted
+    return f'{type(error).__name__}: {message}{where}'

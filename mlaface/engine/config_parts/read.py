@@ -1,8 +1,7 @@
 """A config file becomes a config, and whatever goes wrong in it is told in one line with its place."""
-import traceback
-
 from mlaface.engine.config_parts.origins import missing_base
 from mlaface.engine.errors import ConfigError
+from mlaface.utils.configs import config_fault
 from mlaface.utils.imports import import_fault
 
 
@@ -25,10 +24,7 @@ def read_config(path):
         raise ConfigError(f'{path}: {import_fault(error)}') from error
     except Exception as error:  # a config is code
         missing = missing_base(path) if isinstance(error, FileNotFoundError) else None
-        lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == '<module>']
-        where = f' ({lines[-1].filename}, line {lines[-1].lineno})' if lines else ''
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error  # str(KeyError) is quoted
-        raise ConfigError(missing or f'{path} cannot be read: {type(error).__name__}: {message}{where}') from error
+        raise ConfigError(missing or f'{path} cannot be read: {config_fault(error)}') from error
 
 
 def import_plugins(config, path):
