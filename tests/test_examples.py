@@ -137,3 +137,30 @@ def test_the_measurement_of_finetuning_runs_and_repeats_nothing(tmp_path, monkey
         tables.append(capsys.readouterr().out.split('| |')[1])
         monkeypatch.setattr(measure, 'train', None)
     assert tables[0] == tables[1] and '| head first |' in tables[0]
+
+
+def test_a_detector_of_ones_own(tmp_path, capsys, monkeypatch):
+    """Maps with one face, where CenterFace's paper says it stands, in a file of constant outputs."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    from mlaface.cli.main import main
+    monkeypatch.syspath_prepend(str(ROOT))
+    maps = [np.zeros((1, channels, 16, 24), np.float32) for channels in (1, 2, 2, 10)]
+    for values, there in zip(maps, (0.9, np.log([8, 6]), [0.25, -0.25], np.linspace(0, 0.9, 10))):
+        values[0, :, 7, 10] = there
+    names = ['heat', 'sizes', 'offsets', 'marks']
+    graph = helper.make_graph(
+        [helper.make_node('Identity', [f'{name}_map'], [name]) for name in names], 'maps',
+        [helper.make_tensor_value_info('image', TensorProto.FLOAT, [1, 3, 64, 96])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, values.shape) for name, values in zip(names, maps)],
+        [numpy_helper.from_array(values, f'{name}_map') for name, values in zip(names, maps)])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8), tmp_path / 'c.onnx')
+    config = (EXAMPLES / 'own_detector/config.py').read_text()
+    (tmp_path / 'config.py').write_text(config.replace('score=', f"file='{tmp_path / 'c.onnx'}', score="))
+    cv2.imwrite(str(tmp_path / 'image.png'), np.zeros((64, 96, 3), np.uint8))
+    assert main(['detect', str(tmp_path / 'image.png'), '--json', '--detector', str(tmp_path / 'config.py')]) == 0
+    face, = json.loads(capsys.readouterr().out)['faces']
+    top, left = (7 + 0.25 + 0.5) * 4 - 16, (10 - 0.25 + 0.5) * 4 - 12
+    assert face['box'] == [left, top, left + 24, top + 32] and face['score'] == 0.9
+    assert face['points'][0] == [pytest.approx(left + 0.1 * 24, abs=0.1), top]

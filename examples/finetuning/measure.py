@@ -30,7 +30,6 @@ WAYS = {
     'none': None,
     'all layers': {},
     'all layers, centres at random': {'init_centers': None},
-    'all layers, five times the rate': {'optim_wrapper.optimizer.lr': 0.05},
     'trunk frozen': {'model.backbone.frozen_stages': 4},
     'head first': {'custom_hooks': [dict(type='HeadFirstHook', epochs=5)]},
     'layer-wise decay': {'optim_wrapper.paramwise_cfg.layer_decay': 0.5},

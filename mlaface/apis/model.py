@@ -1,12 +1,13 @@
 """A trained recognizer from a checkpoint, a published file, or the zoo."""
 from pathlib import Path
 
-from mlaface.apis.stored_config import check_parts, config_from_text
+from mlaface.apis.stored_config import check_parts, config_from_text, imports_of
 from mlaface.evaluation.networks.common import first_line
 from mlaface.registry import MODELS
-from mlaface.utils.configs import find_config
+from mlaface.utils.configs import config_of_file
 from mlaface.utils.errors import InputError
 from mlaface.utils.files import is_state_dict, load_tensors
+from mlaface.utils.imports import import_modules
 from mlaface.zoo.locate import find_model
 from mlaface.zoo.model_file import SUFFIX, read_model_file
 
@@ -28,7 +29,7 @@ class RestoredModel:
         self.file, self.input, self.content, self.config = file, input, content, config
 
 
-def init_model(checkpoint, config=None, device='cpu', average=True):
+def init_model(checkpoint, config=None, device='cpu', average=True, imports=()):
     """Build a recognizer for inference and load its weights; class centres are not needed.
 
     Args:
@@ -39,6 +40,8 @@ def init_model(checkpoint, config=None, device='cpu', average=True):
             which is read as data and not run.
         device (str): Where the model goes. Default 'cpu'.
         average (bool): Use the moving average of the weights, if the file has one. Default True.
+        imports (Sequence[str]): Modules of plugins of your own to import first. What the file names in
+            ``custom_imports`` is not imported on its word. Default none.
 
     Returns:
         FaceRecognizer: In evaluation mode; ``model.input`` says what images it takes, ``model.restored`` where it
@@ -47,8 +50,10 @@ def init_model(checkpoint, config=None, device='cpu', average=True):
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is torn or changed, is no checkpoint of mlaface, or holds another architecture than the
-            config's.
+            config's; if its config names a plugin that is not registered: says which modules it asks for.
+        PluginImportError: If a module cannot be imported.
     """
+    import_modules(imports)
     checkpoint = find_model(checkpoint) if checkpoint is not None else None
     content = _read(checkpoint) if checkpoint is not None else None
     if is_state_dict(content):
@@ -88,13 +93,13 @@ def _describe(model, content, checkpoint, config):
     """Tell the model where it came from and what images it takes."""
     stored = content.get('model', {})
     own, spec = getattr(model, 'input_spec', None), stored.get('input')
-    if own is not None and spec is not None and spec != own:
+    if own is not None and spec is not None and {**own, **spec} != own:
         raise InputError(f'{checkpoint} says that its images are {spec}, and its config makes {own}: give the config '
                          'that it was trained with')
     known = {key: value for key, value in content.items()
              if key not in ('model', 'optimizer', 'ema', 'rng', 'schedulers')}
     known.update({key: stored[key] for key in ('classes_sha256', 'num_classes') if key in stored})
-    model.input = spec or own
+    model.input = {**(own or {}), **(spec or {})} or None
     model.restored = RestoredModel(str(checkpoint) if checkpoint else None, model.input, known, config)
 
 
@@ -106,12 +111,8 @@ def _is_checkpoint(content):
 
 def _model_config(config):
     """The model's config without its head, of a config that the user gave."""
-    from mmengine.config import Config
     if isinstance(config, (str, Path)):
-        config = find_config(config)
-        if not config.is_file():
-            raise FileNotFoundError(f'no config at {config}')
-        config = Config.fromfile(config, lazy_import=False)
+        config = config_of_file(config)
     model = dict(config.get('model', config))
     if 'type' not in model:
         raise ValueError(f'the config has no model.type; its keys are {", ".join(config)}')
@@ -126,7 +127,7 @@ def _build_stored(stored, source):
     if not isinstance(config, dict) or 'type' not in config:
         raise InputError(f'the config inside {source} has no model.type: give a config')
     config = {**config, 'head': None}
-    check_parts(config, source)
+    check_parts(config, source, imports_of(stored))
     try:
         return config, MODELS.build(config)
     except Exception as error:  # whatever a part raises on arguments that somebody else wrote

@@ -112,11 +112,9 @@ def network_of(config):
     import difflib
     from dataclasses import fields
 
-    from mmengine.config import Config
-
     from mlaface.evaluation.networks.input_format import InputFormat
-    from mlaface.utils.configs import find_config
-    stated = Config.fromfile(find_config(config), lazy_import=False).get('network')
+    from mlaface.utils.configs import config_of_file
+    stated = config_of_file(config).get('network')
     if stated is None:
         return None, {}
     options, known = dict(stated), [field.name for field in fields(InputFormat)]

@@ -8,8 +8,8 @@ from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import add_detector, open_detector, tracked
 
-EPILOG = """OUT gets the faces under the names of their photographs (a person's folder stays a person's folder), align.jsonl
-with a line a photograph, and dropped.html, which shows what was left out and why. The same command goes on where it was.
+EPILOG = """OUT gets the faces under the names of their photographs (a person's folder stays one), align.jsonl with a
+line a photograph, and dropped.html, which shows what was left out and why. Given again it goes on where it was.
 
 exit status: 0, or 1 if a photograph could not be read
 

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.imports import add_imports
 
 
 def parse(arguments=None):
@@ -23,6 +24,7 @@ def parse(arguments=None):
     parser.add_argument('--private', action='store_true', help='a new repository is seen by its owner only')
     parser.add_argument('--name', help='of the model (default: that of the checkpoint\'s folder)')
     parser.add_argument('--config', help='config of the network, for a checkpoint without one')
+    add_imports(parser)
     parser.add_argument('--no-average', action='store_true', help='the last weights, not their moving average')
     parser.add_argument('--half', action='store_true', help='store weights as float16: half the bytes, and embeddings '
                         'whose cosine to the trained ones is at least 0.9999, or no file')

@@ -4,6 +4,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlaface.evaluation.functional.rows import FLIPS, fuse
+from mlaface.inference.cluster import cluster_embeddings
 from mlaface.inference.face import Face
 from mlaface.inference.finder import FaceFinder
 from mlaface.inference.images import MAX_PIXELS
@@ -157,6 +158,31 @@ class Inferencer:
             return Comparison(cosine, None, None, None, why, faces, found)
         made = f'calibrated on {limit["source"]}' if limit['far'] else 'the threshold was given'
         return Comparison(cosine, cosine >= limit['threshold'], limit['threshold'], limit['far'], made, faces, found)
+
+    def cluster(self, sources, aligned=False, skipped=None, progress=iter):
+        """The faces of images by person.
+
+        Args:
+            sources (object): What ``sources.open_sources`` takes, such as a folder.
+            aligned (bool): See ``faces``.
+            skipped (callable or None): See ``faces``.
+            progress (callable): Gets the iterator of images and gives one of the same.
+
+        Returns:
+            list[list[Face]]: A list a person, those of most faces first.
+
+        Raises:
+            InputError: If there is no threshold to group by, or there are more faces than are clustered.
+        """
+        limit, why = self._decide()
+        if limit is None:
+            raise InputError(f'no threshold to group by, give one (--threshold): {why}')
+        faces = [face for _, found in progress(self.faces(sources, aligned, skipped)) for face in found]
+        groups = cluster_embeddings(np.array([face.embedding for face in faces]), limit['threshold'])
+        people = [[] for _ in range(groups.max(initial=-1) + 1)]
+        for face, group in zip(faces, groups):
+            people[group].append(face)
+        return people
 
     def _decide(self):
         """The threshold or None, and the reason for None."""

@@ -34,8 +34,8 @@ def pose(points):
         points (ndarray (5, 2)): Eyes, nose, corners of the mouth, in pixels.
 
     Returns:
-        tuple[float]: Degrees: yaw, positive towards the right of the image; pitch, positive downwards; roll, positive
-        clockwise. Good to about ten degrees; people's faces differ.
+        tuple[float]: Degrees, of rotations in this order: yaw, positive towards the right of the image; pitch, positive
+        downwards; roll, positive clockwise. Good to about ten degrees, as people's faces differ.
 
     Source:
         POS of DeMenthon and Davis 1995.
@@ -44,7 +44,9 @@ def pose(points):
     axes = np.linalg.lstsq(model, np.asarray(points, np.float64) - np.mean(points, axis=0), rcond=None)[0].T
     left, _, right = np.linalg.svd(axes, full_matrices=False)
     across, down = left @ right  # the nearest two rows of a rotation: where the face's axes go in the image
-    roll = np.arctan2(down[0], across[0])
+    roll = np.arctan2(-across[1], down[1])
     turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-    looks = turn @ -np.array([across[2], down[2]])  # sideways and down, once the head is held upright
-    return tuple(float(angle) for angle in np.degrees([*np.arcsin(np.clip(looks, -1, 1)), roll]))
+    aside, below = turn @ -np.array([across[2], down[2]])  # where it looks once the head is held upright
+    ahead = np.sqrt(max(1 - aside ** 2 - below ** 2, 0))
+    return tuple(float(np.degrees(angle)) for angle in (np.arcsin(np.clip(aside, -1, 1)), np.arctan2(below, ahead),
+                                                        roll))

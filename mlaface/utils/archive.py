@@ -10,7 +10,7 @@ import zlib
 from bisect import bisect_left, bisect_right
 from pathlib import Path
 
-from mlaface.utils.checksums import PIECE, DamagedFileError, check_seal, crc32
+from mlaface.utils.checksums import PIECE, check_seal, crc32, damaged
 
 ZIP, HEADER = b'PK\x03\x04', 30
 FOLDER = 0x10  # the attribute by which torch's reader takes a record for a folder, and reads nothing
@@ -126,7 +126,7 @@ class CheckedArchive(io.RawIOBase):
         for record in self._doubtful - self._proven:
             self._prove(record)
         if self._damage:
-            raise DamagedFileError(self._name, self._damage)
+            raise damaged(self._name, self._damage)
 
 
 def check_archive(path):

@@ -18,8 +18,10 @@ WINDOW = 1 << 16
 class DamagedFileError(UserError, ValueError):
     """A file that is not as it was written."""
 
-    def __init__(self, path, what):
-        super().__init__(f'{path} is damaged: {what}. Copy it again from where it came, or use an older one')
+
+def damaged(path, what):
+    """The error to raise for a damaged file, with what is wrong in it."""
+    return DamagedFileError(f'{path} is damaged: {what}. Copy it again from where it came, or use an older one')
 
 
 def checksum(path):
@@ -69,4 +71,4 @@ def check_seal(path):
     with open(path, 'rb') as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         place = _find_seal(content)
         if place >= 0 and content[place:place + DIGITS] != _digits(content, place):
-            raise DamagedFileError(path, 'its bytes do not have the checksum that stands in it')
+            raise damaged(path, 'its bytes do not have the checksum that stands in it')

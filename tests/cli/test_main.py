@@ -11,7 +11,9 @@ from mlaface.cli.main import COMMANDS, main
 from mlaface.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = {script.stem.replace('_', '-'): script for script in ROOT.glob('tools/**/*.py')}
+SCRIPTS = {script.stem.replace('_', '-'): script for script in ROOT.glob('tools/**/*.py')
+           if script.parent.name != 'analysis' or script.stem != 'compare'}
+SCRIPTS['compare-runs'] = ROOT / 'tools/analysis/compare.py'  # by the name that OpenMMLab's users look for
 
 
 def ended(capsys, *argv):

@@ -29,7 +29,7 @@ def run(args, name):
 
 
 def _publish(args, name, folder):
-    model = init_model(args.checkpoint, args.config, average=not args.no_average)
+    model = init_model(args.checkpoint, args.config, average=not args.no_average, imports=args.imports)
     written = publish(
         model, folder, name, thresholds=_thresholds(args), quality=_quality(args, model),
         result=read_result(args.results) if args.results else None, license_weights=args.license_weights,

@@ -3,6 +3,7 @@ import traceback
 
 from mlaface.engine.config_parts.origins import missing_base
 from mlaface.engine.errors import ConfigError
+from mlaface.utils.imports import import_fault
 
 
 def read_config(path):
@@ -21,7 +22,7 @@ def read_config(path):
     try:
         return Config.fromfile(path, lazy_import=False)
     except ImportError as error:
-        raise ConfigError(_import_fault(path, error)) from error
+        raise ConfigError(f'{path}: {import_fault(error)}') from error
     except Exception as error:  # a config is code
         missing = missing_base(path) if isinstance(error, FileNotFoundError) else None
         lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == '<module>']
@@ -46,12 +47,4 @@ def import_plugins(config, path):
         try:
             import_modules_from_strings(**imports)
         except ImportError as error:
-            raise ConfigError(_import_fault(path, error)) from error
-
-
-def _import_fault(path, error):
-    """What the first error in a chain of failed imports says."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
-    return (f'{path}: cannot import: {error}. Modules are looked for in the folders of the environment variable '
-            'PYTHONPATH: add the one that holds it')
+            raise ConfigError(f'{path}: {import_fault(error)}') from error

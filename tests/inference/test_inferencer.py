@@ -1,0 +1,149 @@
+"""Faces of many images: order, batches, what is skipped; verdicts and the reasons for none; the real detector."""
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from mlaface.apis import FaceInferencer
+from mlaface.evaluation.images.alignment import TEMPLATE
+from mlaface.inference.detectors.base import Detector, shrunk
+from mlaface.inference.thresholds import SHIPPED, find_thresholds
+from mlaface.registry import DETECTORS
+from mlaface.utils.errors import InputError, UserError
+
+
+def sheet(faces):
+    """Faces side by side."""
+    return np.concatenate(faces, axis=1) if faces else np.zeros((112, 112, 3), np.uint8)
+
+
+@pytest.mark.parametrize('workers', [0, 1, 3])
+def test_images_keep_their_order_and_crops_of_several_share_batches(grid, tiles, drawn, workers):
+    people = [pair[0] for pair in drawn]
+    images = [sheet(people[:3]), sheet([]), sheet(people[3:5]), sheet(people[5:]), sheet(people[:2])]
+    inferencer = FaceInferencer(grid, tiles, batch_size=4, workers=workers)
+    found = list(inferencer.faces(images))
+    assert [(name, len(faces)) for name, faces in found] == [
+        ('image 0', 3), ('image 1', 0), ('image 2', 2), ('image 3', 1), ('image 4', 2)]
+    assert grid.batches == (4, 1, 3) and max(grid.batches) <= 4
+    crops = np.stack([face.crop for _, faces in found for face in faces])
+    wanted = grid.embed(crops)
+    embeddings = np.stack([face.embedding for _, faces in found for face in faces])
+    np.testing.assert_allclose(embeddings, wanted / np.linalg.norm(wanted, axis=1, keepdims=True), rtol=1e-5)
+    assert embeddings.dtype == np.float32
+    np.testing.assert_allclose([face.quality['norm'] for _, faces in found for face in faces],
+                               np.linalg.norm(wanted, axis=1), rtol=1e-5)
+    assert {'norm', 'sharpness', 'size', 'yaw', 'pitch', 'roll'} == set(found[0][1][0].quality)
+
+
+def test_an_image_that_cannot_be_read_is_skipped_or_raised(grid, tiles, drawn, tmp_path):
+    (tmp_path / 'torn.jpg').write_bytes(b'nothing')
+    given, skipped = [drawn[0][0], tmp_path / 'torn.jpg', drawn[1][0]], []
+    inferencer = FaceInferencer(grid, tiles)
+    found = list(inferencer.faces(given, skipped=lambda name, error: skipped.append((name, str(error)))))
+    assert [len(faces) for _, faces in found] == [1, 0, 1] and len(skipped) == 1 and 'torn.jpg' in skipped[0][1]
+    with pytest.raises(InputError, match='torn.jpg'):
+        list(inferencer.faces(given))
+
+
+@pytest.mark.parametrize('flip, size', [('none', 192), ('sum', 192), ('concat', 384)])
+def test_mirror_images_are_joined(grid, drawn, flip, size):
+    inferencer = FaceInferencer(grid, None, flip=flip)
+    crops = np.stack([pair[0].transpose(2, 0, 1) for pair in drawn])
+    embeddings = inferencer.embed(crops)
+    assert inferencer.model == dict(name='grid', sha256=None, embedding_size=size, flip=flip)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-6)
+    mirrored = inferencer.embed(np.ascontiguousarray(crops[..., ::-1]))
+    assert np.allclose(mirrored, embeddings, atol=1e-6) == (flip == 'sum')
+
+
+def test_the_largest_face_is_compared_and_a_threshold_decides(grid, tiles, drawn):
+    (first, again), (other, _) = drawn[:2]
+    same, different = (FaceInferencer(grid, tiles).compare(first, image).cosine for image in (first, other))
+    assert same == pytest.approx(1) and different < same
+    limit = (same + different) / 2
+    inferencer = FaceInferencer(grid, tiles, threshold=limit)
+    assert [inferencer.compare(first, image).same for image in (first, other)] == [True, False]
+    assert inferencer.threshold() == dict(threshold=limit, far=None, source='given')
+    several = inferencer.compare(sheet([first, again]), inferencer.best_face(first))
+    assert several.found == (2, 1) and several.cosine == pytest.approx(1)
+
+
+def test_without_a_threshold_there_is_a_reason_and_no_verdict(grid, tiles, drawn):
+    inferencer = FaceInferencer(grid, tiles)
+    found = inferencer.compare(drawn[0][0], drawn[0][1])
+    assert found.same is None and 'grid is no file' in found.reason and inferencer.threshold() is None
+    assert inferencer.why_no_threshold == found.reason
+
+
+def test_thresholds_of_the_model_decide_for_their_rate_and_flip(models):
+    inferencer = FaceInferencer(detector=None)
+    made = json.loads((SHIPPED / 'sface.json').read_text())['thresholds']
+    assert inferencer.threshold()['threshold'] == made['1e-3']['threshold']['value'] and inferencer.flip == 'none'
+    assert FaceInferencer(detector=None, far=1e-2).threshold()['far'] == 0.01
+    assert 'those of 1e-2, 1e-3' in FaceInferencer(detector=None, far=1e-6).why_no_threshold
+    assert "'none', here it is 'sum'" in FaceInferencer(detector=None, flip='sum').why_no_threshold
+
+
+def test_a_file_without_thresholds_says_how_to_make_them(tmp_path):
+    (tmp_path / 'a.onnx').write_bytes(b'')
+    report, reason = find_thresholds(dict(file=str(tmp_path / 'a.onnx'), sha256='0' * 64, name='a'))
+    assert report is None and 'calibrate' in reason
+
+
+@pytest.mark.parametrize('call, message', [
+    (lambda it, face: it.best_face(np.zeros_like(face)), 'no face in image 0'),
+    (lambda it, face: it.compare(face, np.zeros_like(face)), 'no face in image 0'),
+    (lambda it, face: it.best_face([face, face]), '2 images where one is asked')])
+def test_what_is_no_single_face_is_said(grid, tiles, drawn, call, message):
+    with pytest.raises(InputError, match=message):
+        call(FaceInferencer(grid, tiles), drawn[0][0])
+
+
+def test_without_a_detector_only_aligned_faces_are_taken(grid, drawn):
+    inferencer = FaceInferencer(grid, None)
+    face = inferencer.best_face(cv2.resize(drawn[0][0], (224, 224)), aligned=True)
+    assert face.crop.shape == (3, 112, 112) and face.score == 1 and np.allclose(face.points, TEMPLATE * 2)
+    with pytest.raises(InputError, match='there is no detector'):
+        inferencer.best_face(drawn[0][0])
+
+
+@pytest.mark.parametrize('detector, message', [('yunett', "did you mean 'yunet'"),
+                                               (dict(type='yunet', scor=1), 'scor')])
+def test_a_mistyped_detector_is_told_the_nearest(grid, detector, message):
+    with pytest.raises(UserError, match=message):
+        FaceInferencer(grid, detector)
+
+
+@pytest.mark.parametrize('name', DETECTORS.classes())
+def test_every_detector_finds_a_face_where_it_is(name, models, faces_small):
+    from mlaface.datasets.formats.bin_set import read_bin
+    from mlaface.datasets.formats.jpeg import decode
+    face = decode(read_bin(faces_small / 'dev_lfw.bin').images[0])
+    image = np.full((300, 400, 3), 127, np.uint8)
+    detector = FaceInferencer('sface', name).finder.detector
+    assert isinstance(detector, Detector) and detector.detect(image) == []
+    image[100:212, 200:312] = face
+    found, = detector.detect(image)
+    assert np.abs(found.points - TEMPLATE - [200, 100]).max() < 12 and 0 < found.score <= 1
+    assert found.points.dtype == found.box.dtype == np.float32
+    large = cv2.resize(image, None, fx=12, fy=12)  # 17 megapixels
+    again, = detector.detect(large)
+    assert np.abs(again.points / 12 - TEMPLATE - [200, 100]).max() < 12
+    assert detector.detect(image[:1, :1]) == [] and detector.detect(image[:3]) == []
+
+
+def test_scaling_keeps_coordinates():
+    small, scale = shrunk(np.zeros((301, 999, 3), np.uint8), 100)
+    assert small.shape == (30, 100, 3) and np.allclose(np.multiply(small.shape[1::-1], scale), (999, 301))
+    assert shrunk(small, 100)[0] is small
+
+
+def test_sixty_megapixels_are_looked_at(models, grid):
+    import io
+
+    from PIL import Image
+    data = io.BytesIO()
+    Image.new('RGB', (9000, 6700), (90, 120, 90)).save(data, 'JPEG')
+    assert [faces for _, faces in FaceInferencer(grid).faces(data.getvalue())] == [[]]
