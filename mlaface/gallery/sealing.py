@@ -146,6 +146,9 @@ def open_seal(header, key, place):
         InputError: If there is no key where one is needed, or it is another's.
     """
     if header['sealing'] == Checked.kind:
+        if key is not None:
+            raise InputError(f'{place} is not encrypted, and a key is given (see {KEY}): leave it out, or export '
+                             'it and import it into a new gallery, which is then encrypted')
         return Checked(header['id'])
     if key is None:
         raise InputError(f'{place} is encrypted: give its key by --key-file FILE or the variable {KEY}')

@@ -1,4 +1,6 @@
 """What is in the files: nothing of a deleted person, and nothing that can be read of an encrypted gallery."""
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,18 @@ def test_nothing_of_a_deleted_person_is_left_after_compaction(tmp_path, while_op
         assert len(gallery.people()) == 60 and gallery.check() == []
 
 
+def test_nothing_of_a_deleted_person_is_left_in_the_tables_of_a_server(server):
+    with Gallery.open(f'{server}#private', MODEL, create=True) as gallery:
+        enroll(gallery)
+        tables = Path(gallery.engine._run('SHOW data_directory').fetchone()[0], 'base')
+        gallery.engine._run('CHECKPOINT')
+        assert {'Ann Lee', 'metadata', 'embedding 0'} <= {what for _, what in traces(tables, 'Ann Lee', person(100))}
+        gallery.delete('Ann Lee')
+        gallery.compact()
+        gallery.engine._run('CHECKPOINT')
+        assert traces(tables, 'Ann Lee', person(100), person(101)) == set() and len(gallery.people()) == 60
+
+
 def test_compaction_says_so_where_a_reader_keeps_the_log(local, tmp_path):
     local.engine.connection.execute('PRAGMA busy_timeout=50')
     local.enroll('Ann Lee', person(100))
@@ -88,6 +102,11 @@ class TestEncrypted:
         with pytest.raises(InputError, match=reason) as error:
             Gallery.open(location, MODEL, key=key)
         assert KEY.hex() not in str(error.value)
+
+    def test_a_key_does_not_pretend_to_protect_what_is_not_encrypted(self, tmp_path):
+        Gallery.open(tmp_path / 'people.gallery', MODEL, create=True).close()
+        with pytest.raises(InputError, match='is not encrypted'):
+            Gallery.open(tmp_path / 'people.gallery', MODEL, create=True, key=KEY)
 
     def test_rows_that_were_given_to_somebody_else_are_refused(self, tmp_path):
         with Gallery.open(tmp_path / 'people.gallery', MODEL, create=True, key=KEY) as gallery:

@@ -49,7 +49,8 @@ class Index:
 
     def _keep(self, ids):
         for segment in self.segments:
-            wanted = np.isin(segment.ids[:len(segment)], ids, assume_unique=True)
+            mine = segment.ids[:len(segment)]
+            wanted = np.append(ids, -1)[np.searchsorted(ids, mine)] == mine
             if not wanted.all():
                 segment.keep(wanted)
         self.segments = [segment for segment in self.segments if len(segment)]
@@ -77,9 +78,17 @@ class Index:
             np.concatenate([np.empty(0, np.int64), *arrays])
             for arrays in ([segment.ids[:len(segment)] for segment in self.segments],
                            [segment.persons[:len(segment)] for segment in self.segments]))
+        self._whose = None
 
     def __len__(self):
         return len(self.ids)
+
+    def whose(self):
+        """The place of each image's person among all people (int64 (N,)), and how many images each has (P,)."""
+        if self._whose is None:
+            _, places = np.unique(self.persons, return_inverse=True)
+            self._whose = places, np.bincount(places)
+        return self._whose
 
     def nbytes(self):
         """Bytes that a search reads (int)."""

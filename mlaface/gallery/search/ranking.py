@@ -54,12 +54,11 @@ def likely_means(bounds, number, k, threshold):
 
     Args and Returns as ``likely_best``.
     """
-    people, whose = np.unique(bounds.index.persons, return_inverse=True)
-    counts = np.bincount(whose)
+    whose, counts = bounds.index.whose()
     everyone = np.arange(len(whose))
     highest = np.bincount(whose, bounds.highest[number]) / counts
     lowest = np.bincount(whose, bounds.lowest(number, everyone)) / counts
-    kth = np.partition(lowest, len(people) - k)[len(people) - k] if k <= len(people) else -1.0
+    kth = np.partition(lowest, len(counts) - k)[len(counts) - k] if k <= len(counts) else -1.0
     chosen = highest >= max(kth, threshold) - SLACK
     return np.nonzero(chosen[whose])[0]
 
