@@ -106,7 +106,7 @@ def test_no_flipped_bit_of_a_record_is_accepted(tmp_path):
 @pytest.mark.parametrize('bit', range(8))
 def test_every_bit_between_the_records(bit, tmp_path):
     """Headers and directory: lengths, places, kinds of storage. Names of several lengths shift the places."""
-    path = tmp_path / ('a' * bit + '.pth')
+    path = tmp_path / ('a' * (bit + 1) + '.pth')
     torch.save(CONTENT, path)
     data = path.read_bytes()
     outside = sorted(set(range(len(data))) - set(payload(data)))
