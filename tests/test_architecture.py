@@ -20,11 +20,13 @@ RULES = {
     'models.margins': ({'models.margins', 'registry'}, {'torch'}),
     'models': ({'models', 'registry', 'utils', 'version'}, ANY),
     'datasets': ({'datasets', 'registry', 'utils', 'version'}, ANY),
-    'evaluation': ({'evaluation', 'registry', 'utils', 'version'}, ANY),
+    'evaluation': ({'evaluation', 'datasets.formats', 'registry', 'utils', 'version'}, ANY),
     'engine': ({'engine', 'registry', 'utils', 'version'}, ANY),
     'export': ({'export', 'models', 'evaluation', 'registry', 'utils', 'version'}, ANY),
-    'zoo': ({'zoo', 'evaluation.results', 'registry', 'utils', 'version'}, ANY),
+    'zoo': ({'zoo', 'evaluation', 'registry', 'utils', 'version'}, ANY),
     'inference': ({'inference', 'zoo', 'evaluation', 'datasets.formats', 'registry', 'utils', 'version'}, NO_TORCH),
+    'gallery': ({'gallery', 'evaluation.functional', 'evaluation.embeddings.saved', 'registry', 'utils'},
+                {'numpy', 'numkong', 'cryptography', 'psycopg'}),
     'apis': ({'apis', 'inference', 'zoo', 'models', 'evaluation', 'export', 'registry', 'utils', 'version'}, ANY),
 }
 

@@ -1,12 +1,14 @@
 """Where the configs are: in the working folder, or those that come with mlaface."""
 from pathlib import Path
 
+from mlaface.utils.imports import PluginImportError, import_fault
+
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def shipped_configs():
     """The folder of the configs that come with mlaface: in an installed package within it, in a checkout beside it."""
-    inside = PACKAGE / 'configs'
+    inside = PACKAGE / '.mim' / 'configs'
     return inside if inside.is_dir() else PACKAGE.parent / 'configs'
 
 
@@ -24,3 +26,26 @@ def find_config(path):
         return path
     shipped = shipped_configs().joinpath(*path.parts[1:])
     return shipped if shipped.is_file() else path
+
+
+def config_of_file(path):
+    """The config of a file, with what it inherits, unchecked; training reads it by ``engine.config.load_config``.
+
+    Args:
+        path (str | Path): As the user wrote it; the file is run, and the plugins of its ``custom_imports`` imported.
+
+    Returns:
+        Config: The config.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        PluginImportError: If a module that it names cannot be imported.
+    """
+    from mmengine.config import Config
+    path = find_config(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'no config at {path}')
+    try:
+        return Config.fromfile(path, lazy_import=False)
+    except ImportError as error:
+        raise PluginImportError(f'{path}: {import_fault(error)}') from error

@@ -1,0 +1,104 @@
+"""``mlaface enroll``: keep people's faces in a gallery."""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.gallery import add_faces, add_gallery, file_of, one_face, open_gallery
+from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer, tracked
+
+EPILOG = """exit status: 0 all is enrolled, 1 images of --people were left out, 2 an error; nothing of NAME is enrolled
+
+The gallery is made if there is none, and is bound to the model. Only embeddings are kept unless --keep-images is given.
+
+examples:
+  mlaface enroll staff.gallery 'Ann Lee' ann1.jpg ann2.jpg
+  mlaface enroll staff.gallery --people photos/            # a folder a person, called by the name
+  mlaface enroll staff.gallery --embeddings faces.npz      # names and embeddings
+  mlaface enroll staff.gallery Bob bob.jpg --metadata '{"door": 3}'"""
+
+
+def make_parser():
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(prog='mlaface enroll', description='Keep faces of people in a gallery.',
+                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_gallery(parser)
+    parser.add_argument('name', nargs='?', metavar='NAME', help='of the person')
+    parser.add_argument('images', nargs='*', metavar='IMAGE', help='of this person, one face each')
+    parser.add_argument('--people', metavar='FOLDER', help='a folder of folders, each called by a name')
+    parser.add_argument('--embeddings', metavar='FILE', help='.npz or .jsonl as mlaface gallery export writes it; .npz '
+                        'with names (N,) and embeddings (N, D) will do')
+    parser.add_argument('--metadata', type=json.loads, metavar='JSON', help='kept with each image')
+    parser.add_argument('--keep-images', action='store_true', help='keep the image files too')
+    add_faces(parser)
+    add_detector(parser)
+    add_model(parser)
+    return parser
+
+
+def main(argv=None):
+    """Enrol as the arguments say; returns the exit status; ``argv`` (list[str]) is by default the process's."""
+    args = make_parser().parse_args(argv)
+    with explained(status=2):
+        given = [bool(args.images), bool(args.people), bool(args.embeddings)]
+        if sum(given) != 1 or (args.name and not args.images):
+            raise ValueError('give NAME and IMAGE..., or --people FOLDER, or --embeddings FILE; --help shows examples')
+        if args.embeddings:
+            return _enroll_file(args)
+        inferencer = open_inferencer(args, not args.aligned)
+        with open_gallery(args, inferencer.model, create=True) as gallery:
+            if args.images:
+                _enroll(gallery, inferencer, args, args.name, args.images)
+                print(f'{args.name}: {_images(len(args.images))} enrolled in {gallery.place}')
+                return 0
+            return _enroll_people(gallery, inferencer, args)
+
+
+def _images(count):
+    return f'{count:,} {"image" if count == 1 else "images"}'
+
+
+def _enroll_file(args):
+    """Enrol what a file holds; a gallery is made only of a file that names its model."""
+    from mlaface.gallery.transfer import read, stated_model
+    new = '://' not in args.gallery and not Path(args.gallery).exists()
+    with open_gallery(args, stated_model(args.embeddings) if new else None, create=new) as gallery:
+        count = len(gallery.enroll_all(read(args.embeddings, gallery.model)))
+    print(f'{_images(count)} enrolled in {gallery.place}')
+    return 0
+
+
+def _enroll(gallery, inferencer, args, name, images, skipped=None):
+    """Enrol images of a person: all of them, or all but those that ``skipped`` is told of."""
+    from mlaface.gallery import Enrolment
+    found = []
+    for source, faces in inferencer.faces(images, args.aligned, skipped):
+        try:
+            embedding = one_face(source, faces, args.largest).embedding
+        except ValueError as error:
+            if skipped is None:
+                raise
+            skipped(source, error)
+            continue
+        found.append(Enrolment(name, embedding, args.metadata, file_of(source) if args.keep_images else None))
+    gallery.enroll_all(found)
+    return len(found)
+
+
+def _enroll_people(gallery, inferencer, args):
+    """Enrol a folder of people, one after the other: who was enrolled stays so if it ends on the way."""
+    folders = sorted(folder for folder in Path(args.people).iterdir() if folder.is_dir())
+    if not folders:
+        raise ValueError(f'{args.people} has no folders, one a person')
+    skipped, people, images = Skipped(), 0, 0
+    for folder in tracked(folders, 'enrolling'):
+        files = sorted(str(file) for file in folder.iterdir() if file.is_file())
+        count = _enroll(gallery, inferencer, args, folder.name, files, skipped)
+        people, images = people + (count > 0), images + count
+    print(f'{people:,} people, {_images(images)} enrolled in {gallery.place}')
+    return int(skipped.count > 0)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What keeps a gallery, a file an engine; see ``base.Engine``."""

@@ -1,0 +1,1 @@
+"""Exact search: a coarse pass over compressed rows with a bound on its error, then exact cosines of the few left."""
