@@ -39,8 +39,9 @@ def running_server(folder):
         quiet = dict(cwd=folder, stdout=log, stderr=log)
         subprocess.run([*become, f'{programs}/initdb', '-D', data, '-U', 'tester', '--auth=trust', '--no-sync', '-E',
                         'UTF8', '--locale=C'], check=True, **quiet)
-        server = subprocess.Popen([*become, f'{programs}/postgres', '-D', data, '-c', 'listen_addresses=127.0.0.1', '-c',
-                                   f'port={port}', '-c', f'unix_socket_directories={folder}'], **quiet)
+        settings = ('listen_addresses=127.0.0.1', f'port={port}', f'unix_socket_directories={folder}')
+        server = subprocess.Popen([*become, f'{programs}/postgres', '-D', data,
+                                   *(word for setting in settings for word in ('-c', setting))], **quiet)
         try:
             _wait_for(server, port, folder / 'log')
             yield f'postgresql://tester@127.0.0.1:{port}/postgres'
