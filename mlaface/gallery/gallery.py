@@ -51,13 +51,13 @@ class Gallery:
             UserError: If it cannot be opened.
         """
         place = str(location)
-        header = new_header(model or {}, key) if create else None
-        gallery = cls(_engine_of(place)(place, header), place.partition('#')[0].rpartition('@')[2], key)
+        engine = _engine_of(place)(place, new_header(model or {}, key) if create else None)
         try:
+            gallery = cls(engine, _shown(place), key)
             if model is not None:
                 check_model(gallery.model, model, gallery.place)
-        except InputError:
-            gallery.close()
+        except BaseException:
+            engine.close()
             raise
         return gallery
 
@@ -169,6 +169,8 @@ class Gallery:
         """
         probe = self._probes(embedding)
         rows = [row for block in self.engine.images(self._person(name)) for row in block]
+        if not rows:  # deleted a moment ago
+            raise self._nobody(name)
         unit = unit_rows(self.coding.embeddings(rows))
         ids, people = (np.array([row[column] for row in rows]) for column in (0, 1))
         scores = cosines(probe, np.zeros(len(ids), int), unit, np.arange(len(ids)))
@@ -178,8 +180,11 @@ class Gallery:
     def _person(self, name):
         found = self.engine.find([self.coding.key(check_name(name))])
         if not found:
-            raise InputError(f'nobody is enrolled as {name!r} in {self.place}: mlaface gallery list shows who is')
+            raise self._nobody(name)
         return next(iter(found.values()))
+
+    def _nobody(self, name):
+        return InputError(f'nobody is enrolled as {name!r} in {self.place}: mlaface gallery list shows who is')
 
     def delete(self, name):
         """Delete a person with all images. ``compact`` then clears the files of what they were.
@@ -287,6 +292,12 @@ def _engine_of(place):
         raise InputError(f'{place}: {len(fitting)} engines keep galleries at such a place; there are '
                          f'{", ".join(GALLERY_ENGINES.names())}')
     return fitting[0]
+
+
+def _shown(place):
+    """A place as messages show it: a URL without who connects, and a password that may stand there."""
+    scheme, mark, rest = place.partition('://')
+    return f'{scheme}{mark}{rest.rpartition("@")[2]}' if mark else place
 
 
 def _stacked(enrolments):

@@ -2,8 +2,10 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 
@@ -32,15 +34,28 @@ def running_server(folder):
                 path.chmod(path.stat().st_mode | 0o011)
         shutil.chown(folder, 'postgres', 'postgres')
 
-    def run(program, *arguments):
-        subprocess.run([*become, f'{programs}/{program}', *arguments], check=True, cwd=folder,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
-
     data, port = folder / 'data', _free_port()
-    run('initdb', '-D', str(data), '-U', 'tester', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C')
-    settings = f'-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder}'
-    run('pg_ctl', '-D', str(data), '-w', '-l', str(folder / 'log'), '-o', settings, 'start')
-    try:
-        yield f'postgresql://tester@127.0.0.1:{port}/postgres'
-    finally:
-        run('pg_ctl', '-D', str(data), '-m', 'immediate', 'stop')
+    with open(folder / 'log', 'wb') as log:
+        quiet = dict(cwd=folder, stdout=log, stderr=log)
+        subprocess.run([*become, f'{programs}/initdb', '-D', data, '-U', 'tester', '--auth=trust', '--no-sync', '-E',
+                        'UTF8', '--locale=C'], check=True, **quiet)
+        settings = ('listen_addresses=127.0.0.1', f'port={port}', f'unix_socket_directories={folder}')
+        server = subprocess.Popen([*become, f'{programs}/postgres', '-D', data,
+                                   *(word for setting in settings for word in ('-c', setting))], **quiet)
+        try:
+            _wait_for(server, port, folder / 'log')
+            yield f'postgresql://tester@127.0.0.1:{port}/postgres'
+        finally:
+            server.send_signal(signal.SIGQUIT)  # at once, without writing anything more
+            server.wait(60)
+
+
+def _wait_for(server, port, log):
+    import psycopg
+    for _ in range(600):
+        assert server.poll() is None, log.read_text()
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(host='127.0.0.1', port=port, user='tester', dbname='postgres').close()
+            return
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
