@@ -28,7 +28,7 @@ class FaceInferencer(Inferencer):
     """
 
     def __init__(self, model='sface', detector='yunet', device='cpu', options=None, config=None, **settings):
-        network = model if hasattr(model, 'embed') else open_network(_file_of(model), config, device, options)
+        network = model if hasattr(model, 'embed') else open_network(model, config, device, options)
         super().__init__(network, build_detector(detector, device), **settings)
 
 
@@ -55,10 +55,3 @@ def build_detector(detector, device='cpu'):
     if 'device' in inspect.signature(kind).parameters:
         settings.setdefault('device', device)
     return kind(**settings)
-
-
-def _file_of(model):
-    if str(model) != 'sface':
-        return model
-    from mlaface.zoo.wheel_files import sface_file
-    return str(sface_file())
