@@ -80,6 +80,7 @@ def rows_of(figures):
             harness.row(f'{case}: search, processor', figures['processor'], 'ms'),
             harness.row(f'{case}: search of 16, each', figures['many'], 'ms'),
             harness.row(f'{case}: recall at 5', [figures['recall']], ''),
+            harness.row(f'{case}: the same five in the same order', [float(figures['same_ranks'])], ''),
             harness.row(f'{case}: disk', [sizes['disk'] / 2 ** 20], 'MiB'),
             harness.row(f'{case}: peak memory', [sizes['peak'] / 2 ** 20], 'MiB')]
     if sizes['index'] > LARGE:
