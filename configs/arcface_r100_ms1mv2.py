@@ -1,3 +1,4 @@
 """ArcFace, IResNet-100, MS1MV2."""
-_base_ = ['_base_/models/r100.py', '_base_/datasets/ms1mv2.py', '_base_/schedules/poly_20e.py',
+_base_ = ['_base_/models/iresnet.py', '_base_/datasets/ms1mv2.py', '_base_/schedules/poly_20e.py',
          '_base_/default_runtime.py']
+model = dict(backbone=dict(depth=100))

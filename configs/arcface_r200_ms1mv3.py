@@ -1,3 +1,4 @@
 """ArcFace, IResNet-200, MS1MV3."""
-_base_ = ['_base_/models/r200.py', '_base_/datasets/ms1mv3.py', '_base_/schedules/poly_20e.py',
+_base_ = ['_base_/models/iresnet.py', '_base_/datasets/ms1mv3.py', '_base_/schedules/poly_20e.py',
          '_base_/default_runtime.py']
+model = dict(backbone=dict(depth=200))

@@ -1,4 +1,4 @@
 """CosFace, IResNet-50, Glint360K as published."""
-_base_ = ['_base_/models/r50.py', '_base_/datasets/glint360k.py', '_base_/schedules/poly_20e_wd1e-4.py',
+_base_ = ['_base_/models/iresnet.py', '_base_/datasets/glint360k.py', '_base_/schedules/poly_20e_wd1e-4.py',
          '_base_/default_runtime.py']
-model = dict(head=dict(margin=dict(_delete_=True, type='CosFace', s=64.0, m=0.4)))
+model = dict(backbone=dict(depth=50), head=dict(margin=dict(_delete_=True, type='CosFace', s=64.0, m=0.4)))

@@ -1,3 +1,3 @@
 """MLA-ArcFace, MobileFaceNet, MS1MV2; the schedule of SA-ArcFace."""
-_base_ = ['_base_/models/mla_mbf.py', '_base_/datasets/ms1mv2.py', '_base_/schedules/poly_30e.py',
+_base_ = ['_base_/models/mla_mobilefacenet.py', '_base_/datasets/ms1mv2.py', '_base_/schedules/poly_30e.py',
          '_base_/default_runtime.py']

@@ -1,3 +1,3 @@
 """MLA-ArcFace, MobileFaceNet, generated faces."""
-_base_ = ['_base_/models/mla_mbf.py', '_base_/datasets/synthetic.py', '_base_/schedules/quick.py',
+_base_ = ['_base_/models/mla_mobilefacenet.py', '_base_/datasets/synthetic.py', '_base_/schedules/quick.py',
          '_base_/default_runtime.py']

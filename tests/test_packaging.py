@@ -33,7 +33,7 @@ def built(tmp_path_factory):
         source = folder / archive.getnames()[0]
     build('wheel', source)
     with zipfile.ZipFile(next(out.glob('*.whl'))) as wheel:
-        texts = {name: wheel.read(name).decode() for name in wheel.namelist()}
+        texts = {name: wheel.read(name).decode(errors='replace') for name in wheel.namelist()}
     return {str(path.relative_to(source)) for path in source.rglob('*') if path.is_file()}, texts
 
 
@@ -47,10 +47,10 @@ def test_the_source_archive_has_what_the_build_needs_and_no_tests(built):
     assert needed <= source and not [name for name in source if name.startswith('tests')]
 
 
-def test_the_wheel_has_every_module_page_and_config(built):
+def test_the_wheel_has_every_module_page_config_and_metafile(built):
     _, wheel = built
-    configs = {f'mlaface/{name}' for name in files('configs', '.py')}
-    wanted = files('mlaface', '.py', '.html', '.css', '.js', '.json') | configs
+    wanted = files('mlaface', '.py', '.html', '.css', '.js', '.json', '.jinja', '.safetensors')
+    wanted |= {f'mlaface/.mim/{name}' for name in {'model-index.yml'} | files('configs', '.py', '.yml', '.md')}
     assert {name for name in wheel if '.dist-info/' not in name} == wanted
 
 

@@ -15,6 +15,7 @@ class FaceInferencer(Inferencer):
             ``detect(image)``; None where all images are aligned.
         device (str): Of the network, and of detectors that know one. Default 'cpu'.
         options (dict or None): Fields of ``InputFormat`` for a foreign model.
+        config (str | Path | None): Config of the network, for a checkpoint without one. Default None.
         **settings: ``batch_size``, ``workers``, ``flip``, ``far``, ``threshold``, ``max_pixels``; see ``Inferencer``.
 
     Raises:
@@ -26,8 +27,8 @@ class FaceInferencer(Inferencer):
         True
     """
 
-    def __init__(self, model='sface', detector='yunet', device='cpu', options=None, **settings):
-        network = model if hasattr(model, 'embed') else open_network(_file_of(model), None, device, options)
+    def __init__(self, model='sface', detector='yunet', device='cpu', options=None, config=None, **settings):
+        network = model if hasattr(model, 'embed') else open_network(model, config, device, options)
         super().__init__(network, build_detector(detector, device), **settings)
 
 
@@ -54,10 +55,3 @@ def build_detector(detector, device='cpu'):
     if 'device' in inspect.signature(kind).parameters:
         settings.setdefault('device', device)
     return kind(**settings)
-
-
-def _file_of(model):
-    if str(model) != 'sface':
-        return model
-    from mlaface.zoo.wheel_files import sface_file
-    return str(sface_file())

@@ -2,10 +2,13 @@
 import inspect
 from pathlib import Path
 
-from mlaface.apis.model import config_from_text, init_model
+from mlaface.apis.model import init_model
+from mlaface.apis.stored_config import config_from_text
 from mlaface.evaluation.networks.base import kind_of
 from mlaface.evaluation.networks.recognizer import RecognizerNetwork
 from mlaface.registry import NETWORKS
+from mlaface.zoo.locate import find_model
+from mlaface.zoo.model_file import SUFFIX
 
 
 @NETWORKS.register_module('checkpoint')
@@ -30,6 +33,11 @@ class CheckpointNetwork(RecognizerNetwork):
         model = init_model(str(name), config=config, device=device)
         super().__init__(model, name, device, (model.input or {}).get('size', (112, 112)))
 
+    def describe(self):
+        """The ``model`` entry of result JSON; a published model says its own name and images."""
+        known = {key: self.model.restored.content[key] for key in ('name',) if key in self.model.restored.content}
+        return {**super().describe(), **known}
+
     @classmethod
     def accepts(cls, name):
         """Any file that no other kind takes: what is wrong with it, its reader says; see the base class."""
@@ -40,8 +48,9 @@ def open_network(name, config=None, device='cpu', options=None):
     """A network of any kind.
 
     Args:
-        name (str): Checkpoint, ONNX file, TorchScript file, ``module:function``, what a kind of network of your own
-            takes, or a config that names one of them together with its images.
+        name (str): Checkpoint, published model, ONNX file, TorchScript file, ``module:function``, what a kind of
+            network of your own takes, a name of the zoo, ``hf://OWNER/NAME``, or a config that names one of them
+            together with its images.
         config (str or None): Config file, for a checkpoint without one of its own.
         device (str): Where it runs.
         options (dict or None): Fields of ``InputFormat`` that the user gave.
@@ -58,13 +67,20 @@ def open_network(name, config=None, device='cpu', options=None):
         if name is None:
             raise ValueError(f"{path} names no model: it needs network = dict(model='module:function', color='BGR')")
         options = {**stated, **(options or {})}
+    name = _file_of(name)
     kind = kind_of(name)
     own = dict(config=config) if 'config' in inspect.signature(kind).parameters else {}
     return kind(name, device=device, options=options, **own)
 
 
+def _file_of(name):
+    """What a kind of network takes, as it is; the file of any other name."""
+    taken = any(kind.accepts(str(name)) for kind in NETWORKS.classes().values())
+    return name if taken else find_model(name)
+
+
 def config_of(name):
-    """The config that a checkpoint carries, or None.
+    """The config that a checkpoint carries, or None; a published model has no config of a training.
 
     Args:
         name (str): The model's file.
@@ -73,7 +89,8 @@ def config_of(name):
         dict or None: For other kinds of models, None.
     """
     from mlaface.utils.files import load_tensors
-    if kind_of(name) is not CheckpointNetwork:
+    name = _file_of(name)
+    if kind_of(name) is not CheckpointNetwork or str(name).endswith(SUFFIX):
         return None
     text = load_tensors(Path(name)).get('config')
     return config_from_text(text, name) if text else None
@@ -95,11 +112,9 @@ def network_of(config):
     import difflib
     from dataclasses import fields
 
-    from mmengine.config import Config
-
     from mlaface.evaluation.networks.input_format import InputFormat
-    from mlaface.utils.configs import find_config
-    stated = Config.fromfile(find_config(config), lazy_import=False).get('network')
+    from mlaface.utils.configs import config_of_file
+    stated = config_of_file(config).get('network')
     if stated is None:
         return None, {}
     options, known = dict(stated), [field.name for field in fields(InputFormat)]

@@ -9,6 +9,7 @@ SUBJECTS = dict(data='decoding and loading of images', train='training step, aga
                 inference='photographs and faces to embeddings, from the shell',
                 infer='embedding extraction', extract='images of a set to embeddings, as tools/test.py',
                 head='classifier: full, sampled, chunked', eval='protocols at full size',
+                load='weights read with every byte checked',
                 gallery='enrolling and finding people')
 HEAD = 'usage: benchmark.py SUBJECT [--help | options]'
 EXAMPLES = 'example: python tools/analysis/benchmark.py train configs/mla_mbf_synthetic.py --bare --out b.json'

@@ -2,6 +2,7 @@
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from mlaface.cli.parts.errors import explained
@@ -31,7 +32,7 @@ def main(argv=None):
     """Detect as the arguments say; returns the exit status; ``argv`` (list[str]) is by default the process's."""
     args = make_parser().parse_args(argv)
     skipped = Skipped()
-    with explained():
+    with explained(), suppress(KeyboardInterrupt):  # how one stops a camera
         detector = open_detector(args)
         for name, image, found in tracked(_detections(detector, args, skipped), 'detecting'):
             print(json.dumps(record(name, image, found)) if args.json else f'{name}: {_listed(found)}', flush=True)

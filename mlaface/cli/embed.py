@@ -50,7 +50,10 @@ def main(argv=None):
 
 
 def _faces(inferencer, args, skipped):
-    found = inferencer.faces(sources_of(args.sources), args.aligned, skipped)
+    sources = sources_of(args.sources)
+    if any(isinstance(source, int) for source in sources):
+        inferencer.batch_size = 1  # a camera's faces are wanted as they come
+    found = inferencer.faces(sources, args.aligned, skipped)
     for _, faces in tracked(found, 'embedding'):
         yield from faces[:1] if args.largest else faces
 

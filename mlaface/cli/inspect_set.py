@@ -31,9 +31,11 @@ def main(argv=None):
     with explained():
         dataset = open_set(args.path)
         print(f'{args.path}: {describe_set(dataset)}')
-        sizes, faults = decode_all(dataset, args.image_size, lambda rows: track(
+        sizes, faults, turned = decode_all(dataset, args.image_size, lambda rows: track(
             rows, 'decoding', transient=True, disable=not sys.stdout.isatty()))
     print('sizes: ' + ', '.join(f'{height}x{width} {count}' for (height, width), count in sizes.most_common(10)))
+    if turned:
+        print(f'{turned} images are stored turned: training sees them upright, as their Exif says')
     print(f'{len(faults)} images cannot be used')
     print('\n'.join(faults[:args.first]), end='\n' if faults else '')
     raise SystemExit(1 if faults else 0)

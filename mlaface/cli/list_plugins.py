@@ -4,12 +4,14 @@ Examples:
   python tools/list_plugins.py
   python tools/list_plugins.py margins
   python tools/list_plugins.py attention --plain
+  python tools/list_plugins.py mla-gated        # every plugin whose name or description says so
 """
 import argparse
 import inspect
+import re
 
 from mlaface.cli.parts.errors import explained
-from mlaface.registry import REGISTRIES, nearest
+from mlaface.registry import REGISTRIES, did_you_mean, first_line
 from mlaface.utils.errors import UnknownNameError
 
 
@@ -27,34 +29,47 @@ def describe_plugin(plugin):
         signature = str(inspect.Signature(parameters))
     except (TypeError, ValueError):
         signature = '(...)'
-    return signature, (inspect.getdoc(plugin) or '').partition('\n')[0]
+    return signature, first_line(plugin)
 
 
-def plugins(registry=None):
-    """All plugins of one registry, or of all.
+def plugins(word=None):
+    """The plugins of one registry, of all, or those whose name or description has a word.
 
     Args:
-        registry (str, optional): Name as in ``mlaface.registry``, in any case.
+        word (str, optional): Name of a registry as in ``mlaface.registry``, in any case and with or without its s; or
+            what is looked for, where capitals, hyphens and underscores do not matter: ``mla_gated_arcface``.
 
     Returns:
         dict[str, list[tuple[str, str, str]]]: Registry name -> (name, signature, first line).
 
     Raises:
-        UnknownNameError: If there is no such registry; names the nearest.
+        UnknownNameError: If there is no such registry or plugin; names the nearest.
     """
-    chosen = REGISTRIES
-    if registry is not None:
-        if registry.upper() not in REGISTRIES:
-            close = nearest(registry, REGISTRIES)
-            hint = f'; did you mean {close.lower()!r}?' if close else '.'
-            raise UnknownNameError(f'no registry {registry!r}{hint} There are: {", ".join(REGISTRIES).lower()}')
-        chosen = {registry.upper(): REGISTRIES[registry.upper()]}
-    return {name: [(key, *describe_plugin(found.get(key))) for key in found.names()] for name, found in chosen.items()}
+    one = (word or '').upper()
+    one = one if one in REGISTRIES else f'{one}S'
+    chosen = {one: REGISTRIES[one]} if one in REGISTRIES else REGISTRIES
+    found = {name: [(key, *describe_plugin(registry.get(key))) for key in registry.names()]
+             for name, registry in chosen.items()}
+    if word is None or one in REGISTRIES:
+        return found
+    matching = {name: [row for row in rows if any(_plain(word) in _plain(row[column]) for column in (0, 2))]
+                for name, rows in found.items()}
+    if not any(matching.values()):
+        names = [name.lower() for name in REGISTRIES]
+        known = [*names, *(row[0] for rows in found.values() for row in rows)]
+        raise UnknownNameError(f'no registry or plugin {word!r}{did_you_mean(word, known)} Registries: '
+                               f'{", ".join(names)}.')
+    return {name: rows for name, rows in matching.items() if rows}
 
 
-def show_plugins(registry=None, plain=False):
+def _plain(text):
+    """Letters and digits alone, in lower case."""
+    return re.sub('[^a-z0-9]', '', text.lower())
+
+
+def show_plugins(word=None, plain=False):
     """Print ``plugins`` as tables, or as tab-separated lines."""
-    found = plugins(registry)
+    found = plugins(word)
     if plain:
         for name, rows in found.items():
             for row in rows:
@@ -76,7 +91,8 @@ def parse(arguments=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog='list_plugins.py', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('registry', nargs='?', help='one registry: margins, attention, models ... (default: all)')
+    parser.add_argument('word', nargs='?', metavar='REGISTRY | WORD', help='one registry: margins, attention, '
+                        'models ...; or a word that the name or description of a plugin has (default: all)')
     parser.add_argument('--plain', action='store_true', help='tab-separated lines, for other programs')
     return parser.parse_args(arguments)
 
@@ -85,4 +101,4 @@ def main(argv=None):
     """List as the arguments say; ``argv`` (list[str]) is by default the process's."""
     options = parse(argv)
     with explained():
-        show_plugins(options.registry, options.plain)
+        show_plugins(options.word, options.plain)

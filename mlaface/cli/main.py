@@ -26,6 +26,9 @@ COMMANDS = {
     'verify-records': 'find damage in a .rec file, and write an index of what is whole',
     'centers': 'class centres as one file, and onto other identities',
     'to-onnx': 'a checkpoint as ONNX, checked against ONNX Runtime',
+    'publish': 'a checkpoint as one file to pass on, with its card; or on a hub',
+    'models': 'the models that can be opened by name, with licences and accuracies',
+    'download': 'fetch a model of the index or a hub, checked by its hash',
     'published': 'weights of the published networks for mlaface, or back',
 }
 HEAD = f"""mlaface {__version__}: face recognition as a config
@@ -60,10 +63,9 @@ def dispatch(package, commands, argv, head, examples):
         width = max(map(len, commands)) + 2
         print('\n'.join([head, '', *(f'  {key:{width}}{what}' for key, what in commands.items()), '', examples]))
         sys.exit(0 if argv else 2)
-    from mlaface.registry import nearest
-    close = nearest(name, commands)
-    hint = f'; did you mean {close!r}?' if close else ''
-    print(f'error: no command {name!r}{hint} There are: {", ".join(commands)}', file=sys.stderr)
+    from mlaface.registry import did_you_mean
+    hint = did_you_mean(name, commands)
+    print(f'error: no command {name!r}{hint} There are: {", ".join(commands)}.', file=sys.stderr)
     sys.exit(2)
 
 

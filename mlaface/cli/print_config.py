@@ -7,18 +7,17 @@ Examples:
 """
 import argparse
 
+from mlaface.cli.parts.cfg_options import add_cfg_options
 from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
     """Parse the command line."""
-    from mmengine.config import DictAction
     parser = argparse.ArgumentParser(prog='print_config.py', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
     parser.add_argument('--key', help='print this part only: model.head')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='values that replace those of the config')
+    add_cfg_options(parser)
     return parser.parse_args(arguments)
 
 

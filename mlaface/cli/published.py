@@ -1,4 +1,4 @@
-"""Rename the tensors of a published MLA-ArcFace or ArcFace network for mlaface, or back.
+"""Rename the tensors of a published network for mlaface, or back: MLA-ArcFace, IResNet and MobileFaceNet.
 
 Examples:
   python tools/converters/published.py backbone.pth arcface_r50.pth
@@ -9,6 +9,8 @@ Examples:
 import argparse
 
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.imports import add_imports
+from mlaface.utils.imports import import_modules
 
 
 def parse(arguments=None):
@@ -20,6 +22,7 @@ def parse(arguments=None):
     parser.add_argument('--back', action='store_true', help='from mlaface to the published names')
     parser.add_argument('--separate-norms', action='store_true',
                         help="give GatedFusion(norm='separate') the published shared norm as its start")
+    add_imports(parser)
     return parser.parse_args(arguments)
 
 
@@ -28,5 +31,9 @@ def main(argv=None):
     args = parse(argv)
     from mlaface.export.published import convert_file
     with explained():
-        count = convert_file(args.source, args.out, back=args.back, separate_norms=args.separate_norms)
-    print(f'{args.out}: {count} tensors')
+        import_modules(args.imports)
+        network = convert_file(args.source, args.out, back=args.back, separate_norms=args.separate_norms)
+    size = network.config['neck']['embedding_size']
+    print(f'{args.out}: {network.title}, embeddings of {size}, {len(network.state)} tensors')
+    if not args.back:
+        print(f'config of the network: model = {network.config}')

@@ -1,12 +1,12 @@
 """``tools/test.py``: any model on any benchmark, by stated rules; numbers on screen, as JSON and as a report."""
 import argparse
 import sys
-from pathlib import Path
 
 from mlaface.cli.parts.arguments import count, count_from_zero
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.imports import add_imports, import_early
 from mlaface.cli.parts.protocol_options import LIST, add_protocol_options, list_protocols
-from mlaface.utils.configs import find_config
+from mlaface.utils.configs import config_of_file, find_config
 
 EXAMPLES = """examples:
   python tools/test.py configs/mla_mbf_synthetic.py work_dirs/mla_mbf_synthetic/best.pth
@@ -75,15 +75,16 @@ def _add_run(group):
     group.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
     group.add_argument('--batch-size', type=count, default=64, metavar='N')
     group.add_argument('--workers', type=count_from_zero, default=1, metavar='N', help='threads that read images')
+    add_imports(group)
     group.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
 
 
 def import_plugins(argv):
-    """Import what a config among the arguments names in ``custom_imports``, so that its protocols are known."""
+    """Import what ``--import`` and the ``custom_imports`` of a config name: their protocols are known then."""
+    import_early(argv)
     config = next((text for text in argv if text.endswith('.py')), None)
-    if config is not None and Path(find_config(config)).is_file():
-        from mmengine.config import Config
-        Config.fromfile(find_config(config), lazy_import=False)
+    if config is not None and find_config(config).is_file():
+        config_of_file(config)
 
 
 def main(argv=None):

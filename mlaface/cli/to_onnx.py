@@ -8,6 +8,7 @@ Examples:
 import argparse
 
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.imports import add_imports
 
 
 def parse(arguments=None):
@@ -22,6 +23,7 @@ def parse(arguments=None):
     parser.add_argument('--flip', choices=('none', 'sum', 'concat'), default='none', help='with the mirror image')
     parser.add_argument('--normalize', action='store_true', help='embeddings of unit length')
     parser.add_argument('--opset', type=int, default=17, help='ONNX operator set (default 17)')
+    add_imports(parser)
     return parser.parse_args(arguments)
 
 
@@ -31,7 +33,7 @@ def main(argv=None):
     from mlaface.apis import init_model
     from mlaface.export.onnx import export_onnx
     with explained():
-        model = init_model(args.checkpoint, args.config)
+        model = init_model(args.checkpoint, args.config, imports=args.imports)
         metadata = export_onnx(model, args.out, preprocess=not args.raw_input, flip=args.flip,
                                normalize=args.normalize, opset=args.opset)
     print(f'{args.out}: embeddings of {metadata["embedding_size"]}, input {metadata["input"]}, flip {metadata["flip"]}')

@@ -4,26 +4,32 @@ Examples:
   python tools/train.py configs/mla_r18w025_synthetic.py
   python tools/train.py configs/mla_r18w025_synthetic.py --resume
   python tools/train.py configs/arcface_mbf_synthetic.py --amp --cfg-options train_cfg.max_epochs=2
+  python tools/train.py configs/arcface_mbf_synthetic.py --cfg-options optim_wrapper.optimizer.type=AdamW \\
+      optim_wrapper.optimizer.momentum=_delete_ optim_wrapper.optimizer.lr=0.001
+  python tools/train.py configs/finetune_r18w025_my_faces.py --load-from best.pth
   bash tools/dist_train.sh configs/mla_r100_ms1mv3.py 8 --auto-scale-lr
 """
 import argparse
 
+from mlaface.cli.parts.cfg_options import add_cfg_options
 from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
     """Parse the command line."""
-    from mmengine.config import DictAction
     parser = argparse.ArgumentParser(prog='train.py', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='where the run is written (default: work_dirs/NAME OF THE CONFIG)')
     parser.add_argument('--resume', nargs='?', const=True, metavar='PATH',
                         help='continue from PATH, or from the latest good checkpoint of the work directory')
+    parser.add_argument('--load-from', metavar='FILE', help='begin with these weights: a checkpoint of any identities, '
+                        'whose head is left out, or a bare state dict')
+    parser.add_argument('--init-centers', nargs='?', const='class_means', metavar='FILE',
+                        help='begin with class centres at the mean embeddings of their classes, or with those of FILE')
     parser.add_argument('--amp', nargs='?', const='bfloat16', choices=['bfloat16', 'float16'],
                         help='mixed precision (without a value: bfloat16)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='values that replace those of the config: optim_wrapper.optimizer.lr=0.02')
+    add_cfg_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none', help='who starts the ranks')
     parser.add_argument('--seed', type=int, help='seed of every random choice (default: drawn, and logged)')
     parser.add_argument('--auto-scale-lr', action='store_true',

@@ -6,9 +6,12 @@ TRAINING = ('fetch it from the InsightFace data set zoo (github.com/deepinsight/
             'for research only) and unpack {folder} so that train.rec, train.idx and property lie in it')
 PAIRS = ('fetch it with one of the training sets of the InsightFace data set zoo '
          '(github.com/deepinsight/insightface, recognition/_datasets_), whose folders hold the usual .bin files')
+WITHDRAWN = ('its owners no longer give it out (docs/data.md): put a copy that you may use, aligned and as train.rec, '
+             'train.idx and property, into {folder}')
 HINTS = {
     **dict.fromkeys(['ms1mv2', 'ms1mv3', 'glint360k', 'webface', 'faces_emore', 'ms1m-retinaface-t1'], TRAINING),
     **dict.fromkeys(['lfw', 'cfp_fp', 'cfp_ff', 'agedb_30', 'calfw', 'cplfw', 'vgg2_fp', 'verification'], PAIRS),
+    **dict.fromkeys(['vgg2', 'ms_celeb_1m'], WITHDRAWN),
     'synthetic': 'make it: python tools/datasets/make_synthetic.py --out {folder}',
 }
 

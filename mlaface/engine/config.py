@@ -2,14 +2,20 @@
 import inspect
 from pathlib import Path
 
+from mlaface.engine.config_parts.arguments import check_typed
+from mlaface.engine.config_parts.options import DELETE, apply_options
+from mlaface.engine.config_parts.origins import Origins
+from mlaface.engine.config_parts.read import import_plugins, read_config
+from mlaface.engine.config_parts.shapes import check_counts, check_shape, check_together, is_registered
 from mlaface.engine.data import check_evaluation_sets, fill_num_classes
 from mlaface.engine.errors import ConfigError
-from mlaface.registry import REGISTRIES, check_arguments, nearest
+from mlaface.engine.param_groups import OPTIONS
+from mlaface.registry import MODELS, check_arguments, did_you_mean, nearest
 from mlaface.utils.configs import find_config, shipped_configs
 
-__all__ = ['load_config', 'check_config', 'fill_num_classes', 'check_evaluation_sets', 'known_keys']
+__all__ = ['load_config', 'check_config', 'check_together', 'fill_num_classes', 'check_evaluation_sets', 'known_keys']
 
-OWN_KEYS = {'runner_type', 'custom_imports', 'model_wrapper_cfg', 'sync_bn'}
+OWN_KEYS = {'runner_type', 'custom_imports', 'model_wrapper_cfg', 'sync_bn', 'init_centers'}
 UNUSED_KEYS = {'self', 'cfg', 'data_preprocessor', 'log_processor'}
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # dicts without a type, by where they stand: the keys that they may have
@@ -19,7 +25,7 @@ PLAIN = {'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
          'auto_scale_lr': {'enable', 'base_batch_size'},
          'custom_imports': {'imports', 'allow_failed_imports'},
          'optim_wrapper.clip_grad': {'max_norm'},
-         'optim_wrapper.paramwise_cfg': {'head_lr_mult', 'decay_all'}}
+         'optim_wrapper.paramwise_cfg': set(OPTIONS)}
 SPECIAL = {'type', '_scope_', 'priority', 'convert_to_iter_based'}
 # config key -> registry of the dicts below it; others inherit that of the dict around them
 ROOMS = dict(model='MODELS', attention='ATTENTION', margin='MARGINS', dataset='DATASETS', sampler='DATA_SAMPLERS',
@@ -43,7 +49,8 @@ def load_config(path, cfg_options=None):
 
     Args:
         path (str | Path): A Python config; see ``find_config``.
-        cfg_options (dict, optional): Dotted keys to values, ``{'optim_wrapper.optimizer.lr': 0.02}``.
+        cfg_options (Sequence[str] | dict, optional): Changes as the command line has them,
+            ``['optim_wrapper.optimizer.lr=0.02']``, or dotted keys to values, ``{'optim_wrapper.optimizer.lr': 0.02}``.
 
     Returns:
         Config: The config, with plug-ins of ``custom_imports`` imported.
@@ -52,22 +59,18 @@ def load_config(path, cfg_options=None):
         ConfigError: If the file is not there, cannot be read, or holds a key, type or argument that nobody knows;
             names the file, the key and the nearest name.
     """
-    from mmengine.config import Config
     path = find_config(path)
     if not path.is_file():
         folders = [path.parent, *([shipped_configs()] if path.parent == Path('configs') else [])]
         close = nearest(path.name, [file.name for folder in folders for file in folder.glob('*.py')])
         raise ConfigError(f'no config at {path}' + (f'; did you mean {path.with_name(close)}?' if close else ''))
-    try:
-        config = Config.fromfile(path, lazy_import=False)
-    except (SyntaxError, NameError, KeyError, TypeError, AttributeError, FileNotFoundError) as error:
-        raise ConfigError(f'{path} cannot be read: {type(error).__name__}: {error}') from error
-    try:
-        config.merge_from_dict(cfg_options or {})
-    except (KeyError, TypeError, IndexError) as error:
-        raise ConfigError(f'--cfg-options does not fit {path}: {error}') from error
-    name_default_hooks(config, path)
-    check_config(config, path)
+    config = read_config(path)
+    origins = Origins(path, apply_options(config, cfg_options or (), path))
+    if any(keys[0] == 'custom_imports' for keys in origins.options):
+        import_plugins(config, path)
+    name_default_hooks(config, origins)
+    write_out_model(config, path)
+    check_config(config, origins)
     return config
 
 
@@ -82,8 +85,12 @@ def name_default_hooks(config, source='config'):
         ConfigError: If a hook without a type is none of the runner's; names the nearest.
     """
     from mlaface.engine.runner import DEFAULT_HOOKS
-    for name, hook in (config.get('default_hooks') or {}).items():
-        if hook is None or 'type' in hook:
+    hooks = config.get('default_hooks')
+    for name, hook in hooks.items() if isinstance(hooks, dict) else ():
+        if isinstance(hook, (str, int, float, list)):
+            raise ConfigError(f'{source}: default_hooks.{name} is {hook!r}, but is written dict(KEY=VALUE), or None '
+                              'to have no such hook')
+        if not isinstance(hook, dict) or 'type' in hook:
             continue
         if name not in DEFAULT_HOOKS:
             raise ConfigError(f'{source}: default_hooks.{name} states no type'
@@ -91,27 +98,79 @@ def name_default_hooks(config, source='config'):
         hook['type'] = DEFAULT_HOOKS[name]['type']
 
 
+def write_out_model(config, source='config'):
+    """Replace a model whose class has ``written_out`` by what that says: the parts of a network that has one name.
+
+    Args:
+        config (Config): Changed in place.
+        source (str | Path): Its file, for messages.
+
+    Raises:
+        ConfigError: If the class does not take an argument.
+    """
+    model = config.get('model')
+    if not isinstance(model, dict) or not isinstance(model.get('type'), str) or model['type'] not in MODELS.names():
+        return
+    target, arguments = MODELS.get(model['type']), {key: model[key] for key in model if key not in SPECIAL}
+    if hasattr(target, 'written_out'):
+        try:
+            check_arguments(target, arguments, 'model: ')
+            config.model = target.written_out(**arguments)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f'{source}: {error}') from error
+
+
 def check_config(config, source='config'):
     """Check all keys of a config; see ``load_config``.
 
     Args:
         config (dict): The config.
-        source (str | Path): Its file, for messages.
+        source (str | Path | Origins): Its file, for messages.
     """
+    origins = source if isinstance(source, Origins) else Origins(source)
     known = known_keys()
     for key in config:
         if key not in known and not key.startswith('_'):
-            raise ConfigError(f'{source}: unknown key {key!r}'
-                              + _hint(key, known, 'A variable of your own begins with an underscore. Keys:'))
+            raise ConfigError(f'{origins}: unknown key {key!r}{origins.elsewhere(key)}'
+                              + _hint_of_key(key, config, known))
     for key, value in config.items():
         if not key.startswith('_'):
-            _check(value, key, ROOMS.get(key), source)
+            _check(value, key, ROOMS.get(key), origins)
+    _check_hook_names(config.get('default_hooks'), origins)
+    check_counts(config, origins)
+
+
+def _check_hook_names(hooks, origins):
+    """Refuse a hook whose name is nearly that of one of the runner's, which would then run beside it."""
+    from mlaface.engine.runner import DEFAULT_HOOKS
+    for name in hooks or ():
+        if name not in DEFAULT_HOOKS and nearest(name, DEFAULT_HOOKS, cutoff=0.75):
+            raise ConfigError(f'{origins}: default_hooks{origins.elsewhere("default_hooks", name)} has {name!r}'
+                              + _hint(name, DEFAULT_HOOKS, 'A hook of your own goes into custom_hooks. The runner has'))
 
 
 def _hint(word, known, introduction):
     """The nearest name, and all there are."""
-    close = nearest(word, known)
-    return (f'; did you mean {close!r}?' if close else '.') + f' {introduction} {", ".join(sorted(known))}'
+    return f'{did_you_mean(word, known)} {introduction} {", ".join(sorted(known))}.'
+
+
+def _hint_of_key(key, config, known):
+    """The places where a key has a meaning, or the nearest name at the top, and all there are."""
+    places = sorted(_places(config, key), key=lambda place: place.count('.'))
+    places = [place for place in places if place.count('.') == places[0].count('.')]
+    introduction = 'A variable of your own begins with an underscore. Keys:'
+    if not places:
+        return _hint(key, known, introduction)
+    return f'; did you mean {" or ".join(map(repr, places))}? {introduction} {", ".join(sorted(known))}.'
+
+
+def _places(value, key, where=''):
+    """Dotted paths, below the top, that end with a key."""
+    for name, entry in value.items():
+        if where and name == key:
+            yield f'{where}{name}'
+        if isinstance(entry, dict) and (where or name != key):
+            yield from _places(entry, key, f'{where}{name}.')
 
 
 def _plain_keys(where):
@@ -122,28 +181,42 @@ def _plain_keys(where):
     return PLAIN.get(where)
 
 
-def _check(value, where, room, source):
+def _check(value, where, room, origins):
     """Check a value and all that is inside it; ``room`` is the name of the registry of dicts with a ``type``."""
+    known, name = _plain_keys(where), where.rpartition('.')[2].partition('[')[0]
+    if isinstance(value, dict) and room is not None and 'type' not in value:
+        _check_type_is_spelled(value, where, room, origins)
+    if name in ROOMS or known is not None:
+        check_shape(value, where, room, known, origins)
+    if isinstance(value, str) and value == DELETE:
+        raise ConfigError(f'{origins}: {where}{origins.elsewhere(where)}: {DELETE!r} is a word of the command line; in '
+                          f'a file the dict around is written dict({DELETE}=True, ...) with all that it is to have')
     if isinstance(value, (list, tuple)):
         for number, entry in enumerate(value):
-            _check(entry, f'{where}[{number}]', room, source)
+            _check(entry, f'{where}[{number}]', room, origins)
     elif isinstance(value, dict):
-        if isinstance(value.get('type'), str) and room is not None:
-            _check_typed(value, where, room, source)
-        known = _plain_keys(where)
-        for key, entry in value.items():
-            if known is not None and key not in known:
-                raise ConfigError(f'{source}: {where} has no {key!r}' + _hint(key, known, 'It takes:'))
-            _check(entry, f'{where}.{key}', ROOMS.get(key, room), source)
+        _check_dict(value, where, room, known, origins)
 
 
-def _check_typed(value, where, room, source):
-    """Check type and argument names of one dict."""
-    try:
-        target = REGISTRIES[room].get(value['type'])
-        check_arguments(target, [key for key in value if key not in _special(where)])
-    except (KeyError, TypeError) as error:
-        raise ConfigError(f'{source}: {where}: {error.args[0] if error.args else error}') from error
+def _check_dict(value, where, room, known, origins):
+    """Check the keys of a dict, and all that is inside it."""
+    if DELETE in value:
+        raise ConfigError(f'{origins}: {where}.{DELETE}: nothing is inherited there that it could leave out. Remove it')
+    if isinstance(value.get('type'), str) and room is not None:
+        check_typed(value, where, room, origins, _special(where))
+    for key, entry in value.items():
+        if known is not None and key not in known:
+            raise ConfigError(f'{origins}: {where}{origins.elsewhere(where, key)} has no {key!r}'
+                              + _hint(key, known, 'It takes:'))
+        _check(entry, f'{where}.{key}', ROOMS.get(key, room), origins)
+
+
+def _check_type_is_spelled(value, where, room, origins):
+    """Refuse a dict without a type that has, under a name that is nearly ``type``, the name of a part."""
+    for key, entry in value.items():
+        if isinstance(entry, str) and nearest(str(key), ['type'], cutoff=0.7) and is_registered(room, entry):
+            raise ConfigError(f"{origins}: {where}{origins.elsewhere(where, key)} has no 'type', but {key!r}; did you "
+                              "mean 'type'?")
 
 
 def _special(where):

@@ -140,4 +140,7 @@ def check_evaluation_sets(cfg):
     """
     loader = cfg.get('val_dataloader')
     if loader and isinstance(loader.get('dataset'), dict):
-        build_dataset(loader['dataset'], 'val_dataloader.dataset')
+        try:
+            build_dataset(loader['dataset'], 'val_dataloader.dataset')
+        except MissingDataError as error:
+            raise MissingDataError(f'{error} To train without: --cfg-options val_dataloader=None') from error

@@ -1,7 +1,7 @@
 """Errors of the engine; most are ``UserError``, which commands show in one line."""
 import contextlib
 
-from mlaface.utils.errors import UserError
+from mlaface.utils.errors import ArgumentError, UnknownNameError, UserError
 
 
 class ConfigError(UserError, ValueError):
@@ -22,14 +22,16 @@ class Interrupted(SystemExit):
 
 @contextlib.contextmanager
 def refusals(source):
-    """Make a ``ValueError`` by which a part refuses its arguments a ``ConfigError`` that names their file.
+    """Make an error by which a part refuses its arguments (ours, or MMEngine's) a ``ConfigError`` with their file.
 
     Args:
         source (str | Path): The config file.
     """
     try:
         yield
-    except UserError:
-        raise
-    except ValueError as error:
+    except UserError as error:
+        if not isinstance(error, (ArgumentError, UnknownNameError)):  # the others say where by themselves
+            raise
+        raise ConfigError(f'{source}: {error}') from error
+    except (ValueError, AssertionError) as error:
         raise ConfigError(f'{source}: {error}') from error

@@ -1,13 +1,14 @@
 """From a config file to a trained model: what ``tools/train.py`` calls."""
 import os
 import random
+from contextlib import suppress
 from pathlib import Path
 
-from mlaface.engine.errors import ConfigError, refusals
+from mlaface.engine.errors import CheckpointError, ConfigError, refusals
 
 
 def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launcher='none', seed=None,
-          auto_scale_lr=False):
+          auto_scale_lr=False, load_from=None, init_centers=None):
     """Train what a config describes.
 
     Args:
@@ -15,11 +16,13 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
         work_dir (str | Path, optional): Where the run is written; default ``work_dirs/NAME OF THE CONFIG``.
         resume (bool | str, optional): True: from the latest good checkpoint of the work directory; a path: from it.
         amp (str, optional): 'bfloat16' or 'float16'; None leaves it to the config.
-        cfg_options (dict, optional): Dotted keys to values that replace those of the config.
+        cfg_options (Sequence[str] | dict, optional): What is changed in the config; see ``load_config``.
         launcher (str): 'none', 'pytorch' or 'slurm'. Default 'none'.
         seed (int, optional): Default: that of the resumed checkpoint, of the config, of the run to resume that wrote no
             checkpoint yet, or one drawn now.
         auto_scale_lr (bool): Scale the learning rate by the images of one update. Default False.
+        load_from (str, optional): Weights to begin with; replaces that of the config, as the next one does.
+        init_centers (str, optional): Where the class centres begin: 'class_means', or a file of centres.
 
     Returns:
         FaceRecognizer: The trained model.
@@ -31,6 +34,7 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
     from mlaface.engine.distributed import leave_ranks
     _check_launcher(launcher)
     cfg = load_config(config, cfg_options)
+    cfg.update({key: value for key, value in dict(load_from=load_from, init_centers=init_centers).items() if value})
     cfg.work_dir = str(work_dir or cfg.get('work_dir') or Path('work_dirs') / Path(config).stem)
     cfg.launcher = launcher
     if amp:
@@ -40,7 +44,8 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
             raise ConfigError(f'{config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=N) in the config')
         cfg.auto_scale_lr.enable = True
     if resume:
-        cfg.resume, cfg.load_from = True, None if resume is True else str(resume)
+        cfg.resume = 'latest' if resume is True else True
+        cfg.load_from = cfg.get('load_from') if resume is True else str(resume)
     set_seed(cfg, seed)
     try:
         runner = build_runner(cfg)
@@ -94,8 +99,12 @@ def _common_seed():
 def _resumed_seed(cfg):
     """The seed of the run that is continued, or None; the data set must be built with it."""
     from mlaface.engine.checkpoint import store
-    path = cfg.get('load_from') or store.find_latest(cfg.work_dir, lambda message: None)
-    return store.read(path)['seed'] if path else None
+    if cfg.resume is True and cfg.get('load_from'):
+        return store.read(cfg.load_from)['seed']
+    for path in store.checkpoints(cfg.work_dir):
+        with suppress(CheckpointError):  # of one that is torn the runner says that it is passed over
+            return store.read(path)['seed']
+    return None
 
 
 def _drawn_seed(work_dir):
@@ -124,8 +133,11 @@ def build_runner(cfg):
         MissingDataError: If training or validation data is not there; before any model is built.
         ConfigError: If a part refuses its arguments.
     """
-    from mlaface.engine.config import check_evaluation_sets, fill_num_classes
+    from mlaface.engine.config import check_evaluation_sets, check_together, fill_num_classes
     from mlaface.registry import RUNNERS
+    if cfg.get('val_dataloader') is None:
+        cfg.val_cfg = cfg.val_evaluator = None  # whoever trains without validation need not name all three
+    check_together(cfg, cfg.filename or 'config')
     dataset = fill_num_classes(cfg)
     check_evaluation_sets(cfg)
     with refusals(cfg.filename or 'config'):
@@ -139,7 +151,7 @@ def config_text(path, cfg_options=None, key=None):
 
     Args:
         path (str | Path): The config file.
-        cfg_options (dict, optional): Dotted keys to values.
+        cfg_options (Sequence[str] | dict, optional): What is changed in it; see ``load_config``.
         key (str, optional): Dotted path of the part.
 
     Returns:
@@ -151,9 +163,22 @@ def config_text(path, cfg_options=None, key=None):
     from mmengine.config import Config
 
     from mlaface.engine.config import load_config
-    part = load_config(path, cfg_options)
-    for name in key.split('.') if key else []:
-        if not isinstance(part, (dict, Config)) or name not in part:
-            raise ConfigError(f'{path} has no {key!r}: there is no {name!r}')
-        part = part[name]
-    return part.pretty_text if isinstance(part, Config) else Config({(key or '').split('.')[-1]: part}).pretty_text
+    config = load_config(path, cfg_options)
+    if not key:
+        return config.pretty_text
+    return Config({key.split('.')[-1]: _part(config, key, path)}).pretty_text
+
+
+def _part(config, key, path):
+    """What stands in a config at a dotted path, numbers for entries of lists."""
+    from mmengine.config import Config
+
+    from mlaface.registry import did_you_mean
+    part = config
+    for name in key.split('.'):
+        entries = {str(place): entry for place, entry in enumerate(part)} if isinstance(part, (list, tuple)) else part
+        entries = entries if isinstance(entries, (dict, Config)) else {}
+        if name not in entries:
+            raise ConfigError(f'{path} has no {key!r}: there is no {name!r}{did_you_mean(name, list(entries))}')
+        part = entries[name]
+    return part

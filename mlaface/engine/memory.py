@@ -64,6 +64,20 @@ def tensor_bytes(tensors):
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
+def build_trunk(model):
+    """The trunk of a recognizer in training mode, for tensors without data.
+
+    Args:
+        model (dict): Config of the recognizer.
+
+    Returns:
+        nn.Module: Without head.
+    """
+    # neither option changes sizes, and fake tensors can do neither
+    plain = {key: value for key, value in model.items() if key not in ('compile', 'channels_last')}
+    return MODELS.build({**plain, 'head': None}).train()
+
+
 def trunk_memory(model, batch_size, amp=None):
     """What a trunk needs for a training step, from its operations on tensors without data.
 
@@ -73,14 +87,12 @@ def trunk_memory(model, batch_size, amp=None):
         amp (str | None): 'bfloat16' or 'float16' for mixed precision.
 
     Returns:
-        dict: Bytes of ``parameters``, ``buffers``, ``activations`` (what the forward pass leaves for the backward
-        pass, with the images), ``step`` (most of activations, temporaries and gradients at once),
-        of the ``largest`` parameter; ``embedding_size`` and ``numbers`` (of parameters) besides.
+        dict: Bytes of ``parameters``, of those that are ``learning``, of ``buffers``, ``activations`` (what the forward
+        pass leaves for the backward pass, with the images), ``step`` (most of activations, temporaries and gradients at
+        once), of the ``largest`` parameter that learns; ``embedding_size`` and ``numbers`` (that learn) besides.
     """
     with FakeTensorMode(allow_non_fake_inputs=True):
-        # neither option changes sizes, and fake tensors can do neither
-        plain = {key: value for key, value in model.items() if key not in ('compile', 'channels_last')}
-        trunk = MODELS.build({**plain, 'head': None}).train()
+        trunk = build_trunk(model)
         sizes = [batch_size] if batch_size <= LARGEST_TRACED else [LARGEST_TRACED // 2, LARGEST_TRACED]
         traced = [_trace(trunk, size, amp) for size in sizes]
         if len(traced) == 1:
@@ -88,11 +100,12 @@ def trunk_memory(model, batch_size, amp=None):
         else:  # both grow by the same bytes with every image
             activations, step = (round(low + (high - low) / (sizes[1] - sizes[0]) * (batch_size - sizes[0]))
                                  for low, high in zip(*traced))
-        parameters = [parameter for parameter in trunk.parameters() if parameter.requires_grad]
-        return dict(parameters=tensor_bytes(parameters), buffers=tensor_bytes(trunk.buffers()),
-                    activations=activations, step=step, embedding_size=trunk.embedding_size,
-                    largest=max((tensor_bytes([parameter]) for parameter in parameters), default=0),
-                    numbers=sum(parameter.numel() for parameter in parameters))
+        learning = [parameter for parameter in trunk.parameters() if parameter.requires_grad]
+        return dict(parameters=tensor_bytes(trunk.parameters()), learning=tensor_bytes(learning),
+                    buffers=tensor_bytes(trunk.buffers()), activations=activations, step=step,
+                    embedding_size=trunk.embedding_size,
+                    largest=max((tensor_bytes([parameter]) for parameter in learning), default=0),
+                    numbers=sum(parameter.numel() for parameter in learning))
 
 
 def _trace(trunk, batch_size, amp):
@@ -105,7 +118,8 @@ def _trace(trunk, batch_size, amp):
         with _autocast(amp):
             embeddings = trunk(images, mode='tensor')
         activations = tracker.live
-        embeddings.float().sum().backward()
+        if embeddings.requires_grad:
+            embeddings.float().sum().backward()
     return activations, tracker.peak
 
 
@@ -127,7 +141,8 @@ def measured_step(model, batch_size, optimizer, amp=None, seed=0):
         dict: ``kept`` (weights, buffers, optimizer state) and ``peak`` bytes.
     """
     network = MODELS.build(model).train()
-    update = OPTIMIZERS.build(optimizer, default_args=dict(params=network.parameters()))
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    update = OPTIMIZERS.build(optimizer, default_args=dict(params=learning))
     if isinstance(update, RowLazy):
         update.attach(network)
     generator = torch.Generator().manual_seed(seed)

@@ -135,12 +135,12 @@ def plan(trunk, head):
         together), ``communication`` {kind: bytes}.
     """
     own = head.bytes()
-    state = moments_of(head.optimizer, head.momentum) * trunk['parameters']
+    state = moments_of(head.optimizer, head.momentum) * trunk['learning']
     kept = trunk['parameters'] + trunk['buffers'] + state + own['head weights'] + own['head optimizer']
     head_time = trunk['activations'] + own['logits'] + own['head gradients']
     trunk_time = trunk['step'] + own['head gradients']
-    update_time = trunk['parameters'] + own['head gradients'] + head.scratch(trunk['largest'])
-    parts = {'trunk weights': trunk['parameters'] + trunk['buffers'], 'trunk gradients': trunk['parameters'],
+    update_time = trunk['learning'] + own['head gradients'] + head.scratch(trunk['largest'])
+    parts = {'trunk weights': trunk['parameters'] + trunk['buffers'], 'trunk gradients': trunk['learning'],
              'trunk optimizer': state, **own, 'activations': trunk['activations']}
     return dict(parts=parts, peak=kept + max(head_time, trunk_time, update_time),
                 communication=head.communication(trunk['numbers']))

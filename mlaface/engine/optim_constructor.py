@@ -1,86 +1,69 @@
-"""Which parameters decay, and how fast each group learns."""
+"""The optimizer over groups of parameters that learn and decay alike."""
 import copy
 
 from mmengine.model import is_model_wrapper
-from torch import nn
 
+from mlaface.engine.param_groups import ParamRules, trainable
 from mlaface.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 from mlaface.utils.sharding import row_shard
 
-NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm)
 DEFAULTS = dict(SGD=dict(momentum=0.9), RowSGD=dict(momentum=0.9))
-
-
-def decays(module, name, parameter):
-    """Whether weight decay is good for a parameter: only for matrices, kernels and class centres.
-
-    Args:
-        module (nn.Module): The module that holds it.
-        name (str): Its name in the module.
-        parameter (Parameter): Norm layers' parameters, biases, and what has one value per channel or one in all
-            (PReLU slopes apart, which are weights) do not decay: gates, learnable scales and margins among them.
-    """
-    if isinstance(module, NORMS) or name.endswith('bias'):
-        return False
-    return isinstance(module, nn.PReLU) or (parameter.ndim > 1 and parameter.numel() > 1)
-
-
-def trainable(model):
-    """Yield ``(name, module, parameter)`` of each parameter that learns, once."""
-    seen = set()
-    for prefix, module in model.named_modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            if parameter.requires_grad and id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield f'{prefix}.{name}'.lstrip('.'), module, parameter
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class FaceOptimWrapperConstructor:
-    """Builds the optimizer over at most four groups, so that its fused or batched update stays fast.
+    """Builds the optimizer over as few groups as the rules allow, so that its fused or batched update stays fast.
 
     Args:
         optim_wrapper_cfg (dict): ``dict(type='FaceOptimWrapper', optimizer=dict(type='SGD', lr=...), ...)``. SGD and
             RowSGD get a momentum of 0.9 unless one is stated.
-        paramwise_cfg (dict, optional): ``head_lr_mult`` (float): factor of the learning rate of row-sharded
-            parameters; ``decay_all`` (bool): let everything decay, as some published recipes do.
+        paramwise_cfg (dict, optional): Multipliers of learning rate and weight decay, by MMEngine's names:
+
+            ``custom_keys`` (dict): ``{'backbone.layer1': dict(lr_mult=0.1, decay_mult=0)}``. A key holds for every
+            parameter in whose name it stands; of several the longest, then the first by the alphabet. A multiplier
+            that it states takes the place of those below but ``layer_decay``. One that it does not state is left to
+            them: MMEngine takes 1 there, which lets the norms of a slower trunk decay. ``lr_mult=0`` holds the values
+            only; to freeze a part with its norms say ``model.frozen`` or ``backbone.frozen_stages``.
+
+            ``layer_decay`` (float): Stages of the backbone, from the last to the stem, learn at this power 1, 2, ...
+            of the rate; all else at the rate itself. Default 1.
+
+            ``norm_decay_mult``, ``bias_decay_mult``, ``flat_decay_mult`` (default 0: norms, biases, gates and scales do
+            not decay), ``dwconv_decay_mult`` (default 1), ``bias_lr_mult`` (default 1; not of norms).
+
+            ``head_lr_mult`` (float): Of row-sharded parameters. Default 1.
+
+            ``decay_all`` (bool): Default 1 instead of 0 for all of these decays, as some published recipes do.
     """
 
     def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
         self.wrapper_cfg = dict(copy.deepcopy(optim_wrapper_cfg))
         self.optimizer_cfg = dict(self.wrapper_cfg.pop('optimizer'))
         self.wrapper_cfg.setdefault('type', 'FaceOptimWrapper')
-        self.paramwise = dict(head_lr_mult=1.0, decay_all=False)
-        unknown = set(paramwise_cfg or {}) - set(self.paramwise)
-        if unknown:
-            raise ValueError(f'paramwise_cfg has no {sorted(unknown)}; it takes {sorted(self.paramwise)}')
-        self.paramwise.update(paramwise_cfg or {})
+        self.paramwise = paramwise_cfg
 
     def groups(self, model):
-        """The optimizer's parameter groups, with ``names`` beside ``params``.
+        """The optimizer's parameter groups, with ``names``, ``lr_mult`` and ``decay_mult`` beside ``params``.
 
         Args:
             model (nn.Module): The model.
 
         Returns:
             list[dict]: Groups that hold at least one parameter.
+
+        Raises:
+            ValueError: If nothing learns, or ``paramwise_cfg`` does not fit.
         """
-        groups = {}
+        rules, groups = ParamRules(model, self.paramwise), {}
         for name, module, parameter in trainable(model):
-            key = (row_shard(parameter) is not None,
-                   self.paramwise['decay_all'] or decays(module, name.rpartition('.')[2], parameter))
+            rate, decay = rules(name, module, parameter)
+            key = (row_shard(parameter) is not None, decay, rate)
             group = groups.setdefault(key, dict(params=[], names=[]))
             group['params'].append(parameter)
             group['names'].append(name)
-        return [self._with_options(key, groups[key]) for key in sorted(groups)]
-
-    def _with_options(self, key, group):
-        sharded, decay = key
-        if sharded and self.paramwise['head_lr_mult'] != 1.0:
-            group['lr'] = self.optimizer_cfg['lr'] * self.paramwise['head_lr_mult']
-        if not decay:
-            group['weight_decay'] = 0.0
-        return group
+        if not groups:
+            raise ValueError('nothing learns: every parameter of the model is frozen')
+        return [dict(groups[key], lr_mult=key[2], decay_mult=key[1]) for key in sorted(groups)]
 
     def __call__(self, model):
         """Build the optimizer wrapper.
@@ -97,6 +80,9 @@ class FaceOptimWrapperConstructor:
         model = model.module if is_model_wrapper(model) else model
         cfg = {**DEFAULTS.get(self.optimizer_cfg['type'], {}), **self.optimizer_cfg}
         optimizer = OPTIMIZERS.build(cfg, default_args=dict(params=self.groups(model)))
+        for group in optimizer.param_groups:
+            group['lr'] *= group['lr_mult']
+            group['weight_decay'] = group.get('weight_decay', 0) * group['decay_mult']
         if hasattr(optimizer, 'attach'):  # one that is lazy about rows is asked for them by the head
             optimizer.attach(model)
         elif any(hasattr(m, 'row_hook') and getattr(m, 'sample_rate', 1) < 1 for m in model.modules()):

@@ -1,5 +1,6 @@
 """The runner: MMEngine's, with flat work directories, checkpoints that are whole or absent, and exact resume."""
 import copy
+import gc
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from mmengine.model import is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 from torch import distributed
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mlaface.engine.checkpoint import random_state, store, training
 from mlaface.engine.data import build_dataloader
@@ -17,6 +19,7 @@ from mlaface.engine.distributed import join_ranks
 from mlaface.engine.environment import commit, describe_environment
 from mlaface.engine.errors import CheckpointError, ConfigError, refusals
 from mlaface.engine.history import History
+from mlaface.engine.param_groups import describe_groups
 from mlaface.engine.schedules import build_schedule
 from mlaface.registry import MODEL_WRAPPERS, RUNNERS
 from mlaface.utils.sharding import row_shard
@@ -24,7 +27,28 @@ from mlaface.utils.sharding import row_shard
 DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), param_scheduler=dict(type='ParamSchedulerHook'),
                      logger=dict(type='FaceLogHook'), results=dict(type='ResultHook'),
                      checkpoint=dict(type='FaceCheckpointHook'))
+LATEST = 'latest'  # of ``resume``: the latest good checkpoint of the work directory, else begin from ``load_from``
 SAMPLING_PAYS_FROM = 300_000  # classes on 8 GPUs; docs/scale.md has the figures
+
+
+def init_centers_hook(source):
+    """The hook that a config's ``init_centers`` asks for.
+
+    Args:
+        source (str): ``'class_means'``, or a file that ``tools/converters/centers.py`` wrote.
+
+    Returns:
+        dict: Its config.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    if source == 'class_means':
+        return dict(type='ClassMeansHook')
+    if not isinstance(source, str) or not source.endswith('.safetensors'):
+        raise ConfigError(f"init_centers={source!r}: say 'class_means', or FILE.safetensors of "
+                          'tools/converters/centers.py')
+    return dict(type='InitCentersHook', file=source)
 
 
 @RUNNERS.register_module()
@@ -36,7 +60,10 @@ class FaceRunner(Runner):
     Attributes:
         history (History): Every number that was logged.
         commit (str): The code's commit, '' where there is none.
+        loaded (bool): Whether the weights are those of a file.
     """
+
+    loaded = False
 
     @property
     def timestamp(self):
@@ -103,10 +130,23 @@ class FaceRunner(Runner):
             return revert_sync_batchnorm(model)
         if self.cfg.get('sync_bn'):
             model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        cfg = dict(model_wrapper_cfg or {})
+        return self._parallel(model)
+
+    def _parallel(self, model):
+        """The model wrapped for several ranks; unwrapped where it has no gradient to share, which DDP refuses."""
+        if not any(p.requires_grad and row_shard(p) is None for p in model.parameters()):
+            return model
+        cfg = dict(self.cfg.get('model_wrapper_cfg') or {})
         cfg.setdefault('type', 'FaceDistributedDataParallel')
         local = int(os.environ.get('LOCAL_RANK', 0))
         return MODEL_WRAPPERS.build(cfg, default_args=dict(module=model, device_ids=[local]))
+
+    def wrap_again(self):
+        """Wrap the model anew on all ranks: what learns is noted when a wrapper is made, and has changed since."""
+        if self.distributed:
+            model, self.model = self.bare_model, None
+            gc.collect()  # the old wrapper's hooks on the gradients go with it
+            self.model = self._parallel(model)
 
     def build_dataloader(self, dataloader, seed=None, diff_rank_seed=False):
         """Build a loader; the training set that was opened to count its classes is used, not opened again."""
@@ -116,7 +156,7 @@ class FaceRunner(Runner):
     def build_optim_wrapper(self, optim_wrapper):
         """Build the optimizer over named groups (``FaceOptimWrapperConstructor``)."""
         if isinstance(optim_wrapper, dict):
-            cfg = dict(constructor='FaceOptimWrapperConstructor', **optim_wrapper)
+            cfg = {'constructor': 'FaceOptimWrapperConstructor', **optim_wrapper}
             return build_optim_wrapper(self.model, cfg)
         return super().build_optim_wrapper(optim_wrapper)
 
@@ -141,6 +181,13 @@ class FaceRunner(Runner):
         for hook in {**copy.deepcopy(DEFAULT_HOOKS), **(hooks or {})}.values():
             if hook is not None:
                 self.register_hook(hook)
+
+    def register_hooks(self, default_hooks=None, custom_hooks=None):
+        """Register the default hooks, those of the config, and the one that ``init_centers`` asks for."""
+        super().register_hooks(default_hooks, custom_hooks)
+        source = self.cfg.get('init_centers')
+        if source is not None:
+            self.register_hook(init_centers_hook(source))
 
     def get_hooks_info(self):
         """The hooks in their order, for the log, in one line (str)."""
@@ -193,6 +240,7 @@ class FaceRunner(Runner):
         if self.param_schedulers is not None:
             self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
         self._say_what_sampling_gains()
+        self._say_who_learns()
         torch.manual_seed(self.seed + self.rank)  # dropout masks differ between ranks
         self.call_hook('before_run')
         self.load_or_resume()
@@ -204,6 +252,12 @@ class FaceRunner(Runner):
         if rate < 1 and classes < SAMPLING_PAYS_FROM:
             self.logger.info(f'the head samples {rate:g} of {classes:,} classes: below some {SAMPLING_PAYS_FROM:,} on '
                              '8 GPUs the head is a small part of a step, and sampling gains little (docs/scale.md)')
+
+    def _say_who_learns(self):
+        """Log the groups of parameters, where ``FaceOptimWrapperConstructor`` made them."""
+        optimizer = getattr(self.optim_wrapper, 'optimizer', None)
+        if optimizer is not None and all('lr_mult' in group for group in optimizer.param_groups):
+            self.logger.info(f'who learns:\n{describe_groups(optimizer, self.bare_model)}')
 
     def set_seed(self, seed):
         """Take over the seed of the run that is continued."""
@@ -234,20 +288,30 @@ class FaceRunner(Runner):
     # --- checkpoints ----------------------------------------------------------------------------------------------
 
     def load_or_resume(self):
-        """Continue from ``load_from`` or the latest good checkpoint if ``resume``; else load weights, if any."""
+        """Continue from a checkpoint if ``resume``; without one load the weights of ``load_from``, if any."""
         if self._has_loaded:
             return
         self._has_loaded = True
-        path = self._find_checkpoint() if self._resume else self._load_from
-        if self._resume and path is not None and self._train_loop is not None:
+        path = self._find_checkpoint() if self._resume else None
+        if path is not None and self._train_loop is not None:
             self.resume(path)
             return
         if self._resume and path is None:
             self.logger.warning(f'no checkpoint to resume in {self.work_dir}: training starts anew')
-        if path is not None:
-            self.load_checkpoint(path)
+        if path or self._load_from:
+            self.load_checkpoint(path or self._load_from)
         if self._train_loop is not None:
+            self._warn_of_frozen_fresh_weights()
             self._set_earlier_run_aside()
+
+    def _warn_of_frozen_fresh_weights(self):
+        """Say that what is frozen has never learned, which is hardly what was meant."""
+        model = self.bare_model
+        kernels = [name for name, p in model.named_parameters() if not p.requires_grad and p.ndim > 1]
+        norms = [name for name, part in model.named_modules() if isinstance(part, _BatchNorm) and not part.training]
+        if (kernels or norms) and not self.loaded:
+            self.logger.warning(f'{len(kernels)} kernels and {len(norms)} norms are frozen as they were drawn '
+                                f'({", ".join([*kernels, *norms][:3])}, ...): no weights were loaded. Set load_from')
 
     def _set_earlier_run_aside(self):
         """Move what an earlier run left in the work directory: a fresh one keeps its own numbers and checkpoints."""
@@ -256,13 +320,9 @@ class FaceRunner(Runner):
             self.logger.warning(f'the work directory held an earlier run: moved to {moved}')
 
     def _find_checkpoint(self):
-        """The checkpoint to resume, the same on all ranks."""
-        path = [self._load_from]
-        if self.rank == 0 and path[0] is None:
-            path[0] = store.find_latest(self.work_dir, self.logger.warning)
-        if self.distributed:
-            distributed.broadcast_object_list(path, src=0)
-        return path[0]
+        """The checkpoint to resume, the same on all ranks: ``load_from``, but for ``resume='latest'``."""
+        asked = None if self._resume == LATEST else self._load_from
+        return asked or store.find_latest(self.work_dir, self.logger.warning)
 
     def resume(self, filename):
         """Continue from a checkpoint, as if training had never stopped.
@@ -274,6 +334,7 @@ class FaceRunner(Runner):
             CheckpointError: If it is not whole, or not of this model, optimizer and data.
         """
         training.resume(self, filename)
+        self.loaded = True
         self.logger.info(f'resumed from {filename}: iteration {self.iter}, epoch {self.epoch}, '
                          f'image {self.train_loop.position} of the epoch')
 
@@ -283,8 +344,8 @@ class FaceRunner(Runner):
         Args:
             filename (str | Path): The ``.pth`` file.
         """
-        training.load_weights(self, filename)
-        self.logger.info(f'loaded weights from {filename}')
+        self.logger.info(f'loaded {training.load_weights(self, filename)}')
+        self.loaded = True
 
     def save_checkpoint(self, out_dir, filename, twin=None):
         """Write a checkpoint; called by all ranks.

@@ -5,6 +5,7 @@ import time
 import torch
 from mmengine.runner import BaseLoop
 
+from mlaface.engine.batches import check_batches
 from mlaface.engine.errors import ConfigError, Interrupted
 from mlaface.engine.signals import StopSignal
 from mlaface.registry import LOOPS
@@ -39,7 +40,10 @@ class FaceTrainLoop(BaseLoop):
 
     def __init__(self, runner, dataloader, max_epochs=None, max_iters=None, val_interval=None):
         if (max_epochs is None) == (max_iters is None):
-            raise ConfigError('train_cfg: give one of max_epochs and max_iters')
+            raise ValueError('train_cfg: give one of max_epochs and max_iters')
+        for name, value in dict(max_epochs=max_epochs, max_iters=max_iters, val_interval=val_interval).items():
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f'train_cfg.{name} is {value!r}; it must be a whole number of at least 1')
         super().__init__(runner, dataloader)
         self.accumulate = runner.accumulative_counts
         self.epoch_length = len(self.dataloader) // self.accumulate
@@ -47,6 +51,7 @@ class FaceTrainLoop(BaseLoop):
             raise ConfigError(f'train_dataloader: {len(self.dataloader.dataset)} images do not fill one update of '
                               f'{self.accumulate} batches of {self.dataloader.batch_size} on each of '
                               f'{runner.world_size} ranks')
+        check_batches(self.dataloader, self.accumulate, runner.cfg)
         self.until_epoch = max_epochs
         self.max_iters = max_iters or max_epochs * self.epoch_length
         self.max_epochs = max_epochs or -(-max_iters // self.epoch_length)

@@ -1,8 +1,8 @@
 """Class centres as one file: export of a sharded head, and import when the set of identities changes.
 
 The file is safetensors: ``weight`` ``(classes * per_class, D)`` and ``class_names`` (uint8, one name a line), with
-``per_class`` in its metadata. Names are a tensor because the format's header may not exceed 100 MB. Everything is
-written and read by blocks, so a head larger than memory passes through.
+``per_class`` and a checksum of the file in its metadata. Names are a tensor because the format's header may not exceed
+100 MB. Everything is written and read by blocks, so a head larger than memory passes through.
 """
 import hashlib
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
+from mlaface.utils.checksums import UNSEALED, check_seal, seal
 from mlaface.utils.files import atomic_path
 
 BLOCK = 1 << 15
@@ -38,17 +39,19 @@ def export_centers(path, rows, classes, per_class=1, block=BLOCK):
     if total != len(classes) * per_class:
         raise ValueError(f'{len(classes):,} names with {per_class} rows each, but {total:,} rows')
     size = total * width * torch.empty((), dtype=rows.dtype).element_size()
-    header = dict(__metadata__=dict(per_class=str(per_class)),
+    header = dict(__metadata__=dict(checksum=UNSEALED, per_class=str(per_class)),
                   weight=dict(dtype=DTYPES[rows.dtype], shape=[total, width], data_offsets=[0, size]),
                   class_names=dict(dtype='U8', shape=[len(names)], data_offsets=[size, size + len(names)]))
     text = json.dumps(header).encode()
     text += b' ' * (-len(text) % 8)
-    with atomic_path(path) as temporary, open(temporary, 'wb') as stream:
-        stream.write(struct.pack('<Q', len(text)) + text)
-        for start in range(0, total, block):
-            piece = rows[start:min(total, start + block)].detach().cpu().contiguous()
-            stream.write(piece.view(torch.uint8).numpy().data)
-        stream.write(names)
+    with atomic_path(path) as temporary:
+        with open(temporary, 'wb') as stream:
+            stream.write(struct.pack('<Q', len(text)) + text)
+            for start in range(0, total, block):
+                piece = rows[start:min(total, start + block)].detach().cpu().contiguous()
+                stream.write(piece.view(torch.uint8).numpy().data)
+            stream.write(names)
+        seal(temporary)
 
 
 def _name_bytes(classes):
@@ -76,12 +79,13 @@ class Centers:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is torn or no file of centres.
+        ValueError: If it is torn or damaged, or no file of centres.
     """
 
     def __init__(self, path):
         if not Path(path).is_file():
             raise FileNotFoundError(f'no file of class centres at {path}')
+        check_seal(path)
         try:
             self._file = safe_open(str(path), 'pt')
             self._rows = self._file.get_slice('weight')

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mlaface.registry import EXPORTERS
+from mlaface.utils.checksums import UNSEALED, seal
 from mlaface.utils.files import atomic_path
 from mlaface.version import __version__
 
@@ -58,9 +59,10 @@ def _write(extractor, example, path, opset, metadata):
             raise ValueError(f'the network cannot be written with operator set {opset}: '
                              f'{str(error).splitlines()[0]}') from error
     graph = onnx.load(str(path))
-    onnx.helper.set_model_props(graph, metadata)
+    onnx.helper.set_model_props(graph, {**metadata, 'checksum': UNSEALED})
     onnx.checker.check_model(graph)
     onnx.save(graph, str(path))
+    seal(path)
 
 
 def _check(extractor, model, preprocess, path, tolerance):
@@ -97,7 +99,7 @@ def export_onnx(model, path, preprocess=True, flip='none', normalize=False, opse
         tolerance (float): Largest difference to the network, as a share of the largest element. Default 1e-4.
 
     Returns:
-        dict[str, str]: The metadata that is in the file.
+        dict[str, str]: The metadata that is in the file, beside its checksum.
 
     Raises:
         ValueError: If ``flip`` is unknown, the operator set cannot hold the network, or ONNX Runtime does not

@@ -1,52 +1,56 @@
-"""Names of tensors: the published MLA-ArcFace and ArcFace networks, and ours.
+"""Published networks made ours, and ours published: their tensors under the names of the other side.
 
-A published network is one flat module; ours is backbone, branch, fusion and neck. Only prefixes differ.
+The networks are MLA-ArcFace and InsightFace's IResNet of every depth, and MobileFaceNet of InsightFace's trainer.
 """
+from dataclasses import replace
+
 import torch
 
+from mlaface.export.fit import COUNTER, difference, nearest_network
+from mlaface.export.names import prefixes_of, renamed
+from mlaface.models.recognizer import VARIANTS
 from mlaface.utils.files import atomic_path, is_state_dict, load_tensors
 
-TO_OURS = {'saatten.': 'branch.', 'lf.gamma': 'fusion.gate', 'bn2.': 'neck.bn2.', 'fc.': 'neck.fc.',
-           'features.': 'neck.features.'}
-TO_PUBLISHED = {ours: published for published, ours in TO_OURS.items()} | {'backbone.': ''}
+WRAPPERS = ('module.', '_orig_mod.')  # of DistributedDataParallel and torch.compile
+KEYS = ('model', 'state_dict', 'state_dict_backbone')
 SEPARATE_NORMS = ('fusion.norm_trunk.', 'fusion.norm_branch.')
-
-
-def _renamed(name, prefixes):
-    """``name`` with the first prefix that fits replaced, or None."""
-    for old, new in prefixes.items():
-        if name.startswith(old):
-            return new + name[len(old):]
-    return None
 
 
 def from_published(state, separate_norms=False):
     """Names of a published state dict made ours.
 
     Args:
-        state (dict[str, Tensor]): Published names; ``module.`` in front, as DDP writes it, is taken off.
+        state (dict[str, Tensor]): Published names; what DDP and ``torch.compile`` write in front is taken off.
         separate_norms (bool): Also copy the shared ``bn2`` to the two norms of ``GatedFusion(norm='separate')``:
             evaluation is unchanged, and training may part them. Default False.
 
     Returns:
-        dict[str, Tensor]: State of a ``FaceRecognizer`` without head.
+        dict[str, Tensor]: State of a ``FaceRecognizer`` without head; a name that no published network has gets
+        ``backbone.`` in front.
     """
-    ours = {}
-    for name, tensor in state.items():
-        name = name.removeprefix('module.')
-        target = _renamed(name, TO_OURS) or f'backbone.{name}'
-        ours[target] = tensor.reshape(1) if target == 'fusion.gate' or name.endswith('.lf.gamma') else tensor
+    state = unwrapped(state)
+    prefixes = prefixes_of(state)
+    ours = {renamed(name, prefixes) or f'backbone.{name}': tensor for name, tensor in state.items()}
     if separate_norms:
         shared = {n.removeprefix('neck.bn2.'): t for n, t in ours.items() if n.startswith('neck.bn2.')}
         ours.update({prefix + name: torch.clone(t) for prefix in SEPARATE_NORMS for name, t in shared.items()})
     return ours
 
 
+def unwrapped(state):
+    """A state dict without what wrappers write in front of every name, and its gates as vectors, whoever saved it."""
+    for wrapper in WRAPPERS * 2:  # either may stand inside the other
+        if state and all(name.startswith(wrapper) for name in state):
+            state = {name.removeprefix(wrapper): tensor for name, tensor in state.items()}
+    return {name: tensor.reshape(1) if name.endswith('lf.gamma') else tensor for name, tensor in state.items()}
+
+
 def to_published(state):
     """Names of our state dict made the published ones; the head has no place there and is left out.
 
     Args:
-        state (dict[str, Tensor]): State of a ``FaceRecognizer`` with ``IResNet`` and ``EmbeddingNeck``.
+        state (dict[str, Tensor]): State of a ``FaceRecognizer`` with ``IResNet`` and ``EmbeddingNeck``, or with
+            ``MobileFaceNet`` and ``GDCNeck``.
 
     Returns:
         dict[str, Tensor]: Published names.
@@ -54,44 +58,87 @@ def to_published(state):
     Raises:
         ValueError: If a tensor has no published name, as the norms of ``GatedFusion(norm='separate')``.
     """
-    published, homeless = {}, []
-    for name, tensor in state.items():
-        if name.startswith('head.'):
-            continue
-        target = _renamed(name, TO_PUBLISHED)
-        if target is None:
-            homeless.append(name)
-        else:
-            published[target] = tensor
+    prefixes = {ours: published for published, ours in prefixes_of(state).items()}
+    trunk = {name: tensor for name, tensor in state.items() if not name.startswith('head.')}
+    published = {renamed(name, prefixes): tensor for name, tensor in trunk.items()}
+    homeless = [name for name in trunk if renamed(name, prefixes) is None]
     if homeless:
         raise ValueError(f'{len(homeless)} tensors have no published name, such as {homeless[0]!r}: only IResNet with '
-                         "EmbeddingNeck has them, and of MLA-ArcFace the variant='published'")
+                         "EmbeddingNeck has them, of MLA-ArcFace the variant='published', and MobileFaceNet with "
+                         'GDCNeck, without attention or branch')
     return published
+
+
+def read_state(source):
+    """The trunk's state dict in a file of ours or of another project.
+
+    Args:
+        source (str | Path): ``.pth`` with a state dict, bare or under a key such as ``state_dict``.
+
+    Returns:
+        dict[str, Tensor]: Without head; of a training of ours the moving average where there is one.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no state dict.
+    """
+    content = state = load_tensors(source)
+    for key in KEYS:
+        state = state.get(key, state) if isinstance(state, dict) else state
+    if isinstance(state, dict):
+        average = (content.get('ema') or {}) if 'schema' in content else {}
+        state = {name: average.get(name, tensor) for name, tensor in state.items() if not name.startswith('head.')}
+    if not is_state_dict(state):
+        raise ValueError(f'{source} holds no state dict: names with tensors, bare or under "state_dict" or '
+                         '"state_dict_backbone"')
+    return unwrapped(state)
 
 
 def convert_file(source, out, back=False, separate_norms=False):
     """Rename the tensors of a file.
 
     Args:
-        source (str | Path): ``.pth`` with a state dict, bare or as ``state_dict`` or ``model.state_dict``.
+        source (str | Path): ``.pth`` as in ``read_state``.
         out (str | Path): ``.pth`` to write: a bare state dict.
         back (bool): From ours to the published names. Default False.
         separate_norms (bool): As in ``from_published``. Default False.
 
     Returns:
-        int: Tensors written.
+        Network: What the file holds.
 
     Raises:
-        ValueError: If the file holds no state dict, or a tensor has no published name.
+        ValueError: If the file holds no state dict, or one that fits no network: names the nearest and what differs;
+            if ``separate_norms`` is asked for a network without a branch.
     """
-    state = load_tensors(source)
-    for key in ('model', 'state_dict'):
-        state = state.get(key, state) if isinstance(state, dict) else state
-    if isinstance(state, dict):
-        state = {name: tensor for name, tensor in state.items() if not name.startswith('head.')}
-    if not is_state_dict(state):
-        raise ValueError(f'{source} holds no state dict: names with tensors, bare or under "state_dict"')
+    state = read_state(source)
+    if back != any(name.startswith('neck.') for name in state):
+        raise ValueError(f'{source} does not have names of mlaface: leave out --back' if back else
+                         f'{source} has names of mlaface already; --back makes them the published ones')
+    network = _fitting(source, state, back)
+    if separate_norms:
+        network = _with_separate_norms(network, source)
     state = to_published(state) if back else from_published(state, separate_norms)
     with atomic_path(out) as temporary:
         torch.save(state, temporary)
-    return len(state)
+    return network
+
+
+def _fitting(source, state, back):
+    """The network of a state dict, whose counters of batches are filled in where the file is older than they."""
+    network = nearest_network(state if back else from_published(state))
+    wanted = network.state if back else to_published(network.state)
+    differs = difference(state, wanted)
+    if differs:
+        raise ValueError(f'{source} fits no network with published names; the nearest is {network.title}: {differs}')
+    state.update({name: torch.zeros((), dtype=torch.int64) for name in wanted
+                  if name.endswith(COUNTER) and name not in state})
+    return network
+
+
+def _with_separate_norms(network, source):
+    """A published MLA-ArcFace with a norm for each of trunk and branch, and what else ``variant`` fixes as it is."""
+    if 'fusion' not in network.config:
+        raise ValueError(f'--separate-norms is for MLA-ArcFace; {source} holds {network.title}, which has no branch')
+    config = {key: value for key, value in network.config.items() if key != 'variant'}
+    branch = {**config['branch'], **VARIANTS['published']['branch']}
+    return replace(network, config={**config, 'branch': branch, 'fusion': {**config['fusion'], 'norm': 'separate'}})

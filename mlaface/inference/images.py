@@ -5,16 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mlaface.datasets.formats.exif import upright
 from mlaface.datasets.formats.jpeg import decode
 from mlaface.utils.errors import InputError
 
 MAX_PIXELS = 120_000_000
 ORIENTATION = 0x0112
 HEIC = (b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1')
-# how an array is turned upright, by the orientation of Exif 2.32
-UPRIGHT = {2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
-           5: lambda a: a.swapaxes(0, 1), 6: lambda a: a.swapaxes(0, 1)[:, ::-1],
-           7: lambda a: a.swapaxes(0, 1)[::-1, ::-1], 8: lambda a: a.swapaxes(0, 1)[::-1]}
 
 
 def read_image(source, max_pixels=MAX_PIXELS):
@@ -43,7 +40,8 @@ def read_image(source, max_pixels=MAX_PIXELS):
             raise InputError(f'{source}: {error}') from error
     if hasattr(source, 'getexif') and hasattr(source, 'convert'):
         _check_size(*source.size, max_pixels)
-        return _turned(_of_array(_pixels_of(source), max_pixels), source)
+        stated = source.getexif().get(ORIENTATION)
+        return upright(_of_array(_pixels_of(source), max_pixels), stated if stated in range(1, 9) else 1)
     raise InputError(f'a {type(source).__name__} is no image: give a file, bytes, an array or a PIL image')
 
 
@@ -63,7 +61,7 @@ def decode_upright(data, max_pixels=MAX_PIXELS):
     header = _header(data)
     if header is not None:
         _check_size(*header.size, max_pixels)
-    return _turned(decode(data), header)
+    return decode(data)
 
 
 def _header(data):
@@ -85,11 +83,6 @@ def _check_size(width, height, max_pixels):
     if width * height > max_pixels:
         raise InputError(f'{width} x {height} pixels are more than {max_pixels:,}: scale the image down, or allow more '
                          'by max_pixels')
-
-
-def _turned(image, header):
-    stated = header.getexif().get(ORIENTATION, 1) if header is not None else 1
-    return np.ascontiguousarray(UPRIGHT[stated](image)) if stated in UPRIGHT else image
 
 
 def _pixels_of(image):

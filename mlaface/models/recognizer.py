@@ -4,6 +4,7 @@ import contextlib
 import torch
 from torch import nn
 
+from mlaface.models.freezing import freeze, named_parts
 from mlaface.models.gates import LearnableGate
 from mlaface.registry import MODELS
 
@@ -61,13 +62,15 @@ class FaceRecognizer(nn.Module):
         channels_last (bool): Keep maps and kernels in channels-last memory. Default False.
         compile (bool | dict): Compile the trunk's parts with ``torch.compile``; a dict gives its options. Default
             False.
+        frozen (Sequence[str]): Parts that do not learn, with their norms as they are: ``'branch'``, ``'neck'``, or any
+            module by its name. Stages of the backbone: ``backbone.frozen_stages``. Default none.
 
     Raises:
         ValueError: If parts do not fit each other.
     """
 
     def __init__(self, backbone, neck, head=None, branch=None, fusion=None, preprocessor=None, flip='sum',
-                 variant=None, channels_last=False, compile=False):
+                 variant=None, channels_last=False, compile=False, frozen=()):
         super().__init__()
         if (branch is None) != (fusion is None):
             raise ValueError('branch and fusion come together: give both, or neither')
@@ -81,10 +84,19 @@ class FaceRecognizer(nn.Module):
                                           'channels_last': channels_last, **(preprocessor or {})})
         self._inner_gates = [module for module in self.backbone.modules() if isinstance(module, LearnableGate)]
         self._check_parts()
+        self.frozen = (frozen,) if isinstance(frozen, str) else tuple(frozen)
+        self.train()
         if channels_last:
             self.to(memory_format=torch.channels_last)
         if compile:
             self._compile(compile if isinstance(compile, dict) else {})
+
+    def train(self, mode=True):
+        """As ``nn.Module.train``, but for what is frozen."""
+        super().train(mode)
+        names = [name for name in self.frozen if self.head is not None or name.partition('.')[0] != 'head']
+        freeze(named_parts(self, names))
+        return self
 
     def _check_parts(self):
         """Refuse parts whose shapes do not fit, before the first image does."""

@@ -1,12 +1,16 @@
 """Where the configs are: in the working folder, or those that come with mlaface."""
+import traceback
 from pathlib import Path
+
+from mlaface.utils.errors import InputError
+from mlaface.utils.imports import PluginImportError, import_fault
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def shipped_configs():
     """The folder of the configs that come with mlaface: in an installed package within it, in a checkout beside it."""
-    inside = PACKAGE / 'configs'
+    inside = PACKAGE / '.mim' / 'configs'
     return inside if inside.is_dir() else PACKAGE.parent / 'configs'
 
 
@@ -24,3 +28,37 @@ def find_config(path):
         return path
     shipped = shipped_configs().joinpath(*path.parts[1:])
     return shipped if shipped.is_file() else path
+
+
+def config_of_file(path):
+    """The config of a file, with what it inherits, unchecked; training reads it by ``engine.config.load_config``.
+
+    Args:
+        path (str | Path): As the user wrote it; the file is run, and the plugins of its ``custom_imports`` imported.
+
+    Returns:
+        Config: The config.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        PluginImportError: If a module that it names cannot be imported.
+        InputError: If it, or a file that it inherits from, fails.
+    """
+    from mmengine.config import Config
+    path = find_config(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'no config at {path}')
+    try:
+        return Config.fromfile(path, lazy_import=False)
+    except ImportError as error:
+        raise PluginImportError(f'{path}: {import_fault(error)}') from error
+    except Exception as error:  # a config is code
+        raise InputError(f'{path} cannot be read: {config_fault(error)}') from error
+
+
+def config_fault(error):
+    """What is to be said of an error of a config's code: its kind, its message and its line (str)."""
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == '<module>']
+    where = f' ({lines[-1].filename}, line {lines[-1].lineno})' if lines else ''
+    message = error.args[0] if isinstance(error, KeyError) and error.args else error  # str(KeyError) is quoted
+    return f'{type(error).__name__}: {message}{where}'

@@ -23,5 +23,5 @@ class UnknownNameError(UserError, KeyError):
     """A name that no plugin has."""
 
 
-class UnknownArgumentError(UserError, TypeError):
-    """An argument that a plugin does not take."""
+class ArgumentError(UserError, TypeError, ValueError):
+    """An argument that a plugin does not take, or lacks."""

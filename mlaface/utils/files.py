@@ -4,6 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
+from mlaface.utils.archive import checked
+from mlaface.utils.checksums import DamagedFileError
+
 
 @contextlib.contextmanager
 def atomic_path(path):
@@ -57,13 +60,16 @@ def load_tensors(path, map_location='cpu'):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is torn, or holds anything but tensors and plain values; names the file.
+        ValueError: If the file is torn or damaged, or holds anything but tensors and plain values; names the file.
     """
     import torch
     if not Path(path).is_file():
         raise FileNotFoundError(f'no checkpoint at {path}')
     try:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        with checked(path) as source:
+            return torch.load(source, map_location=map_location, weights_only=True)
+    except DamagedFileError:
+        raise
     except Exception as error:
         reason = str(error).splitlines()[0].partition('. ')[0] if str(error) else type(error).__name__
         raise ValueError(f'{path} cannot be read as a checkpoint ({reason}): it is torn, or it holds objects other '

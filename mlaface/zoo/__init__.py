@@ -1,1 +1,1 @@
-"""Models by name: where their files come from, and how they are kept."""
+"""Models to use: files that carry all that is known of them, an index, and downloads that are checked."""

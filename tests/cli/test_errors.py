@@ -20,28 +20,40 @@ MISTAKES = {
     'test': (['{0}/junk.pth', '--sets', '{0}/none.bin'], 'no verification set'),
     'calibrate': (['{0}/text.npz', '--out', '{0}/out'], 'must be numbers'),
     'compare-runs': (['{0}'], 'no scalars.jsonl'),
-    'compare': (['{0}', '{0}'], 'compared by mlaface compare-runs'), 'detect': (['{0}'], 'no image in'),
-    'align': (['{0}/none', '{0}/out'], 'no images in'),
-    'embed': (['{0}/none.jpg', '--model', '{0}/none'], 'no model at'),
-    'cluster': (['{0}', '--model', '{0}/none'], 'no model at'),
-    'list-plugins': (['margin'], "did you mean 'margins'"), 'inspect-set': (['{0}'], 'holds no image'),
+    'list-plugins': (['margns'], "did you mean 'margins'"), 'inspect-set': (['{0}'], 'holds no image'),
     'make-synthetic': (['--contact-sheet', '{0}/junk/x.png'], 'Not a directory|File exists'),
     'verify-records': (['{0}'], 'Is a directory'), 'to-onnx': (['{0}/junk', '{0}/out'], 'cannot be read'),
     'centers': (['export', '{0}', '--out', '{0}/out'], 'no .*manifest'),
-    'published': (['{0}/junk', '{0}/out'], 'cannot be read')}
+    'published': (['{0}/junk', '{0}/out'], 'cannot be read'), 'publish': (['{0}/junk', '{0}/out'], 'cannot be read'),
+    'download': (['{0}/junk'], 'no name of the index'), 'align': (['{0}', '{0}/out'], 'no images in'),
+    'cluster': (['{0}/none'], 'no image'), 'compare': (['{0}/1.jpg', '{0}/2.jpg'], 'no image'),
+    'gallery': (['list', '{0}/junk'], 'no gallery'), 'identify': (['{0}/none', '{0}/1.jpg'], 'no gallery at'),
+    'enroll': (['{0}/g'], 'give NAME and IMAGE'),
+    **dict.fromkeys(('detect', 'embed'), (['{0}/none.jpg'], 'no image, folder or video'))}
 
 
-@pytest.mark.parametrize('command', COMMANDS)
-def test_every_command_tells_a_mistake_in_one_line(command, tmp_path, capsys, request):
-    if command in ('detect', 'align', 'embed', 'cluster'):
-        request.getfixturevalue('models')
+@pytest.mark.parametrize('command', [command for command in COMMANDS if command != 'models'])  # which reads nothing
+def test_every_command_tells_a_mistake_in_one_line(command, tmp_path, capsys):
     (tmp_path / 'junk').write_bytes(b'junk')
     np.savez(tmp_path / 'text.npz', scores=np.array(['a', 'b']), issame=np.array([True, False]))
+    assert command in MISTAKES, f'give {command} a mistake of its users in MISTAKES'
     arguments, message = MISTAKES[command]
     with pytest.raises(SystemExit) as end:
         main([command, *(argument.format(tmp_path) for argument in arguments)])
-    said = end.value.code if isinstance(end.value.code, str) else capsys.readouterr().err.removesuffix('\n')
-    assert re.fullmatch(f'error: .*({message}).*', said)
+    said = end.value.code if isinstance(end.value.code, str) else capsys.readouterr().err.rstrip('\n')
+    assert end.value.code and re.fullmatch(f'error: .*({message}).*', said)
+
+
+@pytest.mark.parametrize('text, message', [('a = undefined', "NameError: name 'undefined' is not defined.*line 1"),
+                                           ('a = = 1', 'SyntaxError'), ("_base_ = 'none.py'", 'none.py'),
+                                           ('import nowhere_at_all', 'nowhere_at_all')])
+@pytest.mark.parametrize('command', [['train'], ['print-config'], ['test']])
+def test_a_config_that_fails_is_told_in_one_line(command, text, message, tmp_path):
+    (tmp_path / 'c.py').write_text(text)
+    (tmp_path / 'net.pth').write_bytes(b'')
+    with pytest.raises(SystemExit) as end:
+        main([*command, str(tmp_path / 'c.py'), *([str(tmp_path / 'net.pth')] if command == ['test'] else [])])
+    assert re.fullmatch(f'error: .*c.py.*{message}.*', end.value.code)
 
 
 def test_every_error_of_the_package_can_be_mended():

@@ -47,6 +47,17 @@ def test_plan_is_within_ten_percent_of_a_real_step(head, update, classes):
     assert planned['peak'] == pytest.approx(real['peak'], rel=0.1)
 
 
+@pytest.mark.parametrize('stages, frozen', [(2, []), (4, []), (4, ['neck'])])
+def test_plan_counts_what_is_frozen_as_a_weight_alone(stages, frozen):
+    whole = dict(MODEL, head=dict(type='MarginHead', num_classes=500, embedding_size=64))
+    model = dict(whole, backbone=dict(MODEL['backbone'], frozen_stages=stages), frozen=frozen)
+    trunk, update = trunk_memory(model, 4), dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4)
+    planned, real = plan(trunk, HeadPlan(500, 64, 4)), measured_step(model, 4, update)
+    assert planned['peak'] == pytest.approx(real['peak'], rel=0.1)
+    assert trunk['parameters'] == trunk_memory(whole, 4)['parameters'] > trunk['learning']
+    assert (trunk['numbers'] == 0) == (frozen == ['neck'])
+
+
 def test_a_large_batch_is_the_line_through_small_ones():
     small, large = trunk_memory(MODEL, 6), trunk_memory(MODEL, 24)
     with AllocationTracker() as tracker:
@@ -61,7 +72,7 @@ def test_a_large_batch_is_the_line_through_small_ones():
 
 def test_more_ranks_sampling_and_chunks_help_as_they_should():
     head = HeadPlan(1_000_000, 512, 128, gpus=8)
-    trunk = dict(parameters=0, buffers=0, activations=0, step=0, largest=0, numbers=10)
+    trunk = dict(parameters=0, learning=0, buffers=0, activations=0, step=0, largest=0, numbers=10)
     assert head.bytes()['head weights'] == 125_000 * 512 * 4
     assert replace(head, classes=1_000_001).rows == 125_001
     full = plan(trunk, head)['peak']

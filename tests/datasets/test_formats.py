@@ -4,22 +4,17 @@ import os
 import pickle
 import struct
 import warnings
-from functools import partial
-from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlaface.datasets.formats import insightface_writer, record_writer
-from mlaface.datasets.formats.bin_set import read_bin, write_bin
-from mlaface.datasets.formats.errors import DecodeError, FormatError
+from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.image_record import pack, unpack
 from mlaface.datasets.formats.insightface import open_training_set, read_labels, read_property, read_table
 from mlaface.datasets.formats.insightface_writer import write_training_set
-from mlaface.datasets.formats.jpeg import decode, decode_face, encode
 from mlaface.datasets.formats.record_index import IndexedRecords, read_index, rebuild_index
 from mlaface.datasets.formats.record_writer import RecordWriter
 from mlaface.datasets.formats.recordio import MAGIC_BYTES, RecordReader
@@ -243,90 +238,6 @@ def test_labels_that_are_no_class_are_named(tmp_path, label):
         read_table(IndexedRecords(tmp_path / 'a.rec'))
 
 
-@pytest.mark.parametrize('protocol', range(6))
-def test_bin_sets_of_every_protocol(tmp_path, protocol):
-    write_bin(tmp_path / 'a.bin', [b'\x80a', b'b', b'b', b'\xffc'], [True, False], protocol)
-    found = read_bin(tmp_path / 'a.bin')
-    assert found.images == [b'\x80a', b'b', b'b', b'\xffc'] and found.issame.tolist() == [True, False]
-    assert found.images[1] is found.images[2]
-
-
-@pytest.mark.parametrize('old', [b'numpy.core.multiarray', b'numpy._core.multiarray'])
-def test_bin_sets_of_arrays_in_either_spelling(tmp_path, old):
-    data = pickle.dumps(([np.frombuffer(b'abc', np.uint8).copy(), np.arange(4, dtype=np.uint8)], [True]), 2)
-    data = data.replace(b'numpy._core.multiarray', old).replace(b'numpy.core.multiarray', old)
-    (tmp_path / 'a.bin').write_bytes(data)
-    assert read_bin(tmp_path / 'a.bin').images == [b'abc', b'\0\1\2\3']
-
-
-@pytest.mark.parametrize('name', ['python2_arrays', 'python2_strings'])
-def test_bin_sets_that_python_2_wrote(name):
-    """Of Python 2.7.18 and numpy 1.16.6: ``cPickle.dump((arrays, [True, False]), file, 2)``; ``pickle``, 0."""
-    found = read_bin(Path(__file__).parents[1] / 'data' / 'bin' / f'{name}.bin')
-    assert found.images == [b'\xff\xd8\0\n', b'\1', b'\xff\xd8\0\n', b''] and found.issame.tolist() == [True, False]
-
-
-class Call:
-    def __init__(self, *call):
-        self.call = call
-
-    def __reduce__(self):
-        return self.call[0], self.call[1:]
-
-
-@pytest.mark.parametrize('content', [
-    ([b'a'], [True]), ([b'a', 5], [True]), ([], []), 7, ([b'a', b'b'], [3]), ([b'a', b'b'], [np.arange(2)]), (5, 6),
-    ([b'a', b'b'], [float('nan')]), ([b'a', 'b'], [True]), ([b'a', np.zeros((2, 2), np.uint8)], [True]),
-    ([b'a', np.zeros(2, np.float32)], [True]), (np.array([b'a', b'b']), [True]), {b'a': b'b'}])
-def test_bad_bin_sets_are_refused(tmp_path, content):
-    (tmp_path / 'a.bin').write_bytes(pickle.dumps(content))
-    with pytest.raises(FormatError, match='a.bin'):
-        read_bin(tmp_path / 'a.bin')
-
-
-@pytest.mark.parametrize('protocol', range(6))
-@pytest.mark.parametrize('call', [(os.system, 'touch evil'), (eval, '1'), (getattr, 'a', 'upper'), (open, 'evil', 'w'),
-                                  (partial, print), (np.fromfile, 'a.bin')],
-                         ids=lambda call: call[0].__name__)
-def test_a_bin_set_that_calls_anything_is_refused_by_name(tmp_path, monkeypatch, call, protocol):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / 'a.bin').write_bytes(pickle.dumps(([b'a', Call(*call)], [True]), protocol))
-    with pytest.raises(FormatError, match=f'a.bin.*{call[0].__name__}.*refused'):
-        read_bin(tmp_path / 'a.bin')
-    assert not (tmp_path / 'evil').exists()
-
-
-NDARRAY = b'cnumpy\nndarray\n'
-HUGE = b'\x8a\x08' + (10**15).to_bytes(8, 'little')
-
-
-@pytest.mark.parametrize('data', [
-    b'\x80\x02}N' + b'\x85' * 500000 + b'Ns.',  # a tuple in a tuple in ...: hashing it overflows the stack
-    b'\x80\x02Nr\xff\xff\xff\x7f.',  # memo of two thousand million places
-    b'\x80\x05\x96' + (1 << 40).to_bytes(8, 'little') + b'.',  # room for a terabyte
-    b'\x80\x02](' + NDARRAY + b'(' + HUGE + b'tU\x02u1\x86R' + NDARRAY + b'(' + HUGE + b'tU\x02u1\x86Re]\x88a\x86.',
-    b'\x80\x02cnumpy.core.multiarray\n_reconstruct\n(' + NDARRAY + b'K\0U\x01btR(K\x01(' + HUGE
-    + b'tcnumpy\ndtype\n(U\x02V0K\0K\x01tR\x89U\0tb2\x86.',  # as many items of no bytes
-    b'\x80\x02c_codecs\nencode\n}X\x01\0\0\0aNs\x86b.',  # sets an attribute of a function
-    b"\x80\x02c_codecs\nencode\n(X\x01\0\0\0aX\x05\0\0\0rot13tR."])
-def test_bin_sets_made_to_harm_are_refused(tmp_path, data):
-    (tmp_path / 'a.bin').write_bytes(data)
-    with pytest.raises(FormatError, match='a.bin'):
-        read_bin(tmp_path / 'a.bin')
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.integers(0, 5), st.integers(0, 400), st.integers(0, 5), st.binary(max_size=5))
-def test_a_bin_set_with_any_damage_is_read_or_named(tmp_path_factory, protocol, place, removed, added):
-    whole = pickle.dumps(([b'abc', np.arange(4, dtype=np.uint8)], np.array([True])), protocol)
-    path = tmp_path_factory.getbasetemp() / 'damaged.bin'
-    path.write_bytes(whole[:place] + added + whole[place + removed:])
-    try:
-        assert len(read_bin(path).images) == 2 * len(read_bin(path).issame)
-    except FormatError as error:
-        assert 'damaged.bin' in str(error)
-
-
 @pytest.fixture(scope='module')
 def whole_set(tmp_path_factory):
     folder = tmp_path_factory.mktemp('damaged')
@@ -349,44 +260,3 @@ def test_a_training_set_with_any_damage_is_read_or_named(whole_set, name, place,
         assert len(places) == len(labels) and all(records.read_position(place) for place in places)
     except FormatError as error:
         assert str(folder) in str(error)
-
-
-@pytest.mark.parametrize('data', [b'', b'no pickle', b'\x80\x04'])
-def test_what_is_no_pickle_is_named(tmp_path, data):
-    (tmp_path / 'a.bin').write_bytes(data)
-    with pytest.raises(FormatError, match='a.bin'):
-        read_bin(tmp_path / 'a.bin')
-
-
-def picture():
-    y, x = np.mgrid[:112, :112]
-    return np.stack([x * 2, y * 2, np.full_like(x, 30)], 2).astype(np.uint8)
-
-
-def test_images_are_rgb_and_as_opencv_decodes_them():
-    data = encode(picture(), 95)
-    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-    np.testing.assert_array_equal(decode(data), expected)
-    assert np.abs(decode(data).astype(int) - picture()).mean() < 3
-    png = cv2.imencode('.png', picture()[..., ::-1])[1].tobytes()
-    np.testing.assert_array_equal(decode(png), picture())
-
-
-@pytest.mark.parametrize('data', [b'', b'abc', b'\xff\xd8', encode(picture())[:900]])
-def test_undecodable_images_are_named(data):
-    with pytest.raises(DecodeError):
-        decode_face(data, out=np.empty((112, 112, 3), np.uint8))
-
-
-def test_stray_bytes_between_segments_are_passed_over_and_a_torn_image_is_not():
-    data = encode(picture())
-    place = data.index(b'\xff\xdb')
-    stray = data[:place] + bytes(3) + data[place:]
-    np.testing.assert_array_equal(decode(stray), decode(data))
-    with pytest.raises(DecodeError):
-        decode(stray[:1500])
-
-
-def test_an_image_of_another_size_is_named():
-    with pytest.raises(DecodeError, match='100x112'):
-        decode_face(encode(picture()[:100]), out=np.empty((112, 112, 3), np.uint8))

@@ -16,6 +16,7 @@ from mlaface.datasets.formats.jpeg import encode
 from mlaface.datasets.formats.record_index import IndexedRecords
 from mlaface.datasets.formats.record_writer import RecordWriter
 from mlaface.datasets.prepare.verify import verify_records, write_index
+from tests.datasets.test_exif import written
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools' / 'datasets'
 FACE = encode(np.full((112, 112, 3), 90, np.uint8))
@@ -101,7 +102,9 @@ def test_pairs_and_folders_are_counted(run, tmp_path):
     assert code == 1 and '4 images (2 distinct), 2 pairs, 1 of one person' in out and 'image 1: image of 96x112' in out
     (tmp_path / 'people' / 'ann').mkdir(parents=True)
     cv2.imwrite(os.fspath(tmp_path / 'people' / 'ann' / '1.png'), np.zeros((112, 112, 3), np.uint8))
-    assert run('inspect_set', tmp_path / 'people')[0] == 0
+    (tmp_path / 'people' / 'ann' / '2.png').write_bytes(written('PNG', 6, image=np.zeros((112, 112, 3), np.uint8)))
+    code, out = run('inspect_set', tmp_path / 'people')
+    assert code == 0 and '1 images are stored turned' in out
     (tmp_path / 'a.bin').write_bytes(b'no pickle')
     assert run('inspect_set', tmp_path / 'a.bin')[0].startswith('error: ')
 

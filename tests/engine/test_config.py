@@ -47,7 +47,11 @@ def test_the_runners_own_hooks_need_no_type(tmp_path):
 
 @pytest.mark.parametrize('option, value, message', [
     ('optim_wrapper.amp', 'fp16', "toy.py: amp must be None, 'bfloat16' or 'float16', got 'fp16'"),
-    ('default_hooks.logger.interval', 0, 'toy.py: interval must be at least 1')])
+    ('default_hooks.logger.interval', 0, 'toy.py: interval must be at least 1'),
+    ('train_cfg.max_epochs', 0, 'toy.py: train_cfg.max_epochs is 0; it must be a whole number of at least 1'),
+    ('train_cfg.max_epochs', 2.5, 'toy.py: train_cfg.max_epochs is 2.5'),
+    ('train_cfg.max_epochs', None, 'toy.py: train_cfg: give one of max_epochs and max_iters'),
+    ('optim_wrapper.optimizer.lr', -0.1, 'toy.py: Invalid learning rate: -0.1')])
 def test_a_value_that_a_part_refuses_names_the_file(tmp_path, option, value, message):
     with pytest.raises(ConfigError, match=message):
         train(config_file(tmp_path), tmp_path / 'run', cfg_options={option: value})
@@ -74,6 +78,122 @@ def test_a_config_of_mlaface_is_found_from_anywhere_and_ones_own_of_that_name_co
     (tmp_path / 'configs').mkdir()
     own = config_file(tmp_path / 'configs').rename(tmp_path / 'configs' / 'mla_r18w025_synthetic.py')
     assert load_config(own.relative_to(tmp_path)).model.type == 'ToyRecognizer'
+
+
+@pytest.mark.parametrize('child, options, fault, line, removal, file', [
+    ("optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1))", [], "AdamW has no argument 'momentum'", 9,
+     'optim_wrapper.optimizer.momentum=_delete_',
+     "optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=1, weight_decay=0.0005))"),
+    ('', ['optim_wrapper.optimizer.type=AdamW', 'optim_wrapper.optimizer.lr=1'], "AdamW has no argument 'momentum'", 9,
+     'optim_wrapper.optimizer.momentum=_delete_',
+     "optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=1, weight_decay=0.0005))"),
+    ("model = dict(type='ToyHead')", [], "ToyHead has no arguments 'head' and 'dropout'", 5,
+     'model.head=_delete_ model.dropout=_delete_', "model = dict(_delete_=True, type='ToyHead')"),
+    ("param_scheduler = dict(type='MultiStepLR', milestones=[1])", [], "MultiStepLR has no argument 'warmup'", 11,
+     'param_scheduler.warmup=_delete_', "param_scheduler = dict(_delete_=True, type='MultiStepLR', by_epoch=True, "
+     'convert_to_iter_based=True, milestones=[1])')])
+def test_an_inherited_key_that_does_not_fit_the_new_type_is_told_with_both_remedies(
+        tmp_path, child, options, fault, line, removal, file):
+    base, path = config_file(tmp_path), tmp_path / 'child.py'
+    path.write_text(f'_base_ = ["toy.py"]\n{child}\n')
+    with pytest.raises(ConfigError) as error:
+        load_config(path, options)
+    them, where = 'them' if ' and ' in fault else 'it', 'a file' if options else path
+    assert (f'{fault}, inherited from {base}, line {line}. To leave {them} out, add {removal} to --cfg-options, or '
+            f'write {file} in {where}. It takes: ') in str(error.value)
+    load_config(path, [*options, *removal.split()])  # the words that it says are the remedy
+    path.write_text(f'_base_ = ["toy.py"]\n{file}\n')
+    load_config(path)
+
+
+def test_the_nearest_of_two_bases_is_named_and_ones_own_slip_is_not_called_inherited(tmp_path):
+    config_file(tmp_path)
+    middle, leaf = tmp_path / 'middle.py', tmp_path / 'leaf.py'
+    middle.write_text("_base_ = 'toy.py'\n_rate = dict(lr=0.1)\n_rate = dict(**_rate)\n"
+                      'optim_wrapper = dict(optimizer=dict(\n    momentum=0.8, **_rate))\n')
+    leaf.write_text("_base_ = './middle.py'\noptim_wrapper = dict(optimizer=dict(type='AdamW'))\n")
+    with pytest.raises(ConfigError, match=f"'momentum', inherited from {middle}, line 5. "):
+        load_config(leaf)
+    leaf.write_text("_base_ = './middle.py'\noptim_wrapper = dict(optimizer=dict(type='AdamW', wieght_decay=1))\n")
+    with pytest.raises(ConfigError, match="has no argument 'wieght_decay'; did you mean 'weight_decay'"):
+        load_config(leaf)
+    middle.write_text("_base_ = 'toy.py'\noptim_wrapper = dict(optimizer=dict(momentun=0.8))\n")
+    leaf.write_text("_base_ = './middle.py'\n")
+    with pytest.raises(ConfigError, match=rf'leaf.py: optim_wrapper.optimizer \({middle}, line 2\): SGD has no arg'):
+        load_config(leaf)
+
+
+@pytest.mark.parametrize('option, message', [
+    ('lr=0.1', r"unknown key 'lr' \(--cfg-options\); did you mean 'optim_wrapper.optimizer.lr'\?"),
+    ('optimizer.lr=0.1', r"unknown key 'optimizer' \(--cfg-options\); did you mean 'optim_wrapper.optimizer'\?"),
+    ('batch_size=1', "mean 'train_dataloader.batch_size' or 'val_dataloader.batch_size'"),
+    ('optim_wrapper.optimiser.lr=1', r"optim_wrapper \(--cfg-options\): FaceOptimWrapper has no argument 'optimiser'"),
+    ('optim_wrapper.optimizer.dampening=None', None),  # None is a value
+    ('optim_wrapper.optimizer.betas=None',
+     "no argument 'betas'.*optimizer.betas=_delete_ among --cfg-options leaves it out"),
+    ('train_dataloader.batch_size=0', r'batch_size \(--cfg-options\) is 0. Write a whole number of at least 1'),
+    ('train_dataloader.num_workers=-1', 'is -1. Write a whole number of at least 0'),
+    ('train_dataloader.batch_size=2.5', 'is 2.5. Write'), ('randomness.seed=abc',
+     "seed .* is 'abc'. Write a whole number"),
+    ('custom_hooks=EMAHook', r"custom_hooks .* is 'EMAHook', but is written \[dict\(type='EMAHook', ...\)\]"),
+    ('custom_hooks.0.type=EMAHook', r"custom_hooks \(--cfg-options\) is a dict, but is written \[dict"),
+    ('model=None', r"model .* is None, but is written dict\(type='NAME', ...\)"),
+    ('randomness=5', r'is 5, but is written dict\(KEY=VALUE\) with keys of deterministic, diff_rank_seed, seed'),
+    ('default_hooks.logger=True', 'default_hooks.logger is a dict of type, interval, and True is none')])
+def test_options_are_checked_with_the_config(tmp_path, option, message):
+    path = config_file(tmp_path)
+    if message is None:
+        assert load_config(path, [option]).optim_wrapper.optimizer.dampening is None
+        return
+    with pytest.raises(ConfigError, match=message) as error:
+        load_config(path, [option])
+    assert '\n' not in str(error.value) and str(path) in str(error.value)
+
+
+@pytest.mark.parametrize('old, new, message', [
+    ("optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=5e-4)", "optimizer='AdamW'",
+     r"optim_wrapper.optimizer is 'AdamW', but is written dict\(type='AdamW', ...\)"),
+    ("sampler=dict(type='ToySampler')", "sampler='ToySampler'",
+     r"sampler is 'ToySampler', but is written dict\(type='Toy"),
+    ("model = dict(type='ToyRecognizer'", "model = dict(tpye='ToyRecognizer'",
+     "model has no 'type', but 'tpye'; did you mean 'type'"),
+    ('momentum=0.9', "momentum=0.9, tpye='AdamW'", "SGD has no argument 'tpye'; did you mean 'type'"),
+    ("head=dict(type='ToyHead')", "head=dict(tpye='ToyHead')",
+     "model.head has no 'type', but 'tpye'; did you mean 'type'"),
+    ("val_evaluator = dict(type='ToyMetric')", 'val_evaluator = dict()',
+     'val_evaluator is a dict of nothing, without a type'),
+    ("val_evaluator = dict(type='ToyMetric')", "val_evaluator = 'ToyMetric'", "written dict\\(type='ToyMetric'"),
+    ('clip_grad=dict(max_norm=5)', 'clip_grad=5',
+     'clip_grad is 5, but is written dict.KEY=VALUE. with keys of max_norm'),
+    ("type='WarmupPolyLR', warmup=1", "type='WarmupStepLR', warmup=1",
+     "param_scheduler: WarmupStepLR needs 'milestones'"),
+    ("type='WarmupPolyLR', warmup=1", "type='WarmupPolyLR', warmup='1'",
+     "warmup is the text '1'. Write the number without"),
+    ('momentum=0.9', "momentum=0.9, nesterov='no'", "nesterov is the text 'no'. Write True or False"),
+    ('momentum=0.9', "momentum='_delete_'",
+     "'_delete_' is a word of the command line; in a file .*dict\\(_delete_=True"),
+    ("head=dict(type", "head=dict(_delete_=True, type", 'model.head._delete_: nothing is inherited there'),
+    ("model = dict(", "custom_hooks = dict(type='EMAHook')\nmodel = dict(", r"is a dict, but is written \[dict"),
+    ("model = dict(", "custom_hooks = ['EMAHook']\nmodel = dict(",
+     r"custom_hooks\[0\] is 'EMAHook', but is written dict"),
+    ("model = dict(", "custom_hooks = [None]\nmodel = dict(",
+     r'custom_hooks\[0\] is None.*custom_hooks.0=_delete_ among'),
+    ("max_norm=5)", "max_norm=1 / 0)", r'cannot be read: ZeroDivisionError: division by zero \(.*toy.py, line 10\)'),
+    ("default_scope", "import no_such_module\ndefault_scope", "cannot import: No module named 'no_such_module'"),
+    ("default_scope", "_base_ = 'tot.py'\ndefault_scope",
+     'toy.py: _base_ names .*tot.py, which is not there; did you mean')])
+def test_values_of_another_form_are_told_how_they_are_written(tmp_path, old, new, message):
+    assert old in TEXT
+    path = config_file(tmp_path, TEXT.replace(old, new))
+    with pytest.raises(ConfigError, match=message) as error:
+        load_config(path)
+    assert '\n' not in str(error.value) and str(path) in str(error.value)
+
+
+@pytest.mark.parametrize('key', ['optim_wrapper', 'val_evaluator'])
+def test_half_a_training_is_refused(tmp_path, key):
+    with pytest.raises(ConfigError, match=f'toy.py: {key} missing or None: .* go together. State all of them, or set'):
+        train(config_file(tmp_path), tmp_path / 'run', cfg_options=[f'{key}=None'])
 
 
 def test_broken_configs_and_options_are_refused(tmp_path):

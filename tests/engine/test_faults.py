@@ -6,9 +6,11 @@ import torch
 
 from mlaface.cli.parts.errors import explained
 from mlaface.engine.checkpoint import store
+from mlaface.engine.checkpoint.row_reader import SavedRows
 from mlaface.engine.errors import CheckpointError, ConfigError, DivergenceError
 from mlaface.engine.launch import build_runner
 from mlaface.utils.errors import MissingDataError
+from tests.engine.gloo import run_ranks
 from tests.engine.toy import run, toy_config
 
 
@@ -46,6 +48,47 @@ def test_rows_of_a_save_that_was_killed_before_its_file_do_not_pass_for_those_of
     with pytest.raises(CheckpointError, match='rows of another save of this name'):
         store.read(latest)
     assert store.find_latest(tmp_path, lambda message: None) == previous
+
+
+def flip_within(path, tensor):
+    """Flip a bit of a tensor's bytes in a file."""
+    data = bytearray(path.read_bytes())
+    data[data.index(tensor.detach().numpy().tobytes()) + 5] ^= 4
+    path.write_bytes(data)
+
+
+def whole_on_two_ranks(rank, world, folder):
+    warned = []
+    return str(store.find_latest(folder, warned.append)), warned
+
+
+def test_damaged_checkpoints_are_passed_over_and_named(tmp_path):
+    run(tmp_path, train_cfg__max_epochs=2)
+    run(tmp_path, train_cfg__max_epochs=3, resume=True)
+    third, second, first = store.checkpoints(tmp_path)
+    flip_within(third, store.read(third)['model']['state_dict']['backbone.0.weight'])
+    rows = store.rows_folder(second)
+    flip_within(next(rows.glob('*.distcp')), SavedRows(rows, 'model.head.weight')[:])
+    found = run_ranks(whole_on_two_ranks, 2, tmp_path / 'ranks', tmp_path)
+    assert {path for path, _ in found} == {str(first)} and all(len(warned) == 2 for _, warned in found)
+    assert run(tmp_path, resume=True).iter == 15
+    told = [line for line in (tmp_path / 'log.txt').read_text().splitlines() if 'passed over' in line]
+    assert third.name in told[0] and 'checksum' in told[0]
+    assert second.name in told[1] and '.distcp is damaged' in told[1] and len(told) == 2
+
+
+@pytest.mark.parametrize('rows', [False, True], ids=['trunk', 'rows'])
+def test_a_damaged_checkpoint_that_was_asked_for_ends_in_a_line(rows, tmp_path):
+    run(tmp_path, train_cfg__max_epochs=1)
+    path, = store.checkpoints(tmp_path)
+    if rows:
+        folder = store.rows_folder(path)
+        flip_within(next(folder.glob('*.distcp')), SavedRows(folder, 'model.head.weight')[:])
+    else:
+        flip_within(path, store.read(path)['model']['state_dict']['backbone.0.weight'])
+    with pytest.raises(CheckpointError, match='is damaged') as error:
+        run(tmp_path, train_cfg__max_epochs=2, resume=True, load_from=str(path))
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_a_run_killed_while_it_writes_its_best_writes_it_after_resuming(tmp_path, monkeypatch):

@@ -6,7 +6,6 @@ from torch import nn
 from mlaface.engine.optim_constructor import FaceOptimWrapperConstructor
 from mlaface.engine.optim_wrapper import FaceOptimWrapper
 from mlaface.engine.schedules import build_schedule
-from mlaface.utils.sharding import RowShard
 from tests.engine.toy import run
 
 
@@ -48,30 +47,6 @@ def test_power_zero_is_constant_and_bad_lengths_are_refused():
         rates(dict(type='WarmupPolyLR', warmup=-1))
     with pytest.raises(ValueError, match='convert_to_iter_based'):
         rates(dict(type='WarmupPolyLR', convert_to_iter_based=True, by_epoch=False))
-
-
-class Network(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3)
-        self.norm, self.act = nn.BatchNorm2d(4), nn.PReLU(4)
-        self.gate = nn.Parameter(torch.ones(1))
-        self.scale = nn.Parameter(torch.ones(()))
-        self.weight = nn.Parameter(torch.zeros(7, 4))
-        self.weight.row_shard = RowShard(0, 7, 7)
-
-
-def test_norms_biases_and_gates_do_not_decay():
-    cfg = dict(optimizer=dict(type='SGD', lr=0.1, weight_decay=5e-4))
-    wrapper = FaceOptimWrapperConstructor(cfg, dict(head_lr_mult=2.0))(Network())
-    decay = {name: group['weight_decay'] for group in wrapper.optimizer.param_groups for name in group['names']}
-    rate = {name: group['lr'] for group in wrapper.optimizer.param_groups for name in group['names']}
-    assert {name for name, value in decay.items() if value} == {'conv.weight', 'act.weight', 'weight'}
-    assert set(decay) == {name for name, _ in Network().named_parameters()}
-    assert rate['weight'] == 0.2 and rate['conv.weight'] == 0.1
-    assert all(group['momentum'] == 0.9 for group in wrapper.optimizer.param_groups)
-    with pytest.raises(ValueError, match='norm_decay_mult'):
-        FaceOptimWrapperConstructor(cfg, dict(norm_decay_mult=0))
 
 
 def test_a_sampling_head_needs_an_optimizer_that_works_by_rows():
@@ -124,3 +99,8 @@ def test_clipping_bounds_the_update():
 def test_an_epoch_drops_what_does_not_fill_an_update(tmp_path):
     runner = run(tmp_path, optim_wrapper__accumulative_counts=2, train_cfg__max_epochs=2)
     assert runner.iter == runner.max_iters == 2 * (5 // 2)
+
+
+def test_mmengines_constructor_can_be_named(tmp_path):
+    runner = run(tmp_path, optim_wrapper__constructor='DefaultOptimWrapperConstructor', train_cfg__max_epochs=1)
+    assert runner.iter == 5 and 'who learns' not in (tmp_path / 'log.txt').read_text()

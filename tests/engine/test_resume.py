@@ -190,7 +190,8 @@ def test_a_run_killed_before_its_first_checkpoint_keeps_the_seed_it_drew(tmp_pat
 
 
 def test_fine_tuning_in_the_same_folder_loads_before_it_sets_aside(tmp_path):
-    trained = run(tmp_path, train_cfg__max_epochs=1).bare_model.state_dict()
+    run(tmp_path, train_cfg__max_epochs=1)
+    trained = store.read_weights(tmp_path / 'best.pth')['state_dict']  # the average, which was validated
     runner = build_runner(toy_config(tmp_path, load_from=str(tmp_path / 'best.pth')))
     runner.prepare_training()
     assert (tmp_path / 'previous_1' / 'best.pth').exists() and not (tmp_path / 'best.pth').exists()
@@ -245,3 +246,39 @@ def test_a_longer_training_follows_its_own_schedule(tmp_path):
     whole = run(tmp_path / 'whole', train_cfg__max_epochs=4)
     rates = [runner.history.scalars['train/lr'][1][10:] for runner in (longer, whole)]
     assert rates[0] == rates[1]
+
+
+@pytest.mark.parametrize('kind', ['checkpoint alone', 'bare state dict', 'average'])
+def test_fine_tuning_begins_with_the_trunk_and_says_what_it_leaves_out(tmp_path, kind):
+    """A checkpoint's rows need not be there, and its moving average is what was validated."""
+    first = run(tmp_path / 'first', train_cfg__max_epochs=1, **({} if kind == 'average' else
+                                                                  {'default_hooks__ema': None}))
+    content = store.read(store.checkpoints(tmp_path / 'first')[0])
+    expected = {**content['model']['state_dict'], **(content.get('ema') or {})}
+    content['model']['num_classes'] = 17
+    torch.save(first.bare_model.state_dict() if kind == 'bare state dict' else content, tmp_path / 'weights.pth')
+    runner = build_runner(toy_config(tmp_path / 'second', load_from=str(tmp_path / 'weights.pth')))
+    fresh = runner.bare_model.head.weight.clone()
+    runner.prepare_training()
+    state = runner.bare_model.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
+    assert torch.equal(runner.bare_model.head.weight, fresh)
+    log = (tmp_path / 'second' / 'log.txt').read_text()
+    assert f'tensors of the trunk from {tmp_path / "weights.pth"}' in log
+    assert ('(the moving average)' in log) == (kind == 'average')
+    assert ('head of its 17 identities is left out' in log) == (kind != 'bare state dict')
+
+
+def test_a_resumed_run_without_a_checkpoint_begins_with_the_weights_of_its_config(tmp_path):
+    from mlaface.engine.launch import train
+    from tests.engine.toy import config_file
+    weights = run(tmp_path / 'first', train_cfg__max_epochs=1).bare_model
+    torch.save(weights.state_dict(), tmp_path / 'weights.pth')
+    options = {'train_cfg.max_epochs': 1, 'optim_wrapper.optimizer.lr': 0.0, 'val_dataloader': None}
+    for folder in (tmp_path / 'a', tmp_path / 'a'):  # the second reads the config that the first has left
+        config = folder / 'config.py' if folder.exists() else config_file(tmp_path)
+        loaded = train(config, folder, resume=True, cfg_options=options, seed=0,
+                       load_from=None if folder.exists() else str(tmp_path / 'weights.pth'))
+        assert torch.equal(loaded.gate, weights.gate) and torch.equal(loaded.neck[2].weight, weights.neck[2].weight)
+        for path in store.checkpoints(folder):
+            store.remove(path)

@@ -74,7 +74,7 @@ def test_a_torn_file_is_named(tmp_path):
     path = tmp_path / 'a.safetensors'
     export_centers(path, rows_of(5), NAMES)
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(ValueError, match='a.safetensors.*torn'):
+    with pytest.raises(ValueError, match='a.safetensors is damaged'):
         Centers(path)
     with pytest.raises(FileNotFoundError, match='none.safetensors'):
         Centers(tmp_path / 'none.safetensors')

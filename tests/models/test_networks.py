@@ -47,6 +47,13 @@ def test_out_size_and_channels_are_what_comes_out(backbone, size):
     assert net(torch.zeros(1, 3, size, size)).shape == (1, net.out_channels, net.out_size, net.out_size)
 
 
+@pytest.mark.parametrize('options, message', [
+    (dict(blocks=(1, 4, 6)), 'four sizes'), (dict(blocks=(0, 4, 6, 2)), 'four sizes'), (dict(scale=1.5), 'whole')])
+def test_mobilefacenets_that_cannot_be_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(dict(type='MobileFaceNet', **options))
+
+
 def run_steps(model, count=2):
     for seed in range(count):
         model.zero_grad()

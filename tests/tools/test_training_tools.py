@@ -107,7 +107,7 @@ def test_list_plugins_lists_names_arguments_and_first_lines():
     done = call('tools/list_plugins.py', 'param_schedulers', '--plain')
     assert 'PARAM_SCHEDULERS\tWarmupPolyLR\t(optimizer, warmup=0, power=2.0' in done.stdout
     assert 'Linear warm-up' in done.stdout
-    wrong = call('tools/list_plugins.py', 'margin')
+    wrong = call('tools/list_plugins.py', 'margns')
     assert wrong.returncode == 1 and "did you mean 'margins'" in wrong.stderr
 
 

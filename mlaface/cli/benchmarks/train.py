@@ -12,12 +12,12 @@ import tempfile
 import time
 
 from mlaface.cli.benchmarks.harness import measure, paired_ratio, result, row, show
+from mlaface.cli.parts.cfg_options import add_cfg_options
 from mlaface.utils.sharding import row_shard
 
 
 def parse(arguments):
     """Parse the command line."""
-    from mmengine.config import DictAction
     parser = argparse.ArgumentParser(prog='benchmark.py train', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file; its data is not read')
@@ -29,7 +29,7 @@ def parse(arguments):
     parser.add_argument('--steps', type=int, default=1, help='steps of one block (default: 1)')
     parser.add_argument('--repeats', type=int, default=30, help='blocks of each kind that count (default: 30)')
     parser.add_argument('--threads', type=int, help='torch threads (default: as torch chooses)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    add_cfg_options(parser)
     parser.add_argument('--out', help='JSON file to write')
     return parser.parse_args(arguments)
 

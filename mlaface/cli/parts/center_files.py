@@ -7,6 +7,7 @@ from mlaface.engine.checkpoint.row_manifest import read_classes
 from mlaface.engine.checkpoint.rows import CurrentRows
 from mlaface.export.centers import Centers, ImportedRows, class_means, export_centers
 from mlaface.utils.files import atomic_path, load_tensors
+from mlaface.utils.imports import import_modules
 
 
 def _read_names(path):
@@ -14,6 +15,7 @@ def _read_names(path):
 
 
 def _export(args):
+    import_modules(args.imports)  # the optimizer may be a plugin, and knows how rows are brought up to date
     rows = CurrentRows(args.rows, args.parameter)
     classes = _read_names(args.classes) if args.classes else read_classes(args.rows)
     if classes is None:
@@ -48,7 +50,7 @@ def _embed(args):
     cfg = load_config(args.config).train_dataloader.dataset.to_dict()
     dataset = build_dataset({key: value for key, value in cfg.items() if key != 'transforms'},
                             'train_dataloader.dataset')
-    model = init_model(args.checkpoint, device=choose_device(args.device))
+    model = init_model(args.checkpoint, args.network, choose_device(args.device), imports=args.imports)
     loader = build_dataloader(dict(dataset=dataset, batch_size=args.batch_size, num_workers=args.workers,
                                    sampler=dict(type='SequentialSampler')), seed=0)
     batches = [(model.extract(batch['images'].to(args.device)).cpu(), batch['labels'])

@@ -2,10 +2,12 @@
 from pathlib import Path
 
 from mlaface.apis.networks import config_of, network_of
+from mlaface.apis.stored_config import check_parts, imports_of
 from mlaface.evaluation.embeddings.saved import embeddings_suite
 from mlaface.evaluation.protocols.registered import open_protocol
 from mlaface.evaluation.suite import bin_suite, dataset_suite
-from mlaface.utils.configs import find_config
+from mlaface.registry import DATASETS, TRANSFORMS
+from mlaface.utils.configs import config_of_file
 
 INPUT = ('color', 'mean', 'std', 'size', 'layout')
 
@@ -61,17 +63,15 @@ def find_suite(args, config, model):
         return bin_suite([Path(args.data_root or '', name) for name in args.sets])
     if args.data_root:
         return open_protocol('pairs', args.data_root)
-    return dataset_suite(_configured_dataset(config, model))
+    return _configured_suite(config, model)
 
 
-def _configured_dataset(config, model):
-    """The data set of the config's test or validation loader."""
-    from mmengine.config import Config
-    if config is not None:
-        cfg, where = Config.fromfile(find_config(config), lazy_import=False), config
-    else:
-        cfg, where = config_of(model), f'the config in {model}'
+def _configured_suite(config, model):
+    """What the config's test or validation loader reads."""
+    cfg, where = (config_of_file(config), config) if config else (config_of(model), f'the config in {model}')
     for key in ('test_dataloader', 'val_dataloader'):
         if cfg is not None and cfg.get(key):
-            return cfg[key]['dataset']
+            if not config:
+                check_parts(cfg[key]['dataset'], model, imports_of(cfg), (DATASETS, TRANSFORMS))
+            return dataset_suite(cfg[key]['dataset'])
     raise ValueError(f'no data to evaluate on: give --sets, --data-root or a config ({where} has no val_dataloader)')

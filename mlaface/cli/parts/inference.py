@@ -3,7 +3,9 @@ import sys
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import count, count_from_zero
+from mlaface.cli.parts.imports import add_imports
 from mlaface.utils.errors import InputError
+from mlaface.utils.imports import import_modules
 
 
 def add_detector(parser):
@@ -16,6 +18,7 @@ def add_detector(parser):
     group.add_argument('--workers', type=count_from_zero, default=2, metavar='N', help='threads that read, detect and '
                        'align ahead (default: 2)')
     group.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
+    add_imports(group)
 
 
 def add_model(parser):
@@ -23,6 +26,7 @@ def add_model(parser):
     group = parser.add_argument_group('network')
     group.add_argument('--model', default='sface', metavar='FILE', help='checkpoint, ONNX or TorchScript file, '
                        'module:function, or sface (default)')
+    group.add_argument('--config', metavar='FILE', help='config of the network, for a checkpoint without one')
     group.add_argument('--color', choices=('RGB', 'BGR'), help='of a foreign model')
     group.add_argument('--mean', type=float, nargs='+', metavar='X', help='of a foreign model: one number or three')
     group.add_argument('--std', type=float, nargs='+', metavar='X', help='of a foreign model: one number or three')
@@ -34,6 +38,7 @@ def add_model(parser):
 
 def open_detector(args):
     """The detector that the arguments name."""
+    import_modules(args.imports)
     return detector_of(args.detector, _device(args), **({} if args.min_score is None else dict(score=args.min_score)))
 
 
@@ -47,10 +52,11 @@ def detector_of(name, device='cpu', **settings):
 def open_inferencer(args, detector=True, **settings):
     """A ``FaceInferencer`` as the arguments say; without a detector where images are aligned."""
     from mlaface.apis import FaceInferencer
+    import_modules(args.imports)
     options = {key: value if key == 'color' else tuple(value) for key in ('color', 'mean', 'std')
                if (value := getattr(args, key)) is not None}
     found = open_detector(args) if detector else None
-    return FaceInferencer(args.model, found, _device(args), options or None, batch_size=args.batch_size,
+    return FaceInferencer(args.model, found, _device(args), options or None, args.config, batch_size=args.batch_size,
                           workers=args.workers, flip=args.flip, **settings)
 
 
@@ -67,10 +73,8 @@ def _device(args):
 
 
 def _stated(config):
-    from mmengine.config import Config
-
-    from mlaface.utils.configs import find_config
-    detector = Config.fromfile(find_config(config), lazy_import=False).get('detector')
+    from mlaface.utils.configs import config_of_file
+    detector = config_of_file(config).get('detector')
     if detector is None:
         raise InputError(f"{config} names no detector: it needs detector = dict(type='...')")
     return dict(detector)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
-from mlaface.datasets.formats.plain_pickle import PickledArray, load_plain
+from mlaface.datasets.formats.pickled_array import PickledArray
+from mlaface.datasets.formats.plain_pickle import load_plain
 from mlaface.utils.files import atomic_path
 
 
@@ -19,19 +20,17 @@ class BinSet(NamedTuple):
     issame: np.ndarray
 
 
-def _listed(value, name):
+def _listed(value, name, *kinds):
     if isinstance(value, PickledArray):
-        value = value.flat()
-    if not isinstance(value, (list, tuple, np.ndarray)):
+        return value.flat()
+    if not isinstance(value, (list, tuple, *kinds)):
         raise FormatError(f'{name} must be a list, it is a {type(value).__name__}')
     return value
 
 
 def _as_bytes(image, slot):
     if isinstance(image, PickledArray):
-        image = image.flat()
-    if isinstance(image, np.ndarray) and image.dtype == np.uint8:
-        return image.tobytes()
+        return image.octets
     if isinstance(image, bytes):
         return image
     raise FormatError(f'image {slot} is a {type(image).__name__}, not bytes or a flat uint8 array')
@@ -41,7 +40,7 @@ def _checked(content):
     """Images and truth values of what was unpickled."""
     if not isinstance(content, (tuple, list)) or len(content) != 2:
         raise FormatError(f'it holds a {type(content).__name__}, not a pair (encoded images, issame)')
-    images, issame = _listed(content[0], 'images'), _listed(content[1], 'issame')
+    images, issame = _listed(content[0], 'images'), _listed(content[1], 'issame', bytes)
     if len(images) != 2 * len(issame) or not len(issame):
         raise FormatError(f'{len(images)} images and {len(issame)} truth values do not make pairs; there must be two '
                           'images a pair')
@@ -50,7 +49,7 @@ def _checked(content):
         raise FormatError(f'issame of pair {wrong[0]} is neither true nor false')
     distinct = {}
     encoded = (_as_bytes(image, slot) for slot, image in enumerate(images))
-    return BinSet([distinct.setdefault(image, image) for image in encoded], np.asarray(issame, bool))
+    return BinSet([distinct.setdefault(image, image) for image in encoded], np.fromiter(issame, bool, len(issame)))
 
 
 def read_bin(path):

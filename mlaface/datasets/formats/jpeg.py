@@ -1,25 +1,56 @@
-"""Encoded images to RGB arrays and back.
+"""Encoded images to RGB arrays and back: one place for data sets, protocols and whoever reads a picture.
 
 JPEG goes through simplejpeg (libjpeg-turbo): the fastest of the libraries measured in docs/performance.md, bit-equal
 to OpenCV and Pillow, and the only one that reports a torn image instead of filling it with grey. What is no JPEG goes
-through OpenCV.
+through OpenCV. Neither writes anything of its own to the terminal: what they say is in the error.
 """
+import threading
+from contextlib import suppress
+
 import cv2
 import numpy as np
 import simplejpeg
 
+from mlaface.datasets.formats import png
 from mlaface.datasets.formats.errors import DecodeError
+from mlaface.datasets.formats.exif import orientation, upright
+from mlaface.datasets.formats.jpeg_segments import EOI, SCAN, SOI, pixels_alone
 
-HARMLESS = 'extraneous bytes'  # stray bytes between segments: many cameras write them, no pixel is lost
-SCAN, EOI = b'\xff\xda', b'\xff\xd9'  # the markers before and behind the pixels
+HARMLESS = 'extraneous bytes'  # behind the pixels: many cameras write them, and no pixel is lost
+DAMAGED = 'Corrupt JPEG data'  # pixels are lost, and libjpeg goes on
 
 
-def decode(data, out=None):
-    """Decode an image.
+class _SilentOpenCV:
+    """OpenCV's log is off while any thread decodes: it names no file, and the error does."""
+
+    def __init__(self):
+        self._lock, self._inside, self._level = threading.Lock(), 0, None
+
+    def __enter__(self):
+        with self._lock:
+            if not self._inside:
+                self._level = cv2.utils.logging.getLogLevel()
+                cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+            self._inside += 1
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                cv2.utils.logging.setLogLevel(self._level)
+
+
+_silent_opencv = _SilentOpenCV()
+
+
+def decode(data, out=None, on_damage=None):
+    """Decode an image, upright: where its file states an orientation (Exif), it is turned as every viewer turns it.
 
     Args:
         data (bytes): JPEG, or any format that OpenCV reads.
         out (ndarray, optional): uint8 (H, W, 3) to decode a JPEG into, at least as many numbers as the image has.
+        on_damage (callable, optional): Is told (str) what is lost of a JPEG that is whole to its end, and its other
+            pixels are taken, as OpenCV does; by default that is an error.
 
     Returns:
         ndarray: RGB, uint8 (H, W, 3); over the memory of ``out`` where that was used.
@@ -27,21 +58,34 @@ def decode(data, out=None):
     Raises:
         DecodeError: If the bytes are no image, or a torn one.
     """
-    if data[:2] != b'\xff\xd8':
-        return _decode_other(data)
+    image = _decode_jpeg(data, out, on_damage) if data[:2] == SOI else _decode_other(data)
+    return upright(image, orientation(data))
+
+
+def _decode_jpeg(data, out, on_damage):
     try:
         return simplejpeg.decode_jpeg(data, 'RGB', buffer=out)
+    except ValueError:
+        known = pixels_alone(data)
+    try:
+        return simplejpeg.decode_jpeg(known, 'RGB', buffer=out)
     except ValueError as error:
-        if HARMLESS in str(error) and data.rfind(EOI) > data.rfind(SCAN):
-            return _decode_other(data)
-        raise DecodeError(f'JPEG of {len(data)} bytes cannot be decoded ({error})') from error
+        fault = str(error)
+    if data.rfind(EOI) > data.rfind(SCAN) and (HARMLESS in fault or DAMAGED in fault and on_damage):
+        if HARMLESS not in fault:
+            on_damage(fault)
+        with suppress(ValueError):
+            return simplejpeg.decode_jpeg(known, 'RGB', strict=False)
+    raise DecodeError(f'JPEG of {len(data)} bytes cannot be decoded ({fault})')
 
 
 def _decode_other(data):
     image = None
     if len(data):
+        known = png.pixels_alone(data) if data[:8] == png.SIGNATURE else data
         try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+            with _silent_opencv:
+                image = cv2.imdecode(np.frombuffer(known, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         except cv2.error as error:
             raise DecodeError(f'{len(data)} bytes cannot be decoded ({error.err})') from error
     if image is None:

@@ -1,77 +1,38 @@
-"""Pickles of lists, bytes and flat arrays, read so that nothing in them is run.
+"""Pickles of lists, bytes, numbers and flat arrays, read so that nothing in them is run.
 
-Classes and functions are refused by name, and so is every opcode that plain values do not need. The few names of numpy
-that old files hold become inert stand-ins, looked at after the whole pickle was read.
+Classes and functions are refused by name, and so is every opcode that plain values do not need. The few names by which
+bytes and numpy's arrays and scalars are spelled stand for functions of ours, which make inert values and take no
+memory that the file does not fill.
 """
 import io
 import pickle
+import struct
 
-import numpy as np
-
+from mlaface.datasets.formats import pickled_array
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.formats.pickled_array import shown
 
-
-class _Dtype:
-    """Stand-in of ``numpy.dtype``: what a pickle says of it, with nothing behind it."""
-    order = '|'
-
-    def __init__(self, code, align=False, copy=False):
-        self.code = code.decode('latin1') if isinstance(code, bytes) else code
-
-    def __setstate__(self, state):
-        self.order = state[1].decode('latin1') if isinstance(state[1], bytes) else state[1]
-
-
-class PickledArray:
-    """Stand-in of ``numpy.ndarray``: what a pickle says of it; nothing is allocated before it is checked."""
-    shape, dtype, raw = (), None, b''
-
-    def __setstate__(self, state):
-        _, self.shape, self.dtype, _, self.raw = state
-
-    def flat(self):
-        """Its values: a list of objects, or an ndarray (N,) of integers or truth values.
-
-        Raises:
-            FormatError: If it is anything else.
-        """
-        code = getattr(self.dtype, 'code', None)
-        if code == 'O8' and isinstance(self.raw, list) and self.shape == (len(self.raw),):
-            return self.raw
-        if code in NUMBERS and self.dtype.order in ('|', '<', '>') and isinstance(self.raw, bytes):
-            dtype = np.dtype(self.dtype.order + code)
-            if self.shape == (len(self.raw) // dtype.itemsize,) and len(self.raw) % dtype.itemsize == 0:
-                return np.frombuffer(self.raw, dtype)
-        raise FormatError(f'it holds an array of {code if isinstance(code, str) else "unknown type"} that is not flat, '
-                          'or not of integers, truth values or objects')
-
-
-def _encode(text, encoding='latin1'):
-    """Stand-in of ``_codecs.encode``, through which protocol 2 spells bytes."""
-    if encoding not in ('latin1', 'latin-1'):
-        raise FormatError(f'it holds bytes spelled in {encoding!r}')
-    return text.encode('latin1')
-
-
-def _reconstruct(kind, shape, typecode):
-    """Stand-in of numpy's: an empty array, which its state fills."""
-    return PickledArray()
-
-
-NUMBERS = ('b1', 'u1', 'i1', 'u2', 'i2', 'u4', 'i4', 'u8', 'i8')
 ALLOWED = {
-    ('numpy.core.multiarray', '_reconstruct'): _reconstruct,
-    ('numpy._core.multiarray', '_reconstruct'): _reconstruct,
-    ('numpy', 'ndarray'): PickledArray,
-    ('numpy', 'dtype'): _Dtype,
-    ('_codecs', 'encode'): _encode,
+    **{(f'numpy.{core}.{module}', name): function for core in ('core', '_core') for module, name, function in (
+        ('multiarray', '_reconstruct', pickled_array.reconstruct), ('multiarray', 'scalar', pickled_array.scalar),
+        ('numeric', '_frombuffer', pickled_array.frombuffer))},
+    ('numpy', 'ndarray'): pickled_array.PickledArray,
+    ('numpy', 'dtype'): pickled_array.Dtype,
 }
+BYTES = {('_codecs', 'encode'), *((module, name) for module in ('builtins', '__builtin__')
+                                  for name in ('bytearray', 'bytes'))}
 OPCODES = [  # no dicts and sets: hashing what lies deep in them ends the process, and a dict can set attributes
     'PROTO', 'FRAME', 'STOP', 'MARK', 'POP', 'POP_MARK', 'NONE', 'NEWTRUE', 'NEWFALSE', 'INT', 'BININT', 'BININT1',
     'BININT2', 'LONG', 'LONG1', 'LONG4', 'FLOAT', 'BINFLOAT', 'STRING', 'BINSTRING', 'SHORT_BINSTRING', 'BINBYTES',
     'SHORT_BINBYTES', 'BINBYTES8', 'UNICODE', 'BINUNICODE', 'SHORT_BINUNICODE', 'BINUNICODE8', 'EMPTY_LIST', 'LIST',
     'APPEND', 'APPENDS', 'EMPTY_TUPLE', 'TUPLE', 'TUPLE1', 'TUPLE2', 'TUPLE3', 'GET', 'BINGET', 'LONG_BINGET', 'PUT',
     'BINPUT', 'LONG_BINPUT', 'MEMOIZE', 'GLOBAL', 'STACK_GLOBAL', 'INST', 'REDUCE', 'BUILD']
+
+
+def _load_bytearray(unpickler):
+    """Read the bytes of a bytearray as bytes; Python's own reserves their stated number first."""
+    length, = struct.unpack('<Q', unpickler.read(8))
+    unpickler.append(unpickler.read(length))
 
 
 class _Dispatch(dict):
@@ -89,6 +50,22 @@ class RestrictedUnpickler(pickle._Unpickler):
     """
     dispatch = _Dispatch((code, pickle._Unpickler.dispatch[code])
                          for code in (getattr(pickle, name)[0] for name in OPCODES))
+    dispatch[pickle.BYTEARRAY8[0]] = _load_bytearray
+
+    def __init__(self, data):
+        super().__init__(io.BytesIO(data), encoding='bytes')
+        self.room = len(data)  # for bytes that are spelled as text: each has its characters in the file
+
+    def spelled(self, content=b'', encoding='latin1'):
+        """Stand-in of what makes bytes in protocols below 5; a number would ask ``bytearray`` for memory."""
+        if isinstance(content, bytes):
+            return content
+        if encoding not in ('latin1', 'latin-1') or not isinstance(content, str):
+            raise FormatError(f'it holds bytes spelled as {shown(content)} in {shown(encoding)}')
+        self.room -= len(content)
+        if self.room < 0:
+            raise FormatError('it spells more bytes than it holds')
+        return content.encode('latin1')
 
     def find_class(self, module, name):
         """The stand-in of an allowed name.
@@ -96,10 +73,10 @@ class RestrictedUnpickler(pickle._Unpickler):
         Raises:
             FormatError: If the name is not allowed.
         """
-        found = ALLOWED.get((module, name))
+        found = self.spelled if (module, name) in BYTES else ALLOWED.get((module, name))
         if found is None:
-            raise FormatError(f'it asks for {module}.{name}, which no verification set needs and which may run code; '
-                              'refused, nothing was run')
+            raise FormatError(f'it asks for {module[:60]}.{name[:60]}, which no verification set needs and which may '
+                              'run code; refused, nothing was run')
         return found
 
 
@@ -107,7 +84,8 @@ def load_plain(data):
     """Unpickle bytes that nobody vouches for; nothing in them is run.
 
     Args:
-        data (bytes): The pickle, of any protocol; strings of Python 2 become bytes.
+        data (bytes): The pickle, of any protocol; strings of Python 2 and bytearrays become bytes, numpy's scalars
+            become numbers.
 
     Returns:
         object: Lists, tuples, strings, bytes, numbers and ``PickledArray``.
@@ -116,9 +94,9 @@ def load_plain(data):
         FormatError: If it is no pickle, or holds anything else; says what.
     """
     try:
-        return RestrictedUnpickler(io.BytesIO(data), encoding='bytes').load()
+        return RestrictedUnpickler(data).load()
     except FormatError:
         raise
     except Exception as error:
-        raise FormatError(f'it cannot be unpickled ({type(error).__name__}: {error}). A .bin holds a pickled pair '
-                          '(encoded images, issame); fetch it again') from error
+        raise FormatError(f'it cannot be unpickled ({type(error).__name__}: {str(error)[:200]}). A .bin holds a '
+                          'pickled pair (encoded images, issame); fetch it again') from error

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.formats.exif import orientation
 from mlaface.datasets.formats.jpeg import decode
 from mlaface.registry import DATASETS
 
@@ -50,17 +51,20 @@ def decode_all(dataset, size=(112, 112), walk=iter):
         walk (callable): Wraps the indices, as ``rich.progress.track`` does.
 
     Returns:
-        tuple[Counter, list[str]]: Images by (height, width), and what is wrong with those that cannot be used.
+        tuple[Counter, list[str], int]: Images by (height, width), what is wrong with those that cannot be used, and how
+        many are stored turned, as their Exif says.
     """
-    sizes, faults = Counter(), []
+    sizes, faults, turned = Counter(), [], 0
     for index in walk(range(len(dataset))):
         try:
-            found = decode(dataset.encoded(index)[1]).shape[:2]
+            data = dataset.encoded(index)[1]
+            found = decode(data).shape[:2]
         except FormatError as error:
             faults.append(f'{dataset.where(index)}: {error}')
             continue
         sizes[found] += 1
+        turned += orientation(data) != 1
         if found != tuple(size):
             faults.append(f'{dataset.where(index)}: image of {found[0]}x{found[1]} pixels, expected are '
                           f'{size[0]}x{size[1]}')
-    return sizes, faults
+    return sizes, faults, turned

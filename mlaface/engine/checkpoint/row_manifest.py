@@ -1,24 +1,18 @@
 """What a folder of rows holds, and whether it is whole."""
 import json
 import os
-import zlib
 from itertools import islice
 from pathlib import Path
 
 from mlaface.engine.distributed import gather_objects, rank, world_size
+from mlaface.engine.errors import CheckpointError
+from mlaface.utils.checksums import check_seal, checksum
 from mlaface.utils.sharding import row_shard
 
-MANIFEST, CLASSES, EXTRA = 'manifest.json', 'classes.txt', 'extra.pth'
+MANIFEST, CLASSES, EXTRA, SHARD = 'manifest.json', 'classes.txt', 'extra.pth', '.distcp'
+ADVICE = 'the checkpoint cannot be used: resume from an older one, or copy the file again'
+KINDS = (CheckpointError, FileNotFoundError, OSError, ValueError)
 SHOWN = 5
-
-
-def checksum(path):
-    """CRC-32 of a file, read in pieces, as eight hexadecimal digits."""
-    value = 0
-    with open(path, 'rb') as stream:
-        while piece := stream.read(1 << 22):
-            value = zlib.crc32(piece, value)
-    return f'{value:08x}'
 
 
 def describe(folder, names):
@@ -48,11 +42,12 @@ def read_manifest(folder):
 
     Raises:
         FileNotFoundError: If there is none: the folder is no checkpoint, or was never finished.
-        ValueError: If it is torn.
+        ValueError: If it is torn or damaged.
     """
     path = Path(folder) / MANIFEST
     if not path.is_file():
         raise FileNotFoundError(f'no {path}: the row-sharded part of the checkpoint is missing or was never finished')
+    check_seal(path)
     try:
         manifest = json.loads(path.read_text())
         manifest['files'], manifest['tensors']
@@ -87,43 +82,42 @@ def together(action):
 
     Raises:
         ValueError: On every rank; with the message of the first rank that failed.
-        OSError: The same, for trouble with files.
+        OSError, CheckpointError: The same, for trouble with files.
     """
     try:
         outcome = (action(), None, None)
     except Exception as error:
         if world_size() == 1:
             raise
-        kind = next((k for k in (FileNotFoundError, OSError, ValueError) if isinstance(error, k)), RuntimeError)
-        outcome = (None, kind.__name__, str(error))
+        kind = next((k for k in KINDS if isinstance(error, k)), RuntimeError)
+        outcome = (None, kind, str(error))
     outcomes = gather_objects(outcome)
     for number, (_, kind, message) in enumerate(outcomes):
         if kind:
-            kinds = dict(FileNotFoundError=FileNotFoundError, OSError=OSError, ValueError=ValueError)
-            raise kinds.get(kind, RuntimeError)(f'rank {number}: {message}')
+            raise kind(f'rank {number}: {message}')
     return [result for result, _, _ in outcomes]
 
 
-def verify(folder, manifest):
+def verify(folder, manifest, shards=True):
     """Check sizes and checksums of this rank's share of the files.
 
     Args:
         folder (Path): The folder of rows.
         manifest (dict): Its manifest.
+        shards (bool): Whether to read the shards too. Default True; False for whoever reads them by ``RowReader``.
 
     Raises:
         FileNotFoundError: If a shard is missing; names the file.
         ValueError: If a shard is torn or damaged; names the file.
     """
-    advice = 'the checkpoint cannot be used: resume from an older one, or copy the file again'
     for name, entry in islice(sorted(manifest['files'].items()), rank(), None, world_size()):
         path = folder / name
         if not path.is_file():
-            raise FileNotFoundError(f'shard {path} is missing; {advice}')
+            raise FileNotFoundError(f'shard {path} is missing; {ADVICE}')
         if path.stat().st_size != entry['size']:
-            raise ValueError(f'shard {path} is torn: {path.stat().st_size:,} bytes of {entry["size"]:,}; {advice}')
-        if checksum(path) != entry['crc32']:
-            raise ValueError(f'shard {path} is damaged: its checksum is not that of the manifest; {advice}')
+            raise ValueError(f'shard {path} is torn: {path.stat().st_size:,} bytes of {entry["size"]:,}; {ADVICE}')
+        if (shards or path.suffix != SHARD) and checksum(path) != entry['crc32']:
+            raise ValueError(f'shard {path} is damaged: its checksum is not that of the manifest; {ADVICE}')
 
 
 def write_classes(folder, classes):

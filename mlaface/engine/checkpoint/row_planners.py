@@ -20,6 +20,10 @@ from torch.distributed.checkpoint.metadata import (
 )
 from torch.distributed.checkpoint.planner import LoadPlan, SavePlan, TensorWriteData, WriteItem, WriteItemType
 from torch.distributed.checkpoint.planner_helpers import create_read_items_for_chunk_list
+from torch.futures import Future
+
+from mlaface.engine.checkpoint.row_manifest import ADVICE
+from mlaface.utils.archive import CheckedArchive
 
 PIECE = 1 << 26
 PICKLE_MODULES = ('torch.distributed.checkpoint.metadata', 'torch.distributed.checkpoint.filesystem')
@@ -100,7 +104,39 @@ class _MetadataUnpickler(pickle.Unpickler):
 
 
 class RowReader(FileSystemReader):
-    """The engine's reader of files, with its index read by a restricted unpickler."""
+    """The engine's reader of files: its index by a restricted unpickler, and pieces with their checksums."""
+
+    def read_data(self, plan, planner):
+        """Read the pieces of a plan, each of which is an archive of ``torch.save``; see the engine's class.
+
+        Raises:
+            ValueError: If a piece is damaged; names the shard.
+        """
+        by_file = defaultdict(list)
+        for item in plan.items:
+            by_file[self.storage_data[item.storage_index].relative_path].append(item)
+        for name, items in by_file.items():
+            with open(Path(self.path) / name, 'rb', buffering=0) as stream:
+                for item in items:
+                    self._read_item(stream, item, planner)
+        done = Future()
+        done.set_result(None)
+        return done
+
+    def _read_item(self, stream, item, planner):
+        place = self.storage_data[item.storage_index]
+        try:
+            archive = CheckedArchive(stream, stream.name, place.offset, place.length)
+            piece = torch.load(archive, map_location='cpu', weights_only=True)
+            archive.check()
+        except Exception as error:  # whatever torch makes of bytes that are none of its own
+            raise ValueError(f'shard {stream.name} is damaged: rows {item.storage_offsets[0]:,} on of '
+                             f'{item.storage_index.fqn} do not have their checksum; {ADVICE}') from error
+        target = planner.resolve_tensor(item).detach()
+        for axis, (start, count) in enumerate(zip(item.storage_offsets, item.lengths)):
+            piece = piece.narrow(axis, start, count)
+        target.copy_(piece)
+        planner.commit_tensor(item, target)
 
     def read_metadata(self):
         """The index of a folder of rows.

@@ -17,7 +17,7 @@ from mlaface.utils.files import load_tensors
 from mlaface.utils.sharding import RowShard
 
 IMPORT = ('to carry the centres over by identity name, `python tools/converters/centers.py export` the old head, '
-          '`import` it for the new identities, and begin with InitCentersHook')
+          '`import` it for the new identities, and begin with --init-centers FILE')
 
 
 def load_row_tensors(folder, tensors, classes=None):
@@ -30,18 +30,19 @@ def load_row_tensors(folder, tensors, classes=None):
 
     Raises:
         FileNotFoundError: If the folder, its manifest or a shard is missing; names the file.
-        ValueError: If a shard is torn, or the identities, shapes or types differ; says which and what to do.
+        ValueError: If a shard is torn or damaged, or the identities, shapes or types differ; says which and what to
+            do. Rows may have been written to the tensors then.
     """
     folder = Path(folder)
     together(lambda: _check_folder(folder, tensors, classes))
-    together(lambda: _read(folder, tensors))
+    together(lambda: read_rows(folder, tensors))
 
 
 def _check_folder(folder, tensors, classes):
     check_shards(tensors)
     manifest = read_manifest(folder)
     _check_identities(folder, manifest, tensors, classes)
-    verify(folder, manifest)
+    verify(folder, manifest, shards=False)
 
 
 def _check_identities(folder, manifest, tensors, classes):
@@ -66,8 +67,16 @@ def read_extra(folder):
     return load_tensors(path) if path.is_file() else None
 
 
-def _read(folder, tensors):
-    """The engine's own reading without its collectives: a rank's rows concern nobody else."""
+def read_rows(folder, tensors):
+    """Fill row-sharded tensors by the engine's own reading without its collectives: a rank's rows concern nobody else.
+
+    Args:
+        folder (Path): The folder.
+        tensors (dict[str, Tensor]): As for ``load_row_tensors``, which checks first that they are those of the folder.
+
+    Raises:
+        ValueError: If a piece is damaged; names the shard.
+    """
     plain = {name: tensor.detach() for name, tensor in tensors.items()}
     for name, tensor in tensors.items():
         plain[name].row_shard = tensor.row_shard
@@ -86,12 +95,15 @@ class SavedRows:
         name (str): The tensor.
 
     Raises:
-        ValueError: If the folder has no such tensor.
+        FileNotFoundError: If a file is missing.
+        ValueError: If the folder has no such tensor, or is torn or damaged.
     """
 
     def __init__(self, folder, name):
         self.folder, self.name = Path(folder), name
-        tensors = read_manifest(folder)['tensors']
+        manifest = read_manifest(folder)
+        verify(self.folder, manifest, shards=False)
+        tensors = manifest['tensors']
         if name not in tensors:
             raise ValueError(f'{folder} has no rows named {name!r}; it has {", ".join(tensors)}')
         entry = tensors[name]
@@ -107,5 +119,5 @@ class SavedRows:
         start, stop, _ = rows.indices(len(self))
         tensor = torch.empty((max(0, stop - start), *self.shape[1:]), dtype=self.dtype)
         tensor.row_shard = RowShard(start, start + len(tensor), len(self), self.per_class)
-        _read(self.folder, {self.name: tensor})
+        read_rows(self.folder, {self.name: tensor})
         return tensor

@@ -3,7 +3,6 @@ import json
 import os
 import shutil
 import warnings
-import zlib
 from pathlib import Path
 
 import torch
@@ -21,6 +20,7 @@ from mlaface.engine.checkpoint.row_manifest import (
 )
 from mlaface.engine.checkpoint.row_planners import PIECE, RowSavePlanner
 from mlaface.engine.distributed import barrier, rank, world_size
+from mlaface.utils.checksums import UNSEALED, checksum, seal
 from mlaface.utils.files import atomic_path, sync_folder
 
 
@@ -95,13 +95,16 @@ def _write_manifest(part, tensors, classes, extra):
         rest = _write_rest(part, classes, extra) if rank() == 0 else []
         return describe(part, [*(path.name for path in part.glob(f'__{rank()}_*')), *rest])
     files = {name: entry for mine in together(files_here) for name, entry in mine.items()}
-    manifest = dict(schema=1, ranks=world_size(), files=files,
+    manifest = dict(checksum=UNSEALED, schema=1, ranks=world_size(), files=files,
                     tensors={name: tensor_form(tensor) for name, tensor in tensors.items()})
-    content = json.dumps(manifest, indent=1).encode()
-    if rank() == 0:
-        with atomic_path(part / MANIFEST) as path:
-            path.write_bytes(content)
-    return manifest, f'{zlib.crc32(content):08x}'
+    return manifest, together(lambda: _seal_manifest(part, manifest) if rank() == 0 else None)[0]
+
+
+def _seal_manifest(part, manifest):
+    with atomic_path(part / MANIFEST) as path:
+        path.write_text(json.dumps(manifest, indent=1))
+        seal(path)
+    return checksum(part / MANIFEST)
 
 
 def _replace(part, folder):

@@ -93,6 +93,7 @@ def load_optimizer(wrapper, saved, source):
     """
     current = [group.get('names') for group in wrapper.optimizer.param_groups]
     if [group.get('names') for group in saved['param_groups']] != current:
-        raise CheckpointError(f'{source} was written with other parameter groups than this config makes: optimizer or '
-                              'paramwise_cfg changed. Train on from its weights alone with load_from=...')
+        raise CheckpointError(f'{source} was written with other parameter groups than this config makes: optimizer, '
+                              'paramwise_cfg or what is frozen changed. Train on from its weights alone with '
+                              'load_from=...')
     wrapper.load_state_dict(saved)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import torch
 
-from mlaface.engine.checkpoint.row_manifest import MANIFEST, checksum
+from mlaface.engine.checkpoint.row_manifest import MANIFEST, read_manifest, together, verify
+from mlaface.engine.distributed import gather_objects, rank
 from mlaface.engine.errors import CheckpointError
+from mlaface.utils.checksums import checksum
 from mlaface.utils.errors import FULL
 from mlaface.utils.files import atomic_path, is_state_dict, load_tensors
 
@@ -59,17 +61,26 @@ def read(path, map_location='cpu'):
         dict: Its content, as in docs/architecture.md.
 
     Raises:
-        CheckpointError: If it is not there, torn, incomplete, or not a checkpoint of ours.
+        CheckpointError: If it is not there, torn, damaged, incomplete, or not a checkpoint of ours.
     """
+    content = _checked(_load(path, map_location), path)
+    if content.get('rows'):
+        _check_rows(path, content['rows'])
+    return content
+
+
+def _load(path, map_location='cpu'):
     try:
-        content = load_tensors(path, map_location)
+        return load_tensors(path, map_location)
     except (FileNotFoundError, ValueError) as error:
         raise CheckpointError(str(error)) from error
+
+
+def _checked(content, path):
+    """What was read, if it is a checkpoint of ours."""
     if not isinstance(content, dict) or content.get('schema') != SCHEMA or 'model' not in content:
         raise CheckpointError(f'{path} is not a checkpoint of mlaface with schema {SCHEMA}. Weights of other projects '
                               'are brought over by the converters in tools/converters')
-    if content.get('rows'):
-        _check_rows(path, content['rows'])
     return content
 
 
@@ -88,22 +99,25 @@ def _check_rows(path, rows):
 
 
 def read_weights(path):
-    """The weights in a file: of a checkpoint, or a bare state dict as the converters write it.
+    """The trunk in a file: of a checkpoint, whose rows need not be there, or a bare state dict as the converters write.
 
     Args:
         path (str | Path): The ``.pth`` file.
 
     Returns:
-        dict[str, Tensor]: By our names.
+        dict: ``state_dict`` (by our names; the moving average where there is one, which is what was validated),
+        ``average`` (bool), ``num_classes`` (int or None).
 
     Raises:
         CheckpointError: As ``read``.
     """
-    try:
-        content = load_tensors(path)
-    except (FileNotFoundError, ValueError) as error:
-        raise CheckpointError(str(error)) from error
-    return content if is_state_dict(content) else read(path)['model']['state_dict']
+    content = _load(path)
+    if is_state_dict(content):
+        return dict(state_dict=content, average=False, num_classes=None)
+    model = _checked(content, path)['model']
+    average = {name: value for name, value in (content.get('ema') or {}).items() if name in model['state_dict']}
+    return dict(state_dict={**model['state_dict'], **average}, average=bool(average),
+                num_classes=model.get('num_classes'))
 
 
 def checkpoints(folder):
@@ -112,21 +126,37 @@ def checkpoints(folder):
     return [path for _, path in sorted(found, reverse=True)]
 
 
+def check_whole(path):
+    """Refuse a checkpoint of which any byte that matters is not as it was written. All ranks call it.
+
+    Args:
+        path (str | Path): The ``.pth`` file; the first rank reads it, and each a share of its rows.
+
+    Raises:
+        CheckpointError: On all ranks, as ``read``; the same of the rows.
+        OSError, ValueError: On all ranks, if rows are missing, torn or damaged.
+    """
+    rows = together(lambda: read(path).get('rows') if rank() == 0 else None)[0]
+    if rows:
+        folder = Path(path).resolve().parent / rows['folder']
+        together(lambda: verify(folder, read_manifest(folder)))
+
+
 def find_latest(folder, warn):
-    """The latest checkpoint of a folder that is whole.
+    """The latest checkpoint of a folder that is whole. All ranks call it.
 
     Args:
         folder (str | Path): Work directory.
-        warn (callable): Is told of each torn or incomplete file that is passed over.
+        warn (callable): Is told of each torn, damaged or incomplete file that is passed over.
 
     Returns:
         Path or None: The file.
     """
-    for path in checkpoints(folder):
+    for path in gather_objects(checkpoints(folder))[0]:
         try:
-            read(path)
+            check_whole(path)
             return path
-        except CheckpointError as error:
+        except (CheckpointError, OSError, ValueError) as error:
             warn(f'passed over {path}: {error}')
     return None
 

@@ -115,8 +115,22 @@ def load_weights(runner, path):
     Args:
         runner (FaceRunner): Before training.
         path (str | Path): The ``.pth`` file: a checkpoint, or a bare state dict.
+
+    Returns:
+        str: What was loaded and what was not, for the log.
+
+    Raises:
+        CheckpointError: If the file is torn, or its trunk is of another architecture.
     """
-    load_trunk(runner.bare_model, store.read_weights(path), path, head=False)
+    found = store.read_weights(path)
+    load_trunk(runner.bare_model, found['state_dict'], path, head=False)
+    count = sum(not name.startswith('head.') for name in found['state_dict'])
+    text = f'{count} tensors of the trunk from {path}' + (' (the moving average)' if found['average'] else '')
+    own = getattr(getattr(runner.bare_model, 'head', None), 'num_classes', None)
+    if found['num_classes']:
+        text += (f'; the head of its {found["num_classes"]:,} identities is left out and begins anew'
+                 + (f' for {own:,}' if own else ''))
+    return text
 
 
 def resume(runner, path):

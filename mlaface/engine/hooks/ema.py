@@ -8,7 +8,8 @@ from mlaface.utils.sharding import row_shard
 
 @HOOKS.register_module(force=True)
 class EMAHook(Hook):
-    """Keeps ``average += momentum * (weights - average)`` of floating parameters and buffers of the trunk.
+    """Keeps ``average += momentum * (weights - average)`` of floating parameters and buffers of the trunk's
+    state dict.
 
     Validation uses the average; checkpoints hold both. Class centres, which no application needs, are left out.
 
@@ -26,9 +27,9 @@ class EMAHook(Hook):
     def before_run(self, runner):
         """Make room for the average; ``before_train`` or ``after_load_checkpoint`` fills it."""
         model = runner.bare_model
-        sources = (model.named_parameters(), model.named_buffers())
+        sources, kept = (model.named_parameters(), model.named_buffers()), model.state_dict()
         self._live = {name: tensor for source in sources for name, tensor in source
-                      if tensor.is_floating_point() and row_shard(tensor) is None}
+                      if name in kept and tensor.is_floating_point() and row_shard(tensor) is None}
         self.average = {name: torch.empty_like(tensor, requires_grad=False) for name, tensor in self._live.items()}
 
     def before_train(self, runner):

@@ -3,8 +3,11 @@ import torch
 from mmengine.hooks import Hook
 from safetensors import SafetensorError, safe_open
 
+from mlaface.engine.checkpoint.row_manifest import together
+from mlaface.engine.distributed import rank
 from mlaface.engine.errors import ConfigError
 from mlaface.registry import HOOKS
+from mlaface.utils.checksums import check_seal
 from mlaface.utils.sharding import row_shard
 
 
@@ -12,7 +15,7 @@ from mlaface.utils.sharding import row_shard
 class InitCentersHook(Hook):
     """Fills the head's centres from one file before a fresh run; a resumed run keeps its own.
 
-    Each rank reads its own rows of the file only.
+    Each rank reads its own rows of the file only. In a config: ``init_centers='FILE.safetensors'``.
 
     Args:
         file (str): What ``tools/converters/centers.py`` wrote, for exactly the identities of the data, in label order.
@@ -33,7 +36,12 @@ class InitCentersHook(Hook):
         if runner.train_loop.iter > 0:
             return
         try:
+            together(lambda: check_seal(self.file) if rank() == 0 else None)
             self._fill(runner)
+        except ConfigError:
+            raise
+        except ValueError as error:  # damaged
+            raise ConfigError(f'InitCentersHook: {error}') from error
         except (OSError, SafetensorError, KeyError, TypeError) as error:
             raise ConfigError(f'InitCentersHook: {self.file} is no file of centres ({error}): write it with '
                               'tools/converters/centers.py') from error

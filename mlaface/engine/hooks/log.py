@@ -21,6 +21,12 @@ def _host_scalars(outputs):
     return numbers
 
 
+def base_rate(optimizer):
+    """The learning rate of a group that no multiplier changes, or of the first where there is none (float)."""
+    groups = optimizer.param_groups
+    return next((group for group in groups if group.get('lr_mult', 1) == 1), groups[0])['lr']
+
+
 @HOOKS.register_module()
 class FaceLogHook(Hook):
     """Logs speed, learning rate, loss, gates and what the head reports, and moves nothing to the host in between.
@@ -77,7 +83,7 @@ class FaceLogHook(Hook):
         loop, steps = runner.train_loop, max(1, iteration - self._since[2])
         seconds = (time.perf_counter() - start) / steps
         data = (loop.data_seconds - data_start) / steps
-        numbers.update(lr=runner.optim_wrapper.optimizer.param_groups[0]['lr'], epoch=loop.epoch,
+        numbers.update(lr=base_rate(runner.optim_wrapper.optimizer), epoch=loop.epoch,
                        images_per_second=loop.micro_batch * loop.accumulate / seconds,
                        data_seconds=data, compute_seconds=max(0.0, seconds - data))
         if torch.cuda.is_available():

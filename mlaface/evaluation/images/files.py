@@ -1,9 +1,12 @@
 """Image files as a source of aligned faces."""
+import warnings
 from os.path import splitext
 from pathlib import Path
 
 import numpy as np
 
+from mlaface.datasets.formats.errors import DecodeError
+from mlaface.datasets.formats.jpeg import decode
 from mlaface.evaluation.images.alignment import TEMPLATE, similarity
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
@@ -11,6 +14,9 @@ SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 
 class ImageFiles:
     """Images by path, aligned by five points where these are given, scaled to size otherwise.
+
+    A picture is turned upright, as its Exif says, before it is aligned: published points were found in what OpenCV's
+    reader gives, and that turns too.
 
     Args:
         root (str | Path): Folder that the names start from.
@@ -44,10 +50,7 @@ class ImageFiles:
 
     def _face(self, row):
         import cv2
-        data = np.fromfile(self.root / self.names[row], np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-        if image is None:
-            raise ValueError(f'{self.root / self.names[row]} cannot be decoded as an image: copy it again from the set')
+        image = self._picture(self.root / self.names[row])
         height, width = self.size
         if self.landmarks is not None and not (self.crops and image.shape[:2] == (height, width)):
             matrix = similarity(self.landmarks[row], TEMPLATE * (width / 112, height / 112))
@@ -55,7 +58,14 @@ class ImageFiles:
         elif image.shape[:2] != (height, width):
             self.scaled, shrinks = (self.names[row], *image.shape[:2]), image.shape[0] > height
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        return image[..., ::-1].transpose(2, 0, 1)
+        return image.transpose(2, 0, 1)
+
+    def _picture(self, path):
+        """An image file, RGB uint8 (H, W, 3); where pixels are lost it is named, and they are as OpenCV gives them."""
+        try:
+            return decode(path.read_bytes(), on_damage=lambda loss: warnings.warn(f'{path}: {loss}', stacklevel=2))
+        except DecodeError as error:
+            raise DecodeError(f'{path}: {error}. Copy it again from the set') from error
 
 
 def find_images(root, names):

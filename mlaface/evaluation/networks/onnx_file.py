@@ -9,6 +9,7 @@ from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
 from mlaface.evaluation.networks.input_format import InputFormat
 from mlaface.registry import NETWORKS
+from mlaface.utils.checksums import check_seal
 
 TYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(double)': np.float64,
          'tensor(uint8)': np.uint8}
@@ -24,7 +25,8 @@ class OnnxNetwork(Network):
         options (dict or None): Fields of ``InputFormat``; they stand above what the file says.
 
     Raises:
-        ValueError: If it is no ONNX file, or none that makes embeddings of images as the options say; names it.
+        ValueError: If it is no ONNX file, or one of ours that is damaged, or none that makes embeddings of images as
+            the options say; names it.
     """
 
     def __init__(self, path, device='cpu', options=None):
@@ -92,6 +94,7 @@ class OnnxNetwork(Network):
 
 def _open(path, device):
     import onnxruntime
+    check_seal(path)
     providers = ['CPUExecutionProvider']
     if str(device).startswith('cuda'):
         providers.insert(0, 'CUDAExecutionProvider')

@@ -7,6 +7,7 @@ from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
 from mlaface.evaluation.networks.input_format import InputFormat
 from mlaface.registry import NETWORKS
+from mlaface.utils.archive import check_archive
 
 
 @NETWORKS.register_module('torchscript')
@@ -19,12 +20,13 @@ class ScriptNetwork(Network):
         options (dict or None): Fields of ``InputFormat``.
 
     Raises:
-        ValueError: If it is no TorchScript file; names it.
+        ValueError: If it is no TorchScript file, or a damaged one; names it.
     """
 
     def __init__(self, path, device='cpu', options=None):
         import torch
         try:
+            check_archive(path)
             self.model = torch.jit.load(str(path), map_location=device).eval()
         except RuntimeError as error:
             raise ValueError(f'{path} cannot be opened as TorchScript: {first_line(error)}') from error

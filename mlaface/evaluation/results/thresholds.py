@@ -64,7 +64,7 @@ def check_owner(path, model):
 
 
 def read_thresholds(model, path=None):
-    """The thresholds of a model, of this very file's bytes.
+    """The thresholds of a model, of this very file's bytes; a published model carries them.
 
     Args:
         model (str | Path): The model's file.
@@ -78,6 +78,8 @@ def read_thresholds(model, path=None):
         FileNotFoundError: If there are none; says how to make them.
         ValueError: If the file is no such JSON, or was made for another model; names both.
     """
+    if path is None and Path(model).suffix == '.safetensors' and not thresholds_path(model).is_file():
+        return _published_thresholds(model)
     path = Path(path) if path is not None else thresholds_path(model)
     if not path.is_file():
         raise FileNotFoundError(f'no thresholds at {path}: make them with tools/analysis/calibrate.py EMBEDDINGS '
@@ -87,4 +89,18 @@ def read_thresholds(model, path=None):
     if made_for is not None and made_for != file_sha256(model):
         raise ValueError(f'the thresholds in {path} were made for another model ({report["model"]["file"]}, SHA-256 '
                          f'{made_for[:16]}...) than {model}: calibrate this one')
+    return report
+
+
+def _published_thresholds(model):
+    """The thresholds in the metadata of a published model."""
+    from safetensors import SafetensorError, safe_open
+    try:
+        with safe_open(str(model), 'numpy') as file:
+            report = json.loads((file.metadata() or {}).get('thresholds', 'null'))
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(f'{model} cannot be read as a published model ({error})') from error
+    if report is None:
+        raise FileNotFoundError(f'{model} was published without thresholds: make them with '
+                                f'tools/analysis/calibrate.py EMBEDDINGS --model {model}')
     return report

@@ -7,7 +7,7 @@ from mlaface.registry import DETECTORS
 
 @DETECTORS.register_module('yunet')
 class YuNet(Detector):
-    """YuNet; the tests of docs/inference.md say how small, turned and covered faces may be.
+    """YuNet; docs/inference.md says how small, turned and covered faces may be.
 
     Args:
         file (str | Path or None): Its ONNX file; None takes ``mlaface.zoo.wheel_files.yunet_file``.

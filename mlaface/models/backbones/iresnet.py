@@ -5,6 +5,7 @@ a ReLU after the addition.
 """
 from torch import nn
 
+from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
 from mlaface.models.layers import (
     StridedPointwise,
@@ -54,7 +55,7 @@ class IBasicBlock(nn.Module):
 
 
 @MODELS.register_module()
-class IResNet(nn.Module):
+class IResNet(Backbone):
     """InsightFace's residual network, with attention as an option of every block.
 
     Args:
@@ -67,6 +68,8 @@ class IResNet(nn.Module):
         in_size (int): Height and width of the image in pixels. Default 112.
         stem_stride (int): Stride of the first convolution. Default 1.
         with_cp (bool): Compute each block again in the backward pass to hold less. Default False.
+        frozen_stages (int): Stages 1 to this one of 4 do not learn, nor does the stem, which is 0. Default -1, none.
+        norm_eval (bool): BatchNorms keep their running statistics in training. Default False.
 
     Attributes:
         out_channels (int): Channels of the map.
@@ -74,7 +77,7 @@ class IResNet(nn.Module):
     """
 
     def __init__(self, depth=18, width=1.0, attention=None, attention_stages=(1, 2, 3, 4), activation=None,
-                 in_size=112, stem_stride=1, with_cp=False):
+                 in_size=112, stem_stride=1, with_cp=False, frozen_stages=-1, norm_eval=False):
         super().__init__()
         if depth not in DEPTHS:
             raise ValueError(f'IResNet has no depth {depth!r}; choose one of {", ".join(map(str, DEPTHS))}')
@@ -91,6 +94,11 @@ class IResNet(nn.Module):
                      for index in range(blocks)]
             setattr(self, f'layer{stage}', nn.Sequential(*layer))
         init_convolutions(self)
+        self.freeze_stages(frozen_stages, norm_eval)
+
+    def stages(self):
+        """The stem (``conv1 bn1 prelu``), and ``layer1`` to ``layer4``."""
+        return [[self.conv1, self.bn1, self.prelu], [self.layer1], [self.layer2], [self.layer3], [self.layer4]]
 
     def forward(self, x):
         """Normalised images (N, 3, in_size, in_size) to a map (N, out_channels, out_size, out_size)."""

@@ -202,7 +202,7 @@ def test_code_in_an_index_is_not_run(tmp_path):
     index = tmp_path / 'a.rows' / '.metadata'
     index.write_bytes(pickle.dumps(Trap()))
     manifest = read_manifest(tmp_path / 'a.rows')
-    manifest['files'].pop('.metadata')
+    del manifest['files']['.metadata'], manifest['checksum']
     (tmp_path / 'a.rows' / 'manifest.json').write_text(json.dumps(manifest))
     with pytest.raises(ValueError, match='not an index of rows'):
         load_rows(tmp_path / 'a.rows', Head())

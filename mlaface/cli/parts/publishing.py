@@ -1,0 +1,60 @@
+"""The work of ``mlaface publish``: open, gather what is known, write, put on a hub."""
+import tempfile
+from pathlib import Path
+
+from mlaface.apis import init_model
+from mlaface.evaluation.images.files import ImageFiles, is_image
+from mlaface.evaluation.results.result import read_result
+from mlaface.evaluation.results.thresholds import read_thresholds, thresholds_path
+from mlaface.evaluation.suite import bin_suite
+from mlaface.utils.errors import InputError
+from mlaface.zoo.hub import upload
+from mlaface.zoo.model_file import check_name
+from mlaface.zoo.publish import publish, quality_range
+
+
+def run(args, name):
+    """Publish as ``cli.publish``'s arguments say.
+
+    Args:
+        args (Namespace): Of ``cli.publish``.
+        name (str): Of the model.
+    """
+    check_name(name)
+    if not args.out:
+        with tempfile.TemporaryDirectory() as folder:
+            _publish(args, name, folder)
+        return
+    _publish(args, name, args.out)
+
+
+def _publish(args, name, folder):
+    model = init_model(args.checkpoint, args.config, average=not args.no_average, imports=args.imports)
+    written = publish(
+        model, folder, name, thresholds=_thresholds(args), quality=_quality(args, model),
+        result=read_result(args.results) if args.results else None, license_weights=args.license_weights,
+        license_data=args.license_data, data=args.data, recipe=args.recipe,
+        collection=args.collection, half=args.half)
+    for key in ('model', 'card', 'metafile') if args.out else ('model',):
+        print(f'{key}: {written[key] if args.out else written[key].name}')
+    if args.to:
+        print(f'put at {upload(written, args.to, name, args.private)}')
+
+
+def _thresholds(args):
+    if args.thresholds or thresholds_path(args.checkpoint).is_file():
+        return read_thresholds(args.checkpoint, args.thresholds)
+    return None
+
+
+def _quality(args, model):
+    """The range of lengths on the faces of a folder or a ``.bin`` file."""
+    if not args.quality_images:
+        return None
+    path = Path(args.quality_images)
+    if path.is_dir():
+        names = sorted(str(file.relative_to(path)) for file in path.rglob('*') if is_image(file.name))
+        if not names:
+            raise InputError(f'no images in {path}')
+        return quality_range(model, ImageFiles(path, names, size=tuple(model.input['size'])), path)
+    return quality_range(model, bin_suite([path]).images, path)

@@ -1,0 +1,1 @@
+"""What reading and checking a config is made of; ``mlaface.engine.config`` puts it together."""

@@ -1,0 +1,24 @@
+"""``list-plugins``: one registry, or whatever name or description has a word."""
+import pytest
+
+from mlaface.cli.list_plugins import main, plugins
+
+
+@pytest.mark.parametrize('word', ['MLAArcFace', 'MLA-ArcFace', 'mla_gated_arcface', 'MLA-gated ArcFace'])
+def test_mla_gated_arcface_is_found_however_it_is_spelled(word):
+    (name, signature, line), = plugins(word)['MODELS']
+    assert name == 'MLAArcFace' and signature.startswith('(depth=100') and 'before ArcFace' in line
+
+
+def test_a_word_is_looked_for_everywhere_and_a_registry_comes_first():
+    found = plugins('sgd')
+    assert [row[0] for row in found['OPTIMIZERS']] == ['RowSGD'] and all(found.values())
+    assert plugins('margin').keys() == plugins('MARGINS').keys() == {'MARGINS'}
+
+
+@pytest.mark.parametrize('word, meant', [('MLAGatedArcFaceHead', 'MLAArcFace'), ('margns', 'margins')])
+def test_a_word_that_nothing_has_is_told_the_nearest(word, meant, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([word])
+    shown = f'{end.value.code}{capsys.readouterr().err}'
+    assert f"error: no registry or plugin {word!r}; did you mean '{meant}'? Registries: models, " in shown
