@@ -80,6 +80,7 @@ def rows_of(figures):
             harness.row(f'{case}: search, processor', figures['processor'], 'ms'),
             harness.row(f'{case}: search of 16, each', figures['many'], 'ms'),
             harness.row(f'{case}: recall at 5', [figures['recall']], ''),
+            harness.row(f'{case}: the same five in the same order', [float(figures['same_ranks'])], ''),
             harness.row(f'{case}: disk', [sizes['disk'] / 2 ** 20], 'MiB'),
             harness.row(f'{case}: peak memory', [sizes['peak'] / 2 ** 20], 'MiB')]
     if sizes['index'] > LARGE:
@@ -99,6 +100,13 @@ def ratios_of(figures, others):
         ratios[f'{case}: FAISS flat over it'] = harness.row('', rival['search'], '')['median'] / harness.row(
             '', figures['search'], '')['median']
     return ratios
+
+
+def _in_short(figures):
+    """A line while the others are measured, which is left if one of them fails."""
+    search, processor = (harness.row('', figures[key], 'ms')['median'] for key in ('search', 'processor'))
+    return (f'  {figures["enroll"]:,.0f} images/s, search {search:.1f} ms, {processor:.1f} of the processor, recall '
+            f'{figures["recall"]:.3f}')
 
 
 def kills_of(name, arguments):
@@ -126,7 +134,7 @@ def main(argv):
         for name in cases:
             print(f'{name}, {count:,} people ...', file=sys.stderr, flush=True)
             figures.append(child(name, count, arguments))
-            print('  {enroll:,.0f} images/s'.format(**figures[-1]), file=sys.stderr, flush=True)
+            print(_in_short(figures[-1]), file=sys.stderr, flush=True)
     rows = [line for each in figures for line in rows_of(each)]
     rows += [kills_of(name, arguments) for name in cases
              if arguments.kills and name in ('sqlite', 'encrypted', 'postgresql')]

@@ -147,7 +147,7 @@ def compress(rows):
 
 
 def can_compress():
-    """Whether products of 8-bit integers are fast here (bool): numpy's and torch's are slower than float32."""
+    """Whether the package for fast products of 8-bit integers is there (bool); numpy's are slower than float32."""
     return importlib.util.find_spec('numkong') is not None
 
 
