@@ -226,6 +226,6 @@ VISUALIZERS = _registry('visualizer', 'engine', parent=mmengine_registry.VISUALI
 VISBACKENDS = _registry('visualizer backend', 'engine', parent=mmengine_registry.VISBACKENDS)
 RUNNERS = _registry('runner', 'engine', parent=mmengine_registry.RUNNERS)
 DETECTORS = _registry('detector', 'inference.detectors')
-EXPORTERS = _registry('exporter', 'export')
+EXPORTERS = _registry('exporter', 'export.exporters')
 
 REGISTRIES = {name: value for name, value in list(globals().items()) if isinstance(value, FaceRegistry)}
