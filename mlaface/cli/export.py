@@ -10,6 +10,7 @@ Examples:
       --sets data/lfw.bin data/agedb_30.bin
   python tools/converters/export.py best.pth best.pt2 --precision bfloat16 --sets data/lfw.bin --max-loss 0.001
   python tools/converters/export.py best.pth best.xml --format openvino
+  python tools/converters/export.py best.pth for_insightface.onnx --input insightface
   python tools/test.py best_int8.onnx --sets data/lfw.bin --against best.pth
 """
 import argparse
@@ -37,8 +38,10 @@ def make_parser(prog='export.py', description=__doc__, format=None):
 
 
 def _add_form(group):
-    group.add_argument('--raw-input', action='store_true',
-                       help='take normalised float32 images instead of uint8; the metadata says mean and std')
+    group.add_argument('--input', choices=('uint8', 'raw', 'insightface'), default='uint8',
+                       help='uint8 images, normalised inside (default); raw: float32 ones, normalised as the metadata say; '
+                       'insightface: as its Python package hands them over')
+    group.add_argument('--raw-input', dest='input', action='store_const', const='raw', help='--input raw')
     group.add_argument('--flip', choices=('none', 'sum', 'concat'), default='none', help='with the mirror image')
     group.add_argument('--normalize', action='store_true', help='embeddings of unit length')
     group.add_argument('--opset', type=int, help='ONNX operator set, from 13 on (default 18)')

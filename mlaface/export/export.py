@@ -57,8 +57,7 @@ def export_model(model, path, format=None, form=None, precision='float32', image
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.export-', dir=path.parent) as folder:
         draft = Path(folder, path.name)
-        program = exporter.convert(extractor, precision, images if extractor.form.preprocess or images is None
-                                   else reference.prepare(images))
+        program = exporter.convert(extractor, precision, images)
         exporter.save(program, draft, metadata)
         network = NETWORKS.get(exporter.kind)(str(draft))
         _check(network, reference, TOLERANCE[precision] if tolerance is None else tolerance)

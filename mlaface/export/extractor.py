@@ -1,7 +1,7 @@
 """What an exported file computes, and what it says of itself."""
 import copy
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from mlaface.utils.errors import InputError
 from mlaface.version import __version__
 
 FLIPS = ('none', 'sum', 'concat')
+INPUTS = ('uint8', 'raw', 'insightface')
+INSIGHTFACE = dict(color='RGB', mean=[127.5] * 3, std=[127.5] * 3)  # what its ArcFaceONNX hands over
 
 
 @dataclass(frozen=True)
@@ -19,21 +21,23 @@ class Form:
     """What goes in and what comes out of an exported file.
 
     Args:
-        preprocess (bool): True takes RGB uint8 (N, 3, H, W) and normalises inside; False takes normalised float32, and
-            the file says how to normalise.
+        input (str): ``'uint8'``: RGB (N, 3, H, W), normalised inside. ``'raw'``: float32, normalised as the network
+            wants it, which the file says. ``'insightface'``: float32, RGB, (x - 127.5) / 127.5 whatever the network
+            wants, as the package ``insightface`` hands over.
         flip (str): ``'none'``, ``'sum'`` or ``'concat'`` with the mirror image, inside the file.
         normalize (bool): Give embeddings of unit length.
 
     Raises:
-        InputError: If ``flip`` is unknown.
+        InputError: If ``input`` or ``flip`` is unknown.
     """
-    preprocess: bool = True
+    input: str = 'uint8'
     flip: str = 'none'
     normalize: bool = False
 
     def __post_init__(self):
-        if self.flip not in FLIPS:
-            raise InputError(f"flip={self.flip!r} is unknown; choose 'none', 'sum' or 'concat'")
+        for name, value, known in (('input', self.input, INPUTS), ('flip', self.flip, FLIPS)):
+            if value not in known:
+                raise InputError(f'{name}={value!r} is unknown; choose {", ".join(map(repr, known))}')
 
 
 class Extractor(nn.Module):
@@ -54,17 +58,33 @@ class Extractor(nn.Module):
 
     def forward(self, images):
         """uint8 RGB, or normalised float32, (N, 3, H, W) to embeddings float32 (N, D)."""
-        x = self.model.preprocessor(images) if self.form.preprocess else images.to(self.dtype)
+        x = self._normalised(images)
         embeddings = self.model.embed(x).float()
         if self.form.flip != 'none':
             mirrored = self.model.embed(x.flip(3)).float()
             embeddings = embeddings + mirrored if self.form.flip == 'sum' else torch.cat([embeddings, mirrored], 1)
         return nn.functional.normalize(embeddings) if self.form.normalize else embeddings
 
-    def example(self, count=2):
-        """Images that it takes: noise, (count, 3, H, W)."""
-        images = torch.from_numpy(noise(count, self.size))
-        return images if self.form.preprocess else self.model.preprocessor.float()(images)
+    def _normalised(self, images):
+        if self.form.input == 'uint8':
+            return self.model.preprocessor(images)
+        x, spec = images.to(self.dtype), self.model.input_spec
+        if self.form.input == 'raw' or all(spec[key] == INSIGHTFACE[key] for key in INSIGHTFACE):
+            return x
+        mean, std = self.model.preprocessor.mean, self.model.preprocessor.std
+        return ((x.flip(1) if spec['color'] == 'BGR' else x) * 127.5 + (127.5 - mean)) / std
+
+    def prepare(self, images):
+        """Images as the file takes them, (N, 3, H, W), of uint8 ones, RGB (Tensor)."""
+        if self.form.input == 'uint8':
+            return images
+        if self.form.input == 'insightface':
+            return (images.float() - 127.5) / 127.5
+        return self.model.preprocessor(images).float()
+
+    def example(self):
+        """Two images of noise as the file takes them (Tensor)."""
+        return self.prepare(torch.from_numpy(noise(2, self.size)))
 
     @property
     def size(self):
@@ -97,19 +117,13 @@ def metadata_of(extractor, precision='float32', source=None, thresholds=None):
         and ``thresholds`` where they are given.
     """
     form, spec = extractor.form, extractor.model.input_spec
-    if form.preprocess:
-        spec = dict(color='RGB', mean=[0.0] * 3, std=[1.0] * 3, size=spec['size'])
+    stated = dict(uint8=dict(color='RGB', mean=[0.0] * 3, std=[1.0] * 3), raw={}, insightface=INSIGHTFACE)[form.input]
+    dtype = 'uint8' if form.input == 'uint8' else 'float32'
     height, width = extractor.size
     template = TEMPLATE * (width / 112, height / 112)
-    found = {'mlaface': __version__, 'input': json.dumps({**spec, 'dtype': 'uint8' if form.preprocess else 'float32'}),
+    found = {'mlaface': __version__, 'input': json.dumps({**spec, **stated, 'dtype': dtype}),
              'flip': form.flip, 'normalized': json.dumps(form.normalize),
              'embedding_size': str(extractor.embedding_size), 'precision': precision,
              'template': json.dumps(template.round(4).tolist())}
-    stated = dict(model=source, thresholds=thresholds)
-    return {**found, **{key: json.dumps(value) for key, value in stated.items() if value is not None}}
-
-
-def form_of(metadata):
-    """The ``Form`` of a file from its metadata, as a dict."""
-    return asdict(Form(json.loads(metadata['input'])['dtype'] == 'uint8', metadata['flip'],
-                       json.loads(metadata['normalized'])))
+    known = dict(model=source, thresholds=thresholds)
+    return {**found, **{key: json.dumps(value) for key, value in known.items() if value is not None}}

@@ -14,18 +14,13 @@ class TorchReference(Network):
     """
 
     def __init__(self, model, form):
-        self.extractor = Extractor(model, Form(True, form.flip, form.normalize))
+        self.extractor = Extractor(model, Form('uint8', form.flip, form.normalize))
         self.size, self.flip = self.extractor.size, form.flip
 
     def embed(self, images):
         """Embeddings float32 (N, D) of images uint8 (N, 3, H, W)."""
         with torch.inference_mode():
             return self.extractor(torch.from_numpy(images)).numpy()
-
-    def prepare(self, images):
-        """Normalised images float32 (N, 3, H, W) of uint8 ones."""
-        with torch.inference_mode():
-            return self.extractor.model.preprocessor(torch.from_numpy(images)).numpy()
 
     def describe(self):
         """The ``model`` entry of result JSON."""

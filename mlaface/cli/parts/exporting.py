@@ -27,7 +27,7 @@ def export(args):
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task('measuring', total=2 * len(suite.distinct)) if suite else None
         metadata = export_model(
-            model, args.out, args.format, Form(not args.raw_input, args.flip, args.normalize), args.precision, images,
+            model, args.out, args.format, Form(args.input, args.flip, args.normalize), args.precision, images,
             suite, args.max_loss, progress=suite and (lambda images: bar.advance(task, images)), **options)
     show(args.out, metadata)
 

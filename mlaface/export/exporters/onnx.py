@@ -48,7 +48,9 @@ class OnnxExporter(Exporter):
                                  f'{str(error).splitlines()[0]}') from error
         if precision == 'float16':
             return to_float16(graph)
-        return to_int8(graph, images, INPUT) if precision == 'int8' else graph
+        if precision == 'int8':
+            return to_int8(graph, extractor.prepare(torch.from_numpy(images)).numpy(), INPUT)
+        return graph
 
     def dtype(self, precision):
         """float32: a graph is made smaller after it is whole."""
