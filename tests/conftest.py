@@ -40,6 +40,13 @@ def faces_small():
     return folder
 
 
+@pytest.fixture(scope='session')
+def mxnet_python():
+    """Python of an environment with mxnet."""
+    from tests.mxnet_environment import mxnet_environment
+    return mxnet_environment()
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     """One torch thread a test process, so that tests in parallel do not fight for cores."""

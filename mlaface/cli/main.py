@@ -27,6 +27,7 @@ COMMANDS = {
     'publish': 'a checkpoint as one file to pass on, with its card; or on a hub',
     'models': 'the models that can be opened by name, with licences and accuracies',
     'download': 'fetch a model of the index or a hub, checked by its hash',
+    'mxnet': "InsightFace's first models, of MXNet, for mlaface, or back",
     'published': 'weights of the published networks for mlaface, or back',
 }
 HEAD = f"""mlaface {__version__}: face recognition as a config
