@@ -1,7 +1,7 @@
 """Write a checkpoint in a format for others to run: ONNX, TorchScript, torch.export, OpenVINO.
 
-Preprocessing, thresholds and the checkpoint's hash are in the file. It is opened again, compared with torch at batches of
-1, 3 and 64, and only then gets its name; what fewer bits lose is measured on benchmarks first.
+Preprocessing, thresholds and the checkpoint's hash are in the file. It is opened again, compared with torch at batches
+of 1, 3 and 64, and only then gets its name; what fewer bits lose is measured on benchmarks first.
 
 Examples:
   python tools/converters/export.py work_dirs/mla_r50_ms1mv3/best.pth mla_r50.onnx
@@ -27,8 +27,8 @@ def make_parser(prog='export.py', description=__doc__, format=None):
     parser.add_argument('out', help='file to write')
     parser.add_argument('--config', help='config of the network, for a file without one')
     if format is None:
-        parser.add_argument('--format', metavar='NAME', help='onnx, torchscript, torch-export, openvino, or that of a '
-                            'plugin (default: by the suffix, .onnx .pt .pt2 .xml)')
+        parser.add_argument('--format', metavar='NAME', help='onnx, torchscript, torch-export, openvino, or that '
+                            'of a plugin (default: by the suffix, .onnx .pt .pt2 .xml)')
     parser.set_defaults(format=format)
     parser.add_argument('--precision', choices=('float32', 'float16', 'bfloat16', 'int8'), default='float32',
                         help='of the numbers in the file (default float32)')
@@ -39,8 +39,8 @@ def make_parser(prog='export.py', description=__doc__, format=None):
 
 def _add_form(group):
     group.add_argument('--input', choices=('uint8', 'raw', 'insightface'), default='uint8',
-                       help='uint8 images, normalised inside (default); raw: float32 ones, normalised as the metadata say; '
-                       'insightface: as its Python package hands them over')
+                       help='uint8 images, normalised inside (default); raw: float32 ones, normalised as the metadata '
+                       'say; insightface: as its Python package hands them over')
     group.add_argument('--raw-input', dest='input', action='store_const', const='raw', help='--input raw')
     group.add_argument('--flip', choices=('none', 'sum', 'concat'), default='none', help='with the mirror image')
     group.add_argument('--normalize', action='store_true', help='embeddings of unit length')

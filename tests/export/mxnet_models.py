@@ -34,7 +34,7 @@ def network(size=8):
     x = mx.sym.LeakyReLU(data=norm(convolution(x, 'conv0', 8), 'bn0'), act_type='prelu', name='relu0')
     for stage, channels in enumerate((8, 16, 32, 64), 1):
         for number in (1, 2):
-            x = unit(x, 'stage%d_unit%d' % (stage, number), channels, 2 if number == 1 else 1, number == 1)
+            x = unit(x, f'stage{stage}_unit{number}', channels, 2 if number == 1 else 1, number == 1)
     x = mx.sym.Dropout(data=norm(x, 'bn1'), p=0.4)
     return norm(mx.sym.FullyConnected(data=x, num_hidden=size, name='pre_fc1'), 'fc1', fixed=True)
 

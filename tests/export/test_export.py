@@ -199,7 +199,8 @@ def changed(program, path, record, change):
     ('data/constants/opaque_obj_0', lambda _: pickle.dumps(Code()), 'opaque_obj_0'),
     ('data/weights/model_weights_config.json', lambda c: c.replace(b'"use_pickle": false', b'"use_pickle": true', 1),
      'pickled'),
-    ('models/model.json', lambda c: c.replace(b'torch.ops.aten.conv2d.default', b'torch.hub.load', 1), 'torch.hub.load'),
+    ('models/model.json', lambda c: c.replace(b'torch.ops.aten.conv2d.default', b'torch.hub.load', 1),
+     'torch.hub.load'),
     ('models/model.json', lambda c: c.replace(b'"guards_code": []', b'"guards_code": ["print(1)"]', 1), 'guards'),
     ('models/model.json', lambda c: c.replace(b"Symbol('s", b"print('s", 1), 'print'),
     ('models/model.json', lambda c: c.replace(b'"name": "images"', b'"name": "images=print(1)"', 1), 'images=print')])
@@ -231,7 +232,8 @@ def checkpoint(tmp_path):
                   neck=dict(type='EmbeddingNeck', in_channels=64, in_size=2, embedding_size=8))
     path, network = tmp_path / 'trained.pth', init_model(None, dict(model=config))
     torch.save(dict(schema=1, config=f'model = {config!r}', model=dict(state_dict=network.state_dict())), path)
-    thresholds = dict(schema=1, model=dict(file=path.name, sha256=file_sha256(path)), thresholds={'1e-3': dict(far=1e-3)})
+    thresholds = dict(schema=1, model=dict(file=path.name, sha256=file_sha256(path)),
+                      thresholds={'1e-3': dict(far=1e-3)})
     path.with_suffix('.thresholds.json').write_text(json.dumps(thresholds))
     return network, path
 

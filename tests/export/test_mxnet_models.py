@@ -106,7 +106,8 @@ def test_symbols_of_older_versions_and_of_trainings_are_read():
 
 @pytest.mark.parametrize('old, new, message', [
     ('"(2, 2)"', '"(1, 1)"', 'stage1_unit1_conv2.*stride'), ('"prelu"', '"elu"', 'relu0.*elu'),
-    ('"fc1"', '"fc2"', 'no node is called fc1'), ('"BatchNorm"', '"InstanceNorm"', 'InstanceNorm'), ('[', '{', 'no symbol')])
+    ('"fc1"', '"fc2"', 'no node is called fc1'), ('"BatchNorm"', '"InstanceNorm"', 'InstanceNorm'),
+    ('[', '{', 'no symbol')])
 def test_a_symbol_of_another_network_is_refused(old, new, message):
     with pytest.raises(ValueError, match=message):
         read_symbol(write_symbol(DESIGN).replace(old, new))
@@ -130,7 +131,8 @@ def test_what_mxnet_has_no_place_for_is_refused(change, message, tmp_path):
 
 
 @pytest.mark.parametrize('name, change, message', [
-    ('arg:conv0_weight', lambda array: array[1:], r'conv0_weight is \(7'), ('arg:fc1_beta', None, 'fc1_beta is missing'),
+    ('arg:conv0_weight', lambda array: array[1:], r'conv0_weight is \(7'),
+    ('arg:fc1_beta', None, 'fc1_beta is missing'),
     ('arg:stage1_unit1_se_conv1_weight', lambda _: np.ones(1, np.float32), 'se_conv1_weight')])
 def test_parameters_of_another_network_are_refused(name, change, message, tmp_path, capsys):
     path = tmp_path / 'a-0000.params'

@@ -13,6 +13,7 @@ from mlaface.engine.checkpoint.rows import CurrentRows, load_rows, save_rows
 from mlaface.evaluation.networks.onnx_file import OnnxNetwork
 from mlaface.evaluation.networks.torchscript import ScriptNetwork
 from mlaface.export.centers import Centers, export_centers
+from mlaface.export.export import export_model
 from mlaface.utils.archive import CheckedArchive
 from mlaface.utils.checksums import DamagedFileError, checksum
 from mlaface.utils.files import load_tensors

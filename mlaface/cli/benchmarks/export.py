@@ -1,7 +1,7 @@
 """Exported files, images/s and share of the processor's peak: torch, ONNX Runtime and OpenVINO, 32 to 8 bits.
 
-The peak is that of one large product of matrices of the same type in torch, measured in the same run; weights are random,
-which speed does not depend on.
+The peak is that of one large product of matrices of the same type in torch, measured in the same run; weights are
+random, which speed does not depend on.
 
 Examples:
   python tools/analysis/benchmark.py export configs/arcface_mbf_ms1mv3.py

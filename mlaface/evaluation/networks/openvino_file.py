@@ -15,10 +15,10 @@ HINTS = dict(bfloat16='bf16', float16='f16')
 
 @NETWORKS.register_module('openvino')
 class OpenvinoNetwork(Network):
-    """OpenVINO's ``.xml`` with its ``.bin`` beside it; ours says how its images are made, foreign files follow options.
+    """OpenVINO's ``.xml`` with its ``.bin`` beside it; ours says how its images are made, others follow options.
 
-    On processors that have bfloat16, OpenVINO computes float32 models in it unless it is told otherwise; here the file's
-    own precision is kept.
+    On processors that have bfloat16, OpenVINO computes float32 models in it unless it is told otherwise; here the
+    file's own precision is kept.
 
     Args:
         path (str): The ``.xml`` file.

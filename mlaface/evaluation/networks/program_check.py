@@ -1,9 +1,9 @@
 """Does a program of torch.export bring code? ``torch.export.load`` would run it.
 
 What it does with a file, read in torch 2.13: unpickles weights, constants and sample inputs, evaluates expressions of
-shapes and guards as Python, looks operators up by any dotted name, and makes source text of names. So a file passes here
-only if its weights are plain bytes, its sample inputs tensors, its operators torch's own, and every other word in it a
-name.
+shapes and guards as Python, looks operators up by any dotted name, and makes source text of names. So a file passes
+here only if its weights are plain bytes, its sample inputs tensors, its operators torch's own, and every other word in
+it a name.
 """
 import io
 import json
@@ -72,7 +72,7 @@ def _check_samples(content):
 
 
 def _check_words(value, key=None):
-    """Every string is a name, but for operators, expressions of shapes, and containers, which have rules of their own."""
+    """Every string is a name, but for operators, expressions of shapes, and containers, which have their own rules."""
     if isinstance(value, dict):
         for inner, content in value.items():
             _check_words(inner)

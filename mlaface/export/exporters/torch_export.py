@@ -21,8 +21,8 @@ class ProgramExporter(Exporter):
         with torch.no_grad():
             program = torch.export.export(extractor, (extractor.example(),),
                                           dynamic_shapes=({0: torch.export.Dim('batch', min=1)},))
-        nodes = (node for part in program.graph_module.modules() for node in getattr(part, 'graph', program.graph).nodes)
-        for node in nodes:  # where in whose folders the code stood
+        graphs = [part.graph for part in program.graph_module.modules() if hasattr(part, 'graph')]
+        for node in (node for graph in graphs for node in graph.nodes):  # where in whose folders the code stood
             for key in ('stack_trace', 'from_node', 'source_fn_stack'):
                 node.meta.pop(key, None)
         return program

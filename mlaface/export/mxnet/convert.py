@@ -18,7 +18,8 @@ OUTSIDE = {'backbone.conv1': 'conv0', 'backbone.bn1': 'bn0', 'backbone.prelu': '
            'neck.fc': 'pre_fc1', 'neck.features': 'fc1'}
 INSIDE = {'bn1': 'bn1', 'conv1': 'conv1', 'bn2': 'bn2', 'prelu': 'relu1', 'conv2': 'conv2', 'bn3': 'bn3',
           'downsample.0': 'conv1sc', 'downsample.1': 'sc'}
-NORM = dict(weight='arg:{}_gamma', bias='arg:{}_beta', running_mean='aux:{}_moving_mean', running_var='aux:{}_moving_var')
+NORM = dict(weight='arg:{}_gamma', bias='arg:{}_beta', running_mean='aux:{}_moving_mean',
+            running_var='aux:{}_moving_var')
 LAYER = dict(weight='arg:{}_weight', bias='arg:{}_bias')
 EPS = 1e-5  # of torch's norms
 IGNORED = re.compile(r'arg:(fc7\w*|data|softmax_label)')  # class centres of a training
@@ -144,8 +145,8 @@ def _design_of(model):
     spec, backbone, neck = model.input_spec, model.backbone, model.neck
     plain = (type(backbone).__name__, type(neck).__name__) == ('IResNet', 'EmbeddingNeck') and model.branch is None
     if not plain or backbone.conv1.stride != (1, 1) or _unknown(model):
-        raise InputError('only IResNet without attention, branch or activation after the sum, with EmbeddingNeck, has a '
-                         'form in MXNet' + (f': {_unknown(model)} has none' if plain and _unknown(model) else ''))
+        raise InputError('only IResNet without attention, branch or activation after the sum, with EmbeddingNeck, has '
+                         'a form in MXNet' + (f': {_unknown(model)} has none' if plain and _unknown(model) else ''))
     if spec['color'] != 'RGB' or len({*spec['mean']}) > 1 or len({*spec['std']}) > 1:
         raise InputError(f'MXNet\'s networks take RGB images with one mean and one std, and this one {spec}')
     layers = [getattr(backbone, f'layer{stage}') for stage in (1, 2, 3, 4)]

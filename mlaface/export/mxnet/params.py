@@ -1,9 +1,9 @@
 """MXNet's ``.params``: a list of arrays and their names, as ``mx.nd.save`` writes it; little endian.
 
 ``uint64 0x112, uint64 0, uint64 count``, the arrays, ``uint64 count``, the names, each ``uint64 length`` and its bytes.
-An array: ``uint32 magic``, its storage (dense, int32 0), shape (``uint32 dimensions``, int64 each), device (int32 1, int32
-0: CPU), ``int32 type``, the numbers. Older files leave out the storage (magic V1), or magic and storage, with a shape of
-uint32 (before V1).
+An array: ``uint32 magic``, its storage (dense, int32 0), shape (``uint32 dimensions``, int64 each), device (int32 1,
+int32 0: CPU), ``int32 type``, the numbers. Older files leave out the storage (magic V1), or magic and storage, with a
+shape of uint32 (before V1).
 """
 import struct
 from math import prod

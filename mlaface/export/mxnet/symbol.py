@@ -1,7 +1,7 @@
 """The graph of InsightFace's LResNet-E-IR as MXNet's ``-symbol.json``.
 
-Source: ``fresnet.py`` of github.com/deepinsight/insightface, unit 3, input 1, output E. A symbol is a list of nodes; one
-of operator ``null`` is an input or a parameter, the others name the nodes that they take.
+Source: ``fresnet.py`` of github.com/deepinsight/insightface, unit 3, input 1, output E. A symbol is a list of nodes;
+one of operator ``null`` is an input or a parameter, the others name the nodes that they take.
 """
 import ast
 import json
@@ -11,7 +11,8 @@ from mlaface.utils.errors import InputError
 
 VERSION = 10901
 OUTPUTS = dict(BatchNorm=3, Dropout=2)  # that MXNet counts: statistics and mask too
-SUBTRACT, MULTIPLY, ADD = ('_minus_scalar', '_MinusScalar'), ('_mul_scalar', '_MulScalar'), ('elemwise_add', '_Plus', '_plus')
+SUBTRACT, MULTIPLY = ('_minus_scalar', '_MinusScalar'), ('_mul_scalar', '_MulScalar')
+ADD = ('elemwise_add', '_Plus', '_plus')
 PASSED = ('_copy', 'identity', 'Dropout', *SUBTRACT, *MULTIPLY)  # what changes no map, or is told by the design
 # of each operator the attributes that count, with MXNet's defaults
 COUNT = dict(Convolution=dict(kernel=None, stride=(1, 1), pad=(0, 0), num_filter=None, no_bias=False),
@@ -66,8 +67,9 @@ class _Graph:
             rows.append(count)
             count += OUTPUTS.get(node['op'], 1)
         places = [number for number, node in enumerate(self.nodes) if node['op'] == 'null']
-        return json.dumps(dict(nodes=self.nodes, arg_nodes=places, node_row_ptr=[*rows, count],
-                               heads=[[len(self.nodes) - 1, 0, 0]], attrs=dict(mxnet_version=['int', VERSION])), indent=2)
+        content = dict(nodes=self.nodes, arg_nodes=places, node_row_ptr=[*rows, count],
+                       heads=[[len(self.nodes) - 1, 0, 0]], attrs=dict(mxnet_version=['int', VERSION]))
+        return json.dumps(content, indent=2)
 
 
 def write_symbol(design):
