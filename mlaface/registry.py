@@ -227,7 +227,7 @@ VISUALIZERS = _registry('visualizer', 'engine', parent=mmengine_registry.VISUALI
 VISBACKENDS = _registry('visualizer backend', 'engine', parent=mmengine_registry.VISBACKENDS)
 RUNNERS = _registry('runner', 'engine', parent=mmengine_registry.RUNNERS)
 DETECTORS = _registry('detector', 'inference.detectors')
-EXPORTERS = _registry('exporter', 'export')
+EXPORTERS = _registry('exporter', 'export.exporters')
 GALLERY_ENGINES = _registry('gallery engine', 'gallery.engines')
 
 REGISTRIES = {name: value for name, value in list(globals().items()) if isinstance(value, FaceRegistry)}

@@ -7,7 +7,9 @@ from mlaface.cli.parts.errors import explained
 SUBJECTS = dict(data='decoding and loading of images', train='training step, against a bare loop',
                 detectors='faces found, point error and time of detectors',
                 inference='photographs and faces to embeddings, from the shell',
-                infer='embedding extraction', extract='images of a set to embeddings, as tools/test.py',
+                infer='embedding extraction',
+                export='exported files: torch, ONNX Runtime, OpenVINO, in 32 to 8 bits',
+                extract='images of a set to embeddings, as tools/test.py',
                 head='classifier: full, sampled, chunked', eval='protocols at full size',
                 load='weights read with every byte checked',
                 gallery='enrolling and finding people')

@@ -25,10 +25,12 @@ COMMANDS = {
     'inspect-set': 'count what is in a data set, and find images that cannot be used',
     'verify-records': 'find damage in a .rec file, and write an index of what is whole',
     'centers': 'class centres as one file, and onto other identities',
-    'to-onnx': 'a checkpoint as ONNX, checked against ONNX Runtime',
+    'export': 'a checkpoint as ONNX, TorchScript, torch.export or OpenVINO, in 32, 16 or 8 bits',
+    'to-onnx': 'export as ONNX, by its older name',
     'publish': 'a checkpoint as one file to pass on, with its card; or on a hub',
     'models': 'the models that can be opened by name, with licences and accuracies',
     'download': 'fetch a model of the index or a hub, checked by its hash',
+    'mxnet': "InsightFace's first models, of MXNet, for mlaface, or back",
     'published': 'weights of the published networks for mlaface, or back',
 }
 HEAD = f"""mlaface {__version__}: face recognition as a config

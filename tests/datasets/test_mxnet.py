@@ -1,12 +1,10 @@
 """Our records against those of real mxnet: committed files, and both directions live."""
 import importlib.util
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from mlaface.datasets.formats.image_record import pack, unpack
 from mlaface.datasets.formats.record_index import IndexedRecords
@@ -15,7 +13,6 @@ from mlaface.datasets.formats.record_writer import RecordWriter
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name('mxnet_fixtures.py')
 FIXTURE = ROOT / 'tests' / 'data' / 'recordio' / 'mxnet.rec'
-CACHE = ROOT / '.cache' / 'mxnet'
 _spec = importlib.util.spec_from_file_location('mxnet_fixtures', SCRIPT)
 fixtures = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(fixtures)
@@ -31,36 +28,6 @@ def write_ours(folder):
         for payload in our_payloads():
             writer.write(payload)
     return folder / 'ours.rec', folder / 'ours.idx'
-
-
-def old_python():
-    """The first Python 3.8 to 3.10 that runs, or None."""
-    pyenv = Path(os.environ.get('PYENV_ROOT', Path.home() / '.pyenv')) / 'versions'
-    found = [*sorted(pyenv.glob('3.8.*/bin/python')), *sorted(pyenv.glob('3.9.*/bin/python')),
-             *sorted(pyenv.glob('3.10.*/bin/python')), *map(shutil.which, ('python3.8', 'python3.9', 'python3.10'))]
-    for python in filter(None, found):
-        check = 'import sys, venv, ensurepip; sys.exit(not (3, 8) <= sys.version_info < (3, 11))'
-        if subprocess.run([str(python), '-c', check], capture_output=True).returncode == 0:
-            return str(python)
-    return None
-
-
-@pytest.fixture(scope='module')
-def mxnet_python():
-    """Python of an environment with mxnet, built once and kept."""
-    python = CACHE / 'bin' / 'python'
-    if not (CACHE / 'complete').exists():
-        base = old_python()
-        if base is None:
-            pytest.skip('mxnet 1.9.1 needs a Python 3.8 to 3.10, and none was found')
-        shutil.rmtree(CACHE, ignore_errors=True)
-        subprocess.run([base, '-m', 'venv', str(CACHE)], check=True)
-        installed = subprocess.run([str(python), '-m', 'pip', 'install', '-q', 'mxnet==1.9.1', 'numpy<1.24'])
-        if installed.returncode:
-            assert not os.environ.get('MLAFACE_REQUIRE_ALL'), 'mxnet 1.9.1 cannot be installed'
-            pytest.skip('mxnet 1.9.1 cannot be installed')
-        (CACHE / 'complete').touch()
-    return str(python)
 
 
 def assert_same_records(rec):

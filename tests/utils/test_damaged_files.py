@@ -13,7 +13,7 @@ from mlaface.engine.checkpoint.rows import CurrentRows, load_rows, save_rows
 from mlaface.evaluation.networks.onnx_file import OnnxNetwork
 from mlaface.evaluation.networks.torchscript import ScriptNetwork
 from mlaface.export.centers import Centers, export_centers
-from mlaface.registry import EXPORTERS
+from mlaface.export.export import export_model
 from mlaface.utils.archive import CheckedArchive
 from mlaface.utils.checksums import DamagedFileError, checksum
 from mlaface.utils.files import load_tensors
@@ -228,7 +228,7 @@ def test_damaged_centres_are_refused(tmp_path):
 def onnx_file(tmp_path_factory):
     pytest.importorskip('onnxruntime')
     path = tmp_path_factory.mktemp('onnx') / 'a.onnx'
-    EXPORTERS.get('export_onnx')(tiny.recognizer(), path)
+    export_model(tiny.recognizer(), path, opset=17)
     return path.read_bytes()
 
 

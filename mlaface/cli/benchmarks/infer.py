@@ -57,10 +57,11 @@ def onnx_case(model, images, batches, threads):
     """Callable that runs the exported file (preprocessing inside) on the CPU."""
     import onnxruntime
 
-    from mlaface.export.onnx import INPUT, export_onnx
+    from mlaface.export.export import export_model
+    from mlaface.export.exporters.onnx import INPUT
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'model.onnx'
-        export_onnx(model, path)
+        export_model(model, path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         # threads that spin after a run would take the processor from the case that is measured next

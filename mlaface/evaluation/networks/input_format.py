@@ -1,5 +1,6 @@
 """How a foreign network wants its images: colour order, mean, std, size, layout."""
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -57,6 +58,29 @@ class InputFormat:
 
     def _laid_out(self, images):
         return np.ascontiguousarray(images.transpose(0, 2, 3, 1) if self.layout == 'NHWC' else images)
+
+
+def stated_input(metadata):
+    """What a file of ours says of its images.
+
+    Args:
+        metadata (dict[str, str]): As ``mlaface export`` writes it; a foreign file's says nothing.
+
+    Returns:
+        dict: Fields of ``InputFormat``.
+    """
+    stated = _input_of(metadata)
+    return {field.name: tuple(value) if isinstance(value := stated[field.name], list) else value
+            for field in fields(InputFormat) if field.name in stated}
+
+
+def takes_bytes(metadata):
+    """Whether a file of ours normalises its images by itself (bool); None for a foreign file."""
+    return _input_of(metadata).get('dtype') == 'uint8' if 'mlaface' in metadata else None
+
+
+def _input_of(metadata):
+    return json.loads(metadata.get('input', '{}')) if 'mlaface' in metadata else {}
 
 
 def _resize(images, size):

@@ -1,5 +1,4 @@
 """An ONNX file as a network."""
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -7,7 +6,7 @@ import numpy as np
 
 from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
-from mlaface.evaluation.networks.input_format import InputFormat
+from mlaface.evaluation.networks.input_format import InputFormat, stated_input
 from mlaface.registry import NETWORKS
 from mlaface.utils.checksums import check_seal
 
@@ -46,10 +45,7 @@ class OnnxNetwork(Network):
 
     def _stated(self):
         """Fields of ``InputFormat`` in the file: its metadata, and the shape of its input."""
-        metadata = self.session.get_modelmeta().custom_metadata_map
-        stated = json.loads(metadata.get('input', '{}')) if 'mlaface' in metadata else {}
-        found = {key: tuple(stated[key]) for key in ('mean', 'std', 'size') if key in stated}
-        found.update({key: stated[key] for key in ('color', 'layout') if key in stated})
+        found = stated_input(self.session.get_modelmeta().custom_metadata_map)
         shape = self.input.shape
         last = shape[3] == 3 and shape[1] != 3
         height, width = shape[1:3] if last else shape[2:4]

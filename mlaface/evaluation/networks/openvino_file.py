@@ -1,0 +1,102 @@
+"""A model of OpenVINO as a network."""
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from mlaface.evaluation.networks.base import Network
+from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
+from mlaface.evaluation.networks.input_format import InputFormat, stated_input, takes_bytes
+from mlaface.registry import NETWORKS
+from mlaface.utils.checksums import DamagedFileError, checksum
+from mlaface.utils.errors import InputError
+
+METADATA = 'mlaface'  # the branch of a model's rt_info
+HINTS = dict(bfloat16='bf16', float16='f16')
+
+
+@NETWORKS.register_module('openvino')
+class OpenvinoNetwork(Network):
+    """OpenVINO's ``.xml`` with its ``.bin`` beside it; ours says how its images are made, others follow options.
+
+    On processors that have bfloat16, OpenVINO computes float32 models in it unless it is told otherwise; here the
+    file's own precision is kept.
+
+    Args:
+        path (str): The ``.xml`` file.
+        device (str): ``'cpu'``, or OpenVINO's name of another device, such as ``'GPU'``.
+        options (dict or None): Fields of ``InputFormat``; they stand above what the file says.
+
+    Raises:
+        InputError: If OpenVINO is missing, or the file is no model of one input; names it.
+        DamagedFileError: If the ``.bin`` is not the one that the ``.xml`` was written with.
+    """
+
+    def __init__(self, path, device='cpu', options=None):
+        self.path = path
+        model = _read(path)
+        metadata = metadata_of_model(model)
+        _check_weights(path, metadata)
+        self.flip, self.bytes = metadata.get('flip', 'none'), takes_bytes(metadata)
+        if self.bytes and {'mean', 'std'} & set(options or ()):
+            raise InputError(f'--mean and --std: {path} takes bytes and normalises them itself')
+        self.format = replace(InputFormat(), **{**stated_input(metadata), **(options or {})})
+        self.size = self.format.size
+        self.model = _compile(model, device, HINTS.get(metadata.get('precision'), 'f32'), path)
+
+    @classmethod
+    def accepts(cls, name):
+        """A file ``.xml`` with a ``.bin`` beside it; see the base class."""
+        return name.endswith('.xml') and Path(name).is_file() and Path(name).with_suffix('.bin').is_file()
+
+    def embed(self, images):
+        """Embeddings float32 (N, D) of images uint8 (N, 3, H, W)."""
+        prepared = self.format.prepare_bytes(images) if self.bytes else self.format.prepare(images)
+        try:
+            output = self.model(prepared)[0]
+        except RuntimeError as error:
+            raise InputError(f'{self.path} cannot take images of shape {prepared.shape}: {first_line(error)}. See '
+                             '--size and --layout') from error
+        return as_embeddings(output, len(images), self.path)
+
+    def describe(self):
+        """The ``model`` entry of result JSON."""
+        return describe(self.path, asdict(self.format))
+
+
+def metadata_of_model(model):
+    """What a model of ours says of itself (dict[str, str]); nothing for a foreign one."""
+    info = model.rt_info
+    return {key: str(value.value) for key, value in model.get_rt_info([METADATA]).astype(dict).items()} \
+        if METADATA in info else {}
+
+
+def openvino():
+    """The package; ``InputError`` that says how to install it."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise InputError("OpenVINO is not installed: pip install 'mlaface[openvino]'") from error
+    return openvino
+
+
+def _read(path):
+    try:
+        model = openvino().Core().read_model(str(path))
+    except RuntimeError as error:
+        raise InputError(f'{path} cannot be opened as a model of OpenVINO: {first_line(error)}') from error
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise InputError(f'{path} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; one each is needed')
+    return model
+
+
+def _check_weights(path, metadata):
+    weights = Path(path).with_suffix('.bin')
+    if metadata.get('weights', checksum(weights)) != checksum(weights):
+        raise DamagedFileError(weights, f'its bytes are not those that {Path(path).name} was written with')
+
+
+def _compile(model, device, hint, path):
+    try:
+        return openvino().Core().compile_model(model, device.upper().partition(':')[0],
+                                               {'INFERENCE_PRECISION_HINT': hint})
+    except RuntimeError as error:
+        raise InputError(f'{path} cannot run on {device}: {first_line(error)}') from error

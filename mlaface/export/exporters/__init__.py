@@ -1,0 +1,1 @@
+"""Formats that a network leaves in, a file each; see ``base.Exporter``."""

@@ -1,0 +1,1 @@
+"""InsightFace's first models, of MXNet, read and written without it."""
