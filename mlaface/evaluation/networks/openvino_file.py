@@ -6,7 +6,7 @@ from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
 from mlaface.evaluation.networks.input_format import InputFormat, stated_input, takes_bytes
 from mlaface.registry import NETWORKS
-from mlaface.utils.checksums import DamagedFileError, checksum
+from mlaface.utils.checksums import checksum, damaged
 from mlaface.utils.errors import InputError
 
 METADATA = 'mlaface'  # the branch of a model's rt_info
@@ -91,7 +91,7 @@ def _read(path):
 def _check_weights(path, metadata):
     weights = Path(path).with_suffix('.bin')
     if metadata.get('weights', checksum(weights)) != checksum(weights):
-        raise DamagedFileError(weights, f'its bytes are not those that {Path(path).name} was written with')
+        raise damaged(weights, f'its bytes are not those that {Path(path).name} was written with')
 
 
 def _compile(model, device, hint, path):
