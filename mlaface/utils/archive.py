@@ -33,7 +33,7 @@ class CheckedArchive(io.RawIOBase):
         checkable (bool): Whether there are checksums: false of an archive written with that option of torch off.
 
     Raises:
-        zipfile.BadZipFile: If it is no zip archive, or its end is missing.
+        DamagedFileError: If it is no zip archive, or its end is missing.
     """
 
     def __init__(self, stream, name, start=0, size=None):
@@ -41,7 +41,10 @@ class CheckedArchive(io.RawIOBase):
         self._size = stream.seek(0, io.SEEK_END) - start if size is None else size
         self._place, self._damage, self._records, self._offsets = 0, None, [], []
         self._meant, self._proven, self._doubtful = None, set(), set()
-        self._archive = zipfile.ZipFile(self)
+        try:
+            self._archive = zipfile.ZipFile(self)
+        except Exception as error:  # of many classes, by what the bytes happen to say
+            raise DamagedFileError(name, f'the directory of its records is torn or broken ({error})') from error
         records = sorted(self._archive.infolist(), key=lambda record: record.header_offset)
         self._check_directory(records)
         self.checkable = any(record.CRC for record in records)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from mlaface.apis.networks import open_network
 from mlaface.engine.checkpoint.rows import CurrentRows, load_rows, save_rows
 from mlaface.evaluation.networks.onnx_file import OnnxNetwork
 from mlaface.evaluation.networks.torchscript import ScriptNetwork
@@ -247,6 +248,19 @@ def test_a_damaged_script_is_refused(tmp_path):
     data, draw = (tmp_path / 'a.pt').read_bytes(), random.Random(0)
     places = draw.sample(sorted(payload(data)), 30)
     assert survivors(tmp_path / 'a.pt', [flip(data, place, draw) for place in places], ScriptNetwork, None) == 0
+
+
+@pytest.mark.parametrize('kind', DAMAGE)
+def test_a_broken_directory_is_told_in_a_line_by_whoever_opens_a_model(kind, tmp_path):
+    torch.jit.script(torch.nn.Linear(3, 4)).save(tmp_path / 'a.pt')
+    for path, data in ((tmp_path / 'a.pth', saved()), (tmp_path / 'a.pt', (tmp_path / 'a.pt').read_bytes())):
+        start, draw = zipfile.ZipFile(io.BytesIO(data)).start_dir, random.Random(0)
+        for place in draw.sample(range(start, len(data)), 12):
+            path.write_bytes(DAMAGE[kind](data, place, draw))
+            try:
+                open_network(str(path))
+            except ValueError as error:
+                assert len(str(error).splitlines()) == 1 and path.name in str(error)
 
 
 def test_the_sum_of_a_file_is_that_of_zlib(tmp_path):

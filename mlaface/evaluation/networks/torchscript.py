@@ -77,8 +77,9 @@ class ScriptNetwork(Network):
 
 
 def _is_script(path):
-    """Whether a file is a zip archive that holds code, as TorchScript writes it (bool)."""
-    if not zipfile.is_zipfile(path):
+    """Whether a file is a TorchScript archive: a zip with code beside its tensors."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any('/code/' in name for name in archive.namelist())
+    except Exception:  # no zip archive, or one that is broken in some way: who takes the file says what is wrong
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any('/code/' in name for name in archive.namelist())
