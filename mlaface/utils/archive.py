@@ -44,7 +44,7 @@ class CheckedArchive(io.RawIOBase):
         try:
             self._archive = zipfile.ZipFile(self)
         except Exception as error:  # of many classes, by what the bytes happen to say
-            raise DamagedFileError(name, f'the directory of its records is torn or broken ({error})') from error
+            raise damaged(name, f'the directory of its records is torn or broken ({error})') from error
         records = sorted(self._archive.infolist(), key=lambda record: record.header_offset)
         self._check_directory(records)
         self.checkable = any(record.CRC for record in records)
