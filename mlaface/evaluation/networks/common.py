@@ -1,4 +1,5 @@
 """What all kinds of networks share: their entry in result JSON, and what counts as embeddings."""
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,15 @@ def as_embeddings(output, images, name):
 def first_line(error):
     """The first line of an error's text that says anything."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def archive_names(path):
+    """Names of the records of a zip archive (list of str); none of anything else, or of one that is broken.
+
+    Whoever takes the file says what is wrong with it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except Exception:  # of many classes, by what the bytes happen to say
+        return []

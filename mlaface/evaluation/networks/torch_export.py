@@ -1,9 +1,8 @@
 """A program of torch.export as a network."""
 import json
-import zipfile
 from pathlib import Path
 
-from mlaface.evaluation.networks.common import first_line
+from mlaface.evaluation.networks.common import archive_names, first_line
 from mlaface.evaluation.networks.program_check import check_program
 from mlaface.evaluation.networks.torchscript import METADATA, ScriptNetwork
 from mlaface.registry import NETWORKS
@@ -44,7 +43,6 @@ class ProgramNetwork(ScriptNetwork):
     @classmethod
     def accepts(cls, name):
         """An archive that says it is a program of torch.export; see the base class."""
-        if name.endswith('.onnx') or not Path(name).is_file() or not zipfile.is_zipfile(name):
+        if name.endswith('.onnx') or not Path(name).is_file():
             return False
-        with zipfile.ZipFile(name) as archive:
-            return any(entry.count('/') == 1 and entry.endswith('/archive_format') for entry in archive.namelist())
+        return any(entry.count('/') == 1 and entry.endswith('/archive_format') for entry in archive_names(name))

@@ -1,11 +1,10 @@
 """A TorchScript file as a network."""
 import json
-import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from mlaface.evaluation.networks.base import Network
-from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
+from mlaface.evaluation.networks.common import archive_names, as_embeddings, describe, first_line
 from mlaface.evaluation.networks.input_format import InputFormat, stated_input, takes_bytes
 from mlaface.registry import NETWORKS
 from mlaface.utils.archive import check_archive
@@ -57,7 +56,8 @@ class ScriptNetwork(Network):
     @classmethod
     def accepts(cls, name):
         """A TorchScript archive: a zip with code beside its tensors; see the base class."""
-        return not name.endswith('.onnx') and Path(name).is_file() and _is_script(name)
+        return (not name.endswith('.onnx') and Path(name).is_file()
+                and any('/code/' in entry for entry in archive_names(name)))
 
     def embed(self, images):
         """Embeddings float32 (N, D) of images uint8 (N, 3, H, W)."""
@@ -74,12 +74,3 @@ class ScriptNetwork(Network):
     def describe(self):
         """The ``model`` entry of result JSON."""
         return describe(self.path, asdict(self.format))
-
-
-def _is_script(path):
-    """Whether a file is a TorchScript archive: a zip with code beside its tensors."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any('/code/' in name for name in archive.namelist())
-    except Exception:  # no zip archive, or one that is broken in some way: who takes the file says what is wrong
-        return False
