@@ -58,8 +58,8 @@ class Inferencer:
         self.network, self.batch_size = network, batch_size
         self.finder = FaceFinder(detector, network.size, workers, max_pixels)
         self._described, self._size, self._given = network.describe(), None, threshold
-        self._report, self._reason = find_thresholds(self._described)
-        self.far, self.flip = far, flip or (self._report or {}).get('flip') or 'none'
+        self._report, self._reason = find_thresholds(self._described, network.thresholds)
+        self.far, self.flip = far, self._own_flip(flip)
 
     @property
     def model(self):
@@ -184,6 +184,15 @@ class Inferencer:
             people[group].append(face)
         return people
 
+    def _own_flip(self, flip):
+        """What is done here with mirror images; a network that joins them by itself leaves nothing to do."""
+        if self.network.flip == 'none':
+            return flip or (self._report or {}).get('flip') or 'none'
+        if flip not in (None, 'none', self.network.flip):
+            raise InputError(f'{self._described["name"]} joins mirror images by itself ({self.network.flip}); it '
+                             f'cannot be done by {flip} here')
+        return 'none'
+
     def _decide(self):
         """The threshold or None, and the reason for None."""
         if self._given is not None:
@@ -191,7 +200,8 @@ class Inferencer:
         if self._report is None:
             return None, self._reason
         try:
-            return threshold_at(self._report, self.far, self.flip), None
+            flip = self.flip if self.network.flip == 'none' else self.network.flip
+            return threshold_at(self._report, self.far, flip), None
         except InputError as error:
             return None, str(error)
 

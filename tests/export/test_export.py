@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlaface.apis import init_model
+from mlaface.apis import FaceInferencer, init_model
 from mlaface.apis.networks import open_network
 from mlaface.cli.main import main
 from mlaface.evaluation.results.result import file_sha256
@@ -16,6 +16,7 @@ from mlaface.evaluation.suite import Suite
 from mlaface.export.export import export_model
 from mlaface.export.extractor import Form
 from mlaface.registry import EXPORTERS
+from mlaface.utils.errors import InputError
 from tests.models import tiny
 
 onnx = pytest.importorskip('onnx')
@@ -248,6 +249,28 @@ def test_commands_write_the_checkpoints_hash_and_thresholds(command, checkpoint,
     assert json.loads(told['model']) == dict(file='trained.pth', sha256=file_sha256(path))
     assert json.loads(told['thresholds'])['thresholds'] == {'1e-3': {'far': 1e-3}}
     assert np.shape(json.loads(told['template'])) == (5, 2)
+
+
+@pytest.mark.parametrize('name', FORMATS)
+def test_the_thresholds_that_a_file_carries_decide(name, checkpoint, tmp_path):
+    needs(name)
+    _, path = checkpoint
+    beside = path.with_suffix('.thresholds.json')
+    report = json.loads(beside.read_text())
+    report.update(flip='sum', inputs=['drawn'], thresholds={'1e-3': dict(far=1e-3, threshold=dict(value=0.4))})
+    beside.write_text(json.dumps(report))
+    for flip in ('none', 'sum'):  # who joins the mirror images: this framework, or the file itself
+        exported = tmp_path / flip / name
+        export_model(init_model(str(path)), exported, form=Form(flip=flip))
+        inferencer = FaceInferencer(exported, detector=None)
+        assert inferencer.threshold() == dict(threshold=0.4, far=1e-3, source='drawn')
+        assert inferencer.flip == ('sum' if flip == 'none' else 'none')
+    with pytest.raises(InputError, match='joins mirror images by itself'):
+        FaceInferencer(exported, detector=None, flip='concat')
+    own = dict(report, model=dict(file=name, sha256=file_sha256(exported)))
+    own['thresholds'] = {'1e-3': dict(far=1e-3, threshold=dict(value=0.5))}
+    exported.with_suffix('.thresholds.json').write_text(json.dumps(own))  # calibrated anew, of this very file
+    assert FaceInferencer(exported, detector=None).threshold()['threshold'] == 0.5
 
 
 def test_a_plugin_is_a_format(tmp_path):
