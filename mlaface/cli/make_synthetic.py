@@ -4,7 +4,7 @@ Examples:
   python tools/datasets/make_synthetic.py --baselines
   python tools/datasets/make_synthetic.py --out data/small --identities 20 --test-identities 10 --pairs 40
   python tools/datasets/make_synthetic.py --contact-sheet faces.png
-  python tools/datasets/make_synthetic.py --faces faces/         and then: compare faces/person1_a.jpg faces/person1_b.jpg
+  python tools/datasets/make_synthetic.py --faces faces/    for: compare faces/person1_a.jpg faces/person1_b.jpg
 """
 import argparse
 import os
