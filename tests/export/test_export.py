@@ -54,6 +54,30 @@ def test_every_backbone_with_every_attention_exports_by_the_current_exporter(bac
     agree(tmp_path / name, model)
 
 
+@pytest.mark.parametrize('opset', [17, 18])
+def test_no_prelu_is_left_to_onnx_runtime_and_slopes_of_any_sign_count(opset, tmp_path):
+    if opset >= 18:
+        pytest.importorskip('onnxscript')
+    model, draw = tiny.recognizer('MobileFaceNet'), torch.Generator().manual_seed(1)
+    slopes = [module.weight for module in model.modules() if type(module).__name__.endswith('PReLU')]
+    for slope in slopes[1:]:  # the first keeps a number that others shared when the network was made
+        slope.data.uniform_(-1, 2, generator=draw)
+    export_model(model, tmp_path / 'm.onnx', opset=opset)
+    agree(tmp_path / 'm.onnx', model)
+    graph = onnx.load(str(tmp_path / 'm.onnx')).graph
+    assert slopes and not any(node.op_type == 'PRelu' for node in graph.node)
+    read = {name for node in graph.node for name in node.input}
+    assert {entry.name for entry in graph.initializer} <= read
+
+
+def test_a_prelu_whose_slopes_are_computed_stays():
+    from mlaface.export.prelu import spread_prelu
+    node = onnx.helper.make_node('PRelu', ['x', 'slope'], ['y'])
+    values = [onnx.helper.make_tensor_value_info(name, 1, [1, 2]) for name in ('x', 'slope', 'y')]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], 'g', values[:2], values[2:]))
+    assert spread_prelu(model) == model
+
+
 @pytest.mark.parametrize('opset', OPSETS)
 def test_the_current_exporter_writes_the_newest_operator_sets(opset, tmp_path):
     pytest.importorskip('onnxscript')
