@@ -4,7 +4,8 @@ import time
 
 from mlaface.utils.errors import UserError
 
-WORDS = (b'\xff\xff\xff\x7f', b'\xff' * 4, bytes(4), b'\0\0\0\x80', b'\xff' * 8, bytes(8), (1 << 40).to_bytes(8, 'little'))
+WORDS = (b'\xff\xff\xff\x7f', b'\xff' * 4, bytes(4), b'\0\0\0\x80', b'\xff' * 8, bytes(8),
+         (1 << 40).to_bytes(8, 'little'))
 SECONDS = 10  # more than any reader takes of such a small file, however busy the machine: it hangs
 
 

@@ -69,8 +69,9 @@ def test_scipy_alone_does_not_live(tmp_path):
 
 
 CONTENTS = dict(
-    text='Zoë', texts=np.array(['ab', 'cd']), empty_text='', number=3, row=np.arange(5), bytes=np.uint8([[1, 2], [3, 4]]),
-    many=np.zeros((2, 3, 4), np.int16), truth=np.array([True, False]), half=np.float32(1.5), complex=np.array([1 + 2j]),
+    text='Zoë', texts=np.array(['ab', 'cd']), empty_text='', number=3, row=np.arange(5),
+    bytes=np.uint8([[1, 2], [3, 4]]),
+    many=np.zeros((2, 3, 4), np.int16), truth=np.array([True, False]), half=np.float32(1.5), complex=np.array([2j]),
     nothing=np.empty((0, 0)), no_cells=np.empty((0, 3), object), cells=cells('a', 1, cells('b', np.empty((0, 0)))),
     record=dict(a=1, b='x', c=cells('y')), records=np.array([(1, 'a'), (2, 'b')], [('n', object), ('t', object)]),
     small=np.int8([[1, 2, 3, 4]]), five=np.int8([[1, 2, 3, 4, 5]]), long=np.uint64([1 << 63]))

@@ -132,14 +132,14 @@ def read_landmarks(path, names):
     if not path.is_file():
         return None
     rows = read_fields(path, (12,))
-    points = numbers_of(rows, slice(2, None), path).reshape(-1, 5, 2)
-    bad = np.flatnonzero(~can_align(points))
-    if len(bad):
-        number, fields = rows[bad[0]]
-        raise ValueError(f'{path}, line {number}: {fields[0]} has no five different finite points, so that its face '
-                         'cannot be aligned: copy the list again from the set')
-    found = {'/'.join(without_suffix(fields[0]).split('/')[-2:]): points[row] for row, (_, fields) in enumerate(rows)}
+    found = {'/'.join(without_suffix(fields[0]).split('/')[-2:]): row for row, (_, fields) in enumerate(rows)}
     missing = [image for image in names if image not in found]
     if missing:
         raise ValueError(f'{path} has no points of {missing[0]}, which the list of pairs names ({len(missing)} such)')
-    return np.stack([found[image] for image in names])
+    places = [found[image] for image in names]
+    points = numbers_of(rows, slice(2, None), path).reshape(-1, 5, 2)[places]
+    bad = np.flatnonzero(~can_align(points))
+    if len(bad):
+        raise ValueError(f'{path}, line {rows[places[bad[0]]][0]}: {names[bad[0]]} has no five different finite '
+                         'points, so that its face cannot be aligned: copy the list again from the set')
+    return points
