@@ -49,8 +49,9 @@ def test_numbers_that_are_no_literals_are_read():
     'a = open("evil", "w")', 'import os', 'a = __import__("os")', 'a = [x for x in ()]', 'a = b', 'a.b = 1',
     'a[0] = 1',
     'a = dict(**{})', 'a = dict({**{}})', 'a = dict([])', 'a = dict({}, {})', 'a = (lambda: 1)()', 'a = 1 if 1 else 2',
-    'a = {[1]: 2}', 'a = {1: {dict(): 3}}', 'a = f"{1}"', 'a: int = 3', 'a += 1', 'def f(): pass', '1', 'a = "', 'a = \0',
-    'a = dict', 'a = -dict', 'a = dict.fromkeys([])', 'a = ' + '[' * 5000, 'a = ' + '-' * 100000 + '1', 'a = infinity'])
+    'a = {[1]: 2}', 'a = {1: {dict(): 3}}', 'a = f"{1}"', 'a: int = 3', 'a += 1', 'def f(): pass', '1', 'a = "',
+    'a = \0', 'a = dict', 'a = -dict',
+    'a = dict.fromkeys([])', 'a = ' + '[' * 5000, 'a = ' + '-' * 100000 + '1', 'a = infinity'])
 def test_whatever_is_no_plain_value_is_refused(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match='the config inside a.pth is not of plain values .*give a config') as error:
