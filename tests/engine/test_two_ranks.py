@@ -105,3 +105,11 @@ def test_one_rank_continues_two_and_two_continue_one(whole, tmp_path):
     both = two_ranks(single, dict(options, resume=True))
     assert [(result['iter'], result['alike']) for result in both] == [(4, 1)] * 2
     assert both[0]['scored'][0] == [2, 4]
+
+
+@pytest.mark.slow
+def test_norms_that_follow_the_images_while_the_trunk_waits_are_shared_too(tmp_path):
+    """All but the head waits, so that there is no gradient of the trunk to share and no wrapper."""
+    options = dict(OPTIONS, custom_hooks=[dict(type='HeadFirstHook', iters=3, norm_eval=False)])
+    results = two_ranks(tmp_path / 'run', options)
+    assert [result['alike'] for result in results] == [1, 1] and results[0]['moved'] > 0
