@@ -29,6 +29,8 @@ LABELS = st.one_of(st.integers(0, EXACT - 1), st.lists(st.integers(0, EXACT - 1)
 def test_a_record_has_no_magic_word_at_an_aligned_place_but_heads(payload):
     parts, record = split_payload(payload), encode_record(payload)
     assert MAGIC_BYTES.join(parts) == payload and len(record) % 4 == 0
+    words = [payload[place:place + 4] for place in range(0, len(payload), 4)]
+    assert len(parts) == 1 + words.count(MAGIC_BYTES), 'dmlc splits there, and nowhere else'
     aligned = [place for place in range(0, len(record), 4) if record[place:place + 4] == MAGIC_BYTES]
     assert len(aligned) == len(parts), 'resync finds heads, and nothing else'
 
