@@ -56,21 +56,22 @@ def test_a_file_that_is_cut_anywhere_gives_the_records_before_the_cut(tmp_path_f
         assert bool(faults) == (cut > ([0, *ends][before]) and not padding)
 
 
-@settings(max_examples=40)
-@given(st.lists(PIECES, min_size=2, max_size=4), st.integers(0, 10**6))
+@settings(max_examples=15)
+@given(st.lists(PIECES, min_size=1, max_size=3), st.integers(0, 10**6))
 def test_one_broken_record_costs_no_other(tmp_path_factory, payloads, seed):
     """A flipped bit in a head breaks that record; the others are found again behind it."""
     path, draw = tmp_path_factory.getbasetemp() / 'broken.rec', random.Random(seed)
+    payloads = [b'', *payloads]  # the shortest record there is
     records = list(map(encode_record, payloads))
-    broken = draw.randrange(len(records))
-    damaged = bytearray(records[broken])
-    damaged[draw.randrange(4)] ^= 1 << draw.randrange(8)  # the magic word
-    reader = rewritten(path, b''.join([*records[:broken], damaged, *records[broken + 1:]]))
-    offsets, faults = rebuild_index(reader, on_fault='skip')
     starts = np.cumsum([0, *map(len, records)])[:-1]
-    assert set(np.delete(starts, broken)) <= set(offsets.tolist()) and faults
-    for number in np.delete(np.arange(len(records)), broken):
-        assert reader.read(int(starts[number])) == payloads[number]
+    for broken, record in enumerate(records):
+        damaged = bytearray(record)
+        damaged[draw.randrange(4)] ^= 1 << draw.randrange(8)  # the magic word
+        reader = rewritten(path, b''.join([*records[:broken], damaged, *records[broken + 1:]]))
+        offsets, faults = rebuild_index(reader, on_fault='skip')
+        assert set(np.delete(starts, broken)) <= set(offsets.tolist()) and faults
+        for number in np.delete(np.arange(len(records)), broken):
+            assert reader.read(int(starts[number])) == payloads[number]
 
 
 @settings(max_examples=60)

@@ -113,6 +113,17 @@ def test_no_identity_is_shown_much_more_often_than_another(labels, seed, number)
     assert shown.max() - shown.min() <= 1 and shown.sum() == len(labels)
 
 
+@settings(max_examples=40)
+@given(LABELS, st.integers(1, 4), SEEDS, EPOCHS)
+def test_the_images_of_an_identity_are_shown_equally_often(labels, group, seed, number):
+    sampler, = samplers(1, 'IdentitySampler', labels, batch_size=group, images_per_identity=group, seed=seed)
+    shown = np.bincount(np.array(epoch([sampler], number)[0], int) % len(labels), minlength=len(labels))
+    for label in set(labels):
+        own = shown[np.asarray(labels) == label]
+        if len(own) >= group:  # in a group of fewer images some come twice
+            assert own.max() - own.min() <= 1
+
+
 @settings(max_examples=60)
 @given(st.lists(st.integers(0, 20), max_size=30), st.integers(1, 40))
 def test_evaluation_takes_each_distinct_image_once_in_order(first, world):
