@@ -12,10 +12,13 @@ DRAWING = ('ElasticArcFace', 'ElasticCosFace')  # margins of their own draws, wh
 
 
 def batch(seed=0):
+    """Samples at different angles, below those that AdaCos takes for one, to the centre that a class has if it has one."""
     generator = torch.Generator().manual_seed(seed)
-    embeddings = torch.randn(COUNT, SIZE, dtype=torch.float64, generator=generator) * 20
     weight = torch.randn(CLASSES * 3, SIZE, dtype=torch.float64, generator=generator)
-    return embeddings, torch.randint(0, CLASSES, (COUNT,), generator=generator), weight
+    labels = torch.randint(0, CLASSES, (COUNT,), generator=generator)
+    noise = torch.randn(COUNT, SIZE, dtype=torch.float64, generator=generator)
+    embeddings = 9 * weight[labels] + 9 * torch.linspace(0.6, 0.1, COUNT, dtype=torch.float64)[:, None] * noise
+    return embeddings, labels, weight
 
 
 def head_of(name, weight, reduction='mean'):
