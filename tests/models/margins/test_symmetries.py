@@ -12,7 +12,7 @@ DRAWING = ('ElasticArcFace', 'ElasticCosFace')  # margins of their own draws, wh
 
 
 def batch(seed=0):
-    """Samples at different angles, below those that AdaCos takes for one, to the centre that a class has if it has one."""
+    """Samples at different angles, below those that AdaCos takes for one, to the centre of a class that has one."""
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(CLASSES * 3, SIZE, dtype=torch.float64, generator=generator)
     labels = torch.randint(0, CLASSES, (COUNT,), generator=generator)
