@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get('MLAFACE_SHARED', ROOT.parent / 'shared'))
@@ -11,6 +12,13 @@ SHARED = Path(os.environ.get('MLAFACE_SHARED', ROOT.parent / 'shared'))
 
 def pytest_addoption(parser):
     parser.addoption('--all', action='store_true', help='run the slow tests too')
+
+
+def pytest_configure(config):
+    """Properties are tried on the same examples every time; with ``--all`` on others each time."""
+    settings.register_profile('same', derandomize=True, deadline=None)
+    settings.register_profile('others', deadline=None)
+    settings.load_profile('others' if config.getoption('--all') else 'same')
 
 
 def pytest_collection_modifyitems(config, items):

@@ -26,7 +26,7 @@ def config_from_text(text, source):
             if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
                 raise ValueError(f'line {statement.lineno} is no assignment')
             values[statement.targets[0].id] = literal(statement.value)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:  # the last two of deep nesting
         raise ValueError(f'the config inside {source} is not of plain values ({error}): give a config') from error
     return values
 

@@ -3,6 +3,8 @@ import gc
 
 import torch
 import torch.distributed as dist
+from torch.nn import SyncBatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mlaface.engine.optimizers.sparse import coalesced
 from mlaface.utils.sharding import row_shard
@@ -66,6 +68,38 @@ def gather_objects(value):
     values = [None] * world_size()
     dist.all_gather_object(values, value)
     return values
+
+
+def moving_statistics(model):
+    """Running means and variances that a step has moved by this rank's images alone.
+
+    Args:
+        model (nn.Module): The recognizer, as it has just trained; norms that are held, or synchronized, are left out.
+
+    Returns:
+        list[Tensor]: The same on all ranks, in one order.
+    """
+    norms = (part for part in model.modules() if isinstance(part, _BatchNorm) and not isinstance(part, SyncBatchNorm))
+    return [buffer for norm in norms if norm.training and norm.track_running_stats
+            for buffer in (norm.running_mean, norm.running_var)]
+
+
+@torch.no_grad()
+def average_statistics(model):
+    """Give all ranks the mean of their running statistics, in one message: they train, validate and save one network.
+
+    Done after each update, the statistics are a function of the images seen, and not of when a checkpoint was written.
+
+    Args:
+        model (nn.Module): The recognizer. Nothing happens where there is one rank.
+    """
+    statistics = moving_statistics(model) if world_size() > 1 else []
+    if statistics:
+        together = torch.cat([tensor.flatten() for tensor in statistics])
+        dist.all_reduce(together)
+        together /= world_size()
+        parts = together.split([tensor.numel() for tensor in statistics])
+        torch._foreach_copy_(statistics, [part.view_as(tensor) for part, tensor in zip(parts, statistics)])
 
 
 def _gradient_values(parameters):

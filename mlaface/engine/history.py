@@ -46,9 +46,9 @@ class History:
                 temporary.write_text(''.join(self._lines_until(iteration)))
 
     def _lines_until(self, iteration):
-        for line in self.path.read_text().splitlines(keepends=True):
+        for line in self.path.read_text(errors='replace').splitlines(keepends=True):
             try:
                 if json.loads(line)['iter'] <= iteration:
                     yield line
-            except (ValueError, KeyError):  # the last line of a killed run may be torn
+            except (ValueError, KeyError, TypeError):  # the last line of a killed run may be torn
                 continue

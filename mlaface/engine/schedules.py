@@ -33,14 +33,14 @@ class WarmupLR(_ParamScheduler):
 
     Args:
         optimizer (Optimizer or OptimWrapper): Whose ``lr`` is set.
-        warmup (float): Steps of warm-up; step ``t`` of them has ``(t + 1) / warmup`` of the base rate; a
-            training that ends within them never reaches it.
+        warmup (float): Steps of warm-up; step ``t`` of them has ``(t + 1) / warmup`` of the base rate, and never more
+            than it; a training that ends within them never reaches it.
         end (int): Steps of the whole schedule; the runner fills in those of the training.
         by_epoch (bool): Whether a step is an epoch; False: an iteration (one update of the weights).
     """
 
     def __init__(self, optimizer, warmup=0, end=INF, by_epoch=False):
-        if warmup < 0:
+        if not 0 <= warmup < INF:
             raise ValueError(f'warmup must be at least 0, got {warmup}')
         self.warmup = warmup
         super().__init__(optimizer, 'lr', begin=0, end=end, by_epoch=by_epoch)
@@ -71,8 +71,9 @@ class WarmupLR(_ParamScheduler):
         Args:
             step (int): Steps done.
         """
-        self.last_step = self._global_step = step - 1
+        self.last_step = self._global_step = min(step, self.end - 1) - 1  # behind its end it keeps its last rate
         self.step()
+        self._global_step = step
 
     def decay(self, step):
         """Share of the base rate at a step after the warm-up."""
@@ -80,7 +81,7 @@ class WarmupLR(_ParamScheduler):
 
     def factor(self, step):
         """Share of the base rate at ``step`` (counted from 0)."""
-        return (step + 1) / self.warmup if step < self.warmup else self.decay(step)
+        return min(1.0, (step + 1) / self.warmup) if step < self.warmup else self.decay(step)
 
     def _get_value(self):
         factor = self.factor(self.last_step)

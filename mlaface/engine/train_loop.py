@@ -6,6 +6,7 @@ import torch
 from mmengine.runner import BaseLoop
 
 from mlaface.engine.batches import check_batches
+from mlaface.engine.distributed import average_statistics
 from mlaface.engine.errors import ConfigError, Interrupted
 from mlaface.engine.signals import StopSignal
 from mlaface.registry import LOOPS
@@ -175,6 +176,7 @@ class FaceTrainLoop(BaseLoop):
             except ValueError as error:
                 runner.call_hook('on_step_error', error=error)
                 raise
+        average_statistics(runner.bare_model)
         images = getattr(self.dataloader.sampler, 'images', float('inf'))  # a last batch may be shorter
         self.position = min(self.position + self.micro_batch * len(micro_batches), images)
         runner.call_hook('after_train_iter', batch_idx=self.iter, data_batch=self.batch, outputs=_mean(outputs))

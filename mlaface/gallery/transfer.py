@@ -143,7 +143,7 @@ def _read_npz(file):
     try:
         return _model_of(arrays), [Enrolment(str(name), row, json.loads(str(text)) if text else None)
                        for name, row, text in zip(names, rows, texts)]
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(f'{file}: metadata or model are no JSON: {error}') from error
 
 
@@ -156,8 +156,8 @@ def _model_of(arrays):
 
 
 def _read_lines(file):
-    with open(file, encoding='utf-8') as lines:
-        head = _parsed(file, 1, next(lines, ''), json.loads)
+    with open(file, 'rb') as lines:  # a line that is no UTF-8 is then named as every other
+        head = _parsed(file, 1, next(lines, b''), json.loads)
         if not isinstance(head, dict) or head.get('mlaface_gallery') != FORMAT:
             raise InputError(f'{file}: line 1 does not say "mlaface_gallery": {FORMAT}')
         return head.get('model'), [_parsed(file, number, line, _enrolment) for number, line in enumerate(lines, 2)]
@@ -166,7 +166,7 @@ def _read_lines(file):
 def _parsed(file, number, line, parse):
     try:
         return parse(line)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f'{file}: line {number} is torn, or no line of a gallery ({type(error).__name__}: {error})'
                          ) from error
 

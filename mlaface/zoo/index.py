@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlaface.utils.errors import InputError
+from mlaface.utils.texts import read_text
 
 PACKAGE = Path(__file__).resolve().parents[1]
 INDEX = 'model-index.yml'
@@ -65,7 +66,7 @@ def read_index(path=None):
 def _read(path):
     """One index with what it imports."""
     content, found = _load(path), {}
-    files = [path] + [file for pattern in content.get('Import') or [] for file in sorted(path.parent.glob(pattern))]
+    files = [path] + [file for pattern in content.get('Import') or [] for file in _imported(path, pattern)]
     for file in files:
         for model in (content if file == path else _load(file)).get('Models') or []:
             entry = _entry(model, file)
@@ -75,21 +76,37 @@ def _read(path):
     return found
 
 
+def _imported(path, pattern):
+    """Files that an index imports by a pattern, from its own folder."""
+    try:
+        return sorted(path.parent.glob(pattern))
+    except (ValueError, NotImplementedError, IndexError, TypeError, AttributeError) as error:
+        raise InputError(f'{path}: Import names {pattern!r}, which is no pattern of files from its folder ({error})'
+                         ) from error
+
+
 def _load(path):
     import yaml
     if not path.is_file():
         raise FileNotFoundError(f'no index of models at {path}')
     try:
-        content = yaml.load(path.read_text(), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))  # ten times as fast
-    except yaml.YAMLError as error:
-        raise InputError(f'{path} is not YAML: {str(error).splitlines()[0]}') from error
+        content = yaml.load(read_text(path), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))  # ten times as fast
+    except InputError:
+        raise
+    except Exception as error:  # YAMLError, and by its values many others: of a date that is none a ValueError
+        raise InputError(f'{path} is not YAML: {(str(error).splitlines() or [type(error).__name__])[0]}') from error
     if not isinstance(content, dict) or not isinstance(content.get('Models') or [], list):
         raise InputError(f'{path} is no index of models: it needs the list Models')
+    if not isinstance(content.get('Import') or [], list):
+        raise InputError(f'{path}: Import must be a list of files')
     return content
 
 
 def _entry(model, path):
     if not isinstance(model, dict) or not isinstance(model.get('Name'), str):
         raise InputError(f'{path}: every model needs a Name')
+    for key, kind in (('Config', str), ('Weights', str), ('Metadata', dict), ('Results', list)):
+        if not isinstance(model.get(key) or kind(), kind):
+            raise InputError(f'{path}: {key} of the model {model["Name"]!r} must be a {kind.__name__}')
     return Entry(model['Name'], path.parent, model.get('Config'), model.get('Weights'), model.get('Metadata') or {},
                  model.get('Results') or [], model.get('In Collection'))

@@ -1,6 +1,5 @@
 """The work of ``tools/converters/centers.py``: files of centres, of embeddings, and lists of noise."""
 import csv
-from pathlib import Path
 
 from mlaface.cli.parts.device import choose_device
 from mlaface.engine.checkpoint.row_manifest import read_classes
@@ -8,10 +7,11 @@ from mlaface.engine.checkpoint.rows import CurrentRows
 from mlaface.export.centers import Centers, ImportedRows, class_means, export_centers
 from mlaface.utils.files import atomic_path, load_tensors
 from mlaface.utils.imports import import_modules
+from mlaface.utils.texts import read_text
 
 
 def _read_names(path):
-    return Path(path).read_text(encoding='utf-8').splitlines()
+    return read_text(path).splitlines()
 
 
 def _export(args):

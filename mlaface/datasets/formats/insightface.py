@@ -128,6 +128,10 @@ def read_table(records):
     return TrainingTable(places, _classes(records, places, labels))
 
 
+def _is_count(word):
+    return word.isascii() and word.isdecimal() and len(word) < 99 and int(word) < EXACT
+
+
 def read_property(path):
     """Read ``property``: ``classes,height,width`` in one line.
 
@@ -145,7 +149,7 @@ def read_property(path):
         return None
     text = path.read_text(errors='replace')
     words = text.replace(',', ' ').split()
-    if len(words) != 3 or not all(word.isascii() and word.isdecimal() and int(word) < EXACT for word in words):
+    if len(words) != 3 or not all(map(_is_count, words)):
         raise FormatError(f'{path}: expected one line "classes,height,width", found {text[:60]!r}. Correct or '
                           'remove it: the labels tell the number of classes')
     return tuple(map(int, words))

@@ -3,7 +3,7 @@ import numpy as np
 from mmengine.dist import get_dist_info
 
 
-def deal(order, start, batch_size, rank, world_size):
+def deal(order, start, batch_size, rank, world_size, group=1):
     """One rank's share of a global batch.
 
     Args:
@@ -12,21 +12,25 @@ def deal(order, start, batch_size, rank, world_size):
         batch_size (int): Images a rank.
         rank (int): This rank.
         world_size (int): Ranks.
+        group (int): Neighbours that stay on one rank; divides ``batch_size`` and the order. Default 1.
 
     Returns:
         ndarray: The r-th block of ``batch_size`` places; of a ragged last global batch the r-th of ``world_size``
-        contiguous parts whose sizes differ by one at most.
+        contiguous parts whose sizes differ by one group at most.
     """
     batch = order[start:start + batch_size * world_size]
     if len(batch) == batch_size * world_size:
         return batch[rank * batch_size:(rank + 1) * batch_size]
-    return np.array_split(batch, world_size)[rank]
+    return np.array_split(batch.reshape(-1, group), world_size)[rank].ravel()
 
 
 class GlobalBatches:
     """An endless row of epochs, of which one is walked at a time.
 
     A subclass gives ``order()``: indices of the current epoch, from ``seed`` and ``epoch`` alone.
+
+    Attributes:
+        group (int): Images that follow each other in ``order()`` and stay on one rank.
 
     Args:
         length (int): Images of the data set.
@@ -37,6 +41,8 @@ class GlobalBatches:
     Raises:
         ValueError: If ``batch_size`` is below 1.
     """
+
+    group = 1
 
     def __init__(self, length, batch_size, seed, drop_last):
         if batch_size < 1:
@@ -57,14 +63,17 @@ class GlobalBatches:
     def __len__(self):
         """Images of this rank in a whole epoch, wherever the position stands."""
         full, rest = divmod(self._end(), self.batch_size * self.world_size)
-        return full * self.batch_size + len(deal(np.arange(rest), 0, self.batch_size, self.rank, self.world_size))
+        return full * self.batch_size + len(self._deal(np.arange(rest), 0))
 
     def __iter__(self):
         """Draws of this rank: ``epoch * length + index``, from the position to the end of the epoch."""
         order, block = self.order(), self.batch_size * self.world_size
         first = self.epoch * self.length
         for start in range(self.position, self._end(), block):
-            yield from (first + deal(order, start, self.batch_size, self.rank, self.world_size)).tolist()
+            yield from (first + self._deal(order[:self._end()], start)).tolist()
+
+    def _deal(self, order, start):
+        return deal(order, start, self.batch_size, self.rank, self.world_size, self.group)
 
     def set_epoch(self, epoch):
         """Go to the start of an epoch."""

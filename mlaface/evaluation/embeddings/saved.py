@@ -1,13 +1,14 @@
 """Precomputed embeddings of pairs in an ``.npz`` file: read as a suite, and written by ``--save-embeddings``."""
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from mlaface.evaluation.functional.checks import check_pairs
 from mlaface.evaluation.suite import Suite
+from mlaface.utils.errors import InputError
 from mlaface.utils.files import atomic_path
+
+DIMENSIONS = dict(embeddings=(2,), flipped=(2,), issame=(1,), names=(1,), subjects=(1, 2), groups=(1,))
 
 
 def embeddings_suite(path):
@@ -26,6 +27,10 @@ def embeddings_suite(path):
     lacking = {'embeddings', 'issame'} - set(arrays)
     if lacking:
         raise ValueError(f'{path} lacks {", ".join(sorted(lacking))}; it holds {", ".join(arrays) or "nothing"}')
+    for key, array in arrays.items():
+        if array.ndim not in DIMENSIONS.get(key, (array.ndim,)):
+            raise InputError(f'{path}: {key} has the shape {array.shape}, and must have '
+                             f'{" or ".join(map(str, DIMENSIONS[key]))} dimensions')
     embeddings, flipped = arrays['embeddings'], arrays.get('flipped')
     entry = dict(protocol='pairs', start=0, images=len(embeddings), issame=arrays['issame'])
     if 'names' in arrays:
@@ -80,10 +85,17 @@ def read_arrays(path):
     if not Path(path).is_file():
         raise FileNotFoundError(f'no embeddings at {path}: write them with tools/test.py ... --save-embeddings FILE')
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f'{path} cannot be read as an .npz archive of plain arrays: {error}') from error
+        stored = np.load(path, allow_pickle=False)
+        if not hasattr(stored, 'files'):
+            raise InputError('it is a single array, such as np.save writes')
+        with stored:
+            arrays = {key: stored[key] for key in stored.files}
+        foreign = [key for key, array in arrays.items() if not isinstance(array, np.ndarray)]
+        if foreign:
+            raise InputError(f'{foreign[0]} is no array')
+    except Exception as error:  # of many classes, by what the bytes happen to say
+        raise InputError(f'{path} cannot be read as an .npz archive of plain arrays: {error}') from error
+    return arrays
 
 
 def check_savable(suite):

@@ -6,6 +6,19 @@ TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366],
                      [70.7299, 92.2041]])
 
 
+def can_align(points):
+    """Which faces have five points that a similarity can be found for: finite, and not all in one place.
+
+    Args:
+        points (ndarray (N, 5, 2)): Of the faces.
+
+    Returns:
+        ndarray (N,): bool.
+    """
+    finite = np.isfinite(points).all(axis=(1, 2))
+    return finite & (np.ptp(np.where(np.isfinite(points), points, 0), axis=1).max(axis=1) > 0)
+
+
 def similarity(points, target):
     """The similarity that brings points nearest to a target (Umeyama 1991).
 

@@ -10,10 +10,11 @@ import numpy as np
 from mlaface.evaluation.functional.checks import count_repeated
 from mlaface.evaluation.functional.resampling import WeightedSample
 from mlaface.evaluation.functional.template_pairs import FARS, linked_people, template_scores, templates_entry
+from mlaface.evaluation.images.alignment import can_align
 from mlaface.evaluation.images.files import ImageFiles
 from mlaface.evaluation.protocols.ijb_search import read_search
 from mlaface.evaluation.protocols.image_search import SEARCH
-from mlaface.evaluation.protocols.lists import find_file, find_folder, read_fields, read_table
+from mlaface.evaluation.protocols.lists import find_file, find_folder, numbers_of, read_fields, read_table
 from mlaface.evaluation.protocols.pooling import Pooled, first_images
 from mlaface.evaluation.results.certainty import Sample
 from mlaface.evaluation.search.device import arrays_on, threads
@@ -110,7 +111,10 @@ def read_media(path):
             numbers.append((int(fields[1]), int(fields[2])))
         except ValueError as error:
             raise ValueError(f'{path}, line {number}: template and medium are numbers, got {fields[1:]}') from error
-    table = np.array(numbers, np.int64)
+    try:
+        table = np.array(numbers, np.int64)
+    except OverflowError as error:
+        raise ValueError(f'{path}: {max(map(max, numbers))} cannot be the number of a template or medium') from error
     return names, table[:, 0], table[:, 1]
 
 
@@ -136,16 +140,16 @@ def read_landmarks(path, names):
     Raises:
         ValueError: If the file has another number of rows, names other images, or a face cannot be aligned.
     """
-    listed = [fields[0] for _, fields in read_fields(path, (12,))]
-    for row, (name, expected) in enumerate(zip(listed, names)):
-        if name != expected:
-            raise ValueError(f'{path}, line {row + 1}: names image {name}, and the list of templates {expected}')
-    if len(listed) != len(names):
-        raise ValueError(f'{path} has {len(listed)} images, and the list of templates {len(names)}')
-    numbers = read_table(path, tuple(range(1, 12)), kind=np.float64)
+    rows = read_fields(path, (12,))
+    for (number, fields), expected in zip(rows, names):
+        if fields[0] != expected:
+            raise ValueError(f'{path}, line {number}: names image {fields[0]}, and the list of templates {expected}')
+    if len(rows) != len(names):
+        raise ValueError(f'{path} has {len(rows)} images, and the list of templates {len(names)}')
+    numbers = numbers_of(rows, slice(1, None), path)
     points = numbers[:, :10].reshape(-1, 5, 2)
-    bad = np.flatnonzero(~np.isfinite(numbers).all(axis=1) | (np.ptp(points, axis=1).max(axis=1) == 0))
+    bad = np.flatnonzero(~(can_align(points) & np.isfinite(numbers[:, 10])))
     if len(bad):
-        raise ValueError(f'{path}, line {bad[0] + 1}: {names[bad[0]]} has no five different finite points and a finite '
-                         'score, so that its face cannot be aligned: copy the list again from the set')
+        raise ValueError(f'{path}, line {rows[bad[0]][0]}: {names[bad[0]]} has no five different finite points and a '
+                         'finite score, so that its face cannot be aligned: copy the list again from the set')
     return points, numbers[:, 10]

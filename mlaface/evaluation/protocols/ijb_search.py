@@ -5,11 +5,12 @@ import numpy as np
 
 from mlaface.evaluation.functional import joined, open_set
 from mlaface.evaluation.protocols.image_search import SEARCH, labelled_pairs
-from mlaface.evaluation.protocols.lists import find_file, read_table, read_text
+from mlaface.evaluation.protocols.lists import find_file, read_table
 from mlaface.evaluation.protocols.pooling import Pooled, first_images
 from mlaface.evaluation.results.certainty import Sample
 from mlaface.evaluation.search.choice import check_search, choose_search
 from mlaface.registry import PROTOCOLS
+from mlaface.utils.texts import read_text
 
 GALLERIES = dict(ijbb=('S1', 'S2'), ijbc=('G1', 'G2'))
 

@@ -1,9 +1,11 @@
 """Lists as they are published, text or MATLAB, with errors that name file and line."""
 import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
+
+from mlaface.evaluation.protocols.mat_file import check_mat
+from mlaface.utils.texts import read_text
 
 
 def find_file(root, *names):
@@ -56,18 +58,6 @@ def read_fields(path, counts, separator=None):
     return rows
 
 
-def read_text(path):
-    """A text file's content, UTF-8 with or without a byte order mark.
-
-    Raises:
-        ValueError: If it is no such text; names the file.
-    """
-    try:
-        return Path(path).read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no UTF-8 text ({error}): is it the list itself, and not an archive?') from error
-
-
 def read_table(path, columns, separator=None, skip=0, kind=np.int64):
     """Columns of numbers of a text file.
 
@@ -96,6 +86,31 @@ def read_table(path, columns, separator=None, skip=0, kind=np.int64):
     return table
 
 
+def numbers_of(rows, columns, path):
+    """Fields of lines as numbers.
+
+    Args:
+        rows (list[tuple]): As ``read_fields`` gives them.
+        columns (slice): Which fields.
+        path (Path): For the message.
+
+    Returns:
+        ndarray float64 (lines, fields): The numbers.
+
+    Raises:
+        ValueError: If a field is none; names file and line.
+    """
+    try:
+        return np.array([fields[columns] for _, fields in rows], np.float64)
+    except ValueError:
+        for number, fields in rows:
+            try:
+                np.array(fields[columns], np.float64)
+            except ValueError as error:
+                raise ValueError(f'{path}, line {number}: {error}') from error
+        raise
+
+
 def read_mat(path, keys):
     """Variables of a MATLAB file of version 5, cells and structures as numpy gives them.
 
@@ -110,10 +125,12 @@ def read_mat(path, keys):
         ValueError: If it is no such file, or lacks a variable; names the file.
     """
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
     try:
+        check_mat(Path(path).read_bytes())  # scipy believes every length that it reads, and ends the process
         content = loadmat(path)
-    except (ValueError, TypeError, NotImplementedError, EOFError, OSError, zlib.error, MatReadError) as error:
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # of many classes, by what the bytes happen to say
         raise ValueError(f'{path} cannot be read as a MATLAB file of version 5: {error}') from error
     lacking = [key for key in keys if key not in content]
     if lacking:

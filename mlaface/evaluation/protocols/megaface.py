@@ -1,5 +1,4 @@
 """MegaFace's first challenge (Kemelmacher-Shlizerman et al. 2016): FaceScrub's people among a million distractors."""
-import json
 import re
 from pathlib import Path
 
@@ -14,11 +13,12 @@ from mlaface.evaluation.functional.distractors import (
 from mlaface.evaluation.functional.rows import ChosenRows
 from mlaface.evaluation.images.files import ImageFiles
 from mlaface.evaluation.protocols.image_search import ImageSearch, labelled_pairs
-from mlaface.evaluation.protocols.lists import find_file, read_text
+from mlaface.evaluation.protocols.lists import find_file
 from mlaface.evaluation.results.certainty import Sample
 from mlaface.evaluation.search.choice import choose_search
 from mlaface.evaluation.suite import Suite
 from mlaface.registry import PROTOCOLS
+from mlaface.utils.texts import read_json, read_text
 
 
 @PROTOCOLS.register_module(['megaface', 'distractors'])
@@ -95,7 +95,7 @@ def read_list(path, keys):
         ValueError: If it is no such file, counts differ, or a column mixes numbers and texts.
     """
     try:
-        content = json.loads(read_text(path))
+        content = read_json(path)
         columns = [list(content[key]) for key in keys]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{path} is not a list of the development kit with {" and ".join(keys)}: {error}') from error
@@ -103,6 +103,9 @@ def read_list(path, keys):
         raise ValueError(f'{path}: {" and ".join(keys)} have {" and ".join(str(len(c)) for c in columns)} entries')
     for key, column in zip(keys, columns):
         kinds = sorted({type(value).__name__ for value in column})
+        if not {'str', 'int'} & set(kinds) or key == 'path' and kinds != ['str']:
+            raise ValueError(f'{path}: {key} holds {" and ".join(kinds)}, and must be a list of '
+                             f'{"texts" if key == "path" else "texts or whole numbers"}')
         if len(kinds) > 1:
             raise ValueError(f'{path}: {key} mixes {" and ".join(kinds)}, and 1 may or may not be "1": write all of '
                              'one kind')

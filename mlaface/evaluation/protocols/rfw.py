@@ -3,9 +3,10 @@ import numpy as np
 
 from mlaface.evaluation.functional.groups import accuracy_gap, groups_entry
 from mlaface.evaluation.functional.pairs import pair_scores
+from mlaface.evaluation.images.alignment import can_align
 from mlaface.evaluation.images.files import ImageFiles, without_suffix
 from mlaface.evaluation.protocols.lfw import read_lfw_pairs
-from mlaface.evaluation.protocols.lists import find_file, find_folder, read_fields
+from mlaface.evaluation.protocols.lists import find_file, find_folder, numbers_of, read_fields
 from mlaface.evaluation.protocols.pairs import Pairs, resampled_pairs
 from mlaface.evaluation.results.certainty import Sample, people_or_pairs
 from mlaface.evaluation.suite import Suite, bin_suite
@@ -130,13 +131,15 @@ def read_landmarks(path, names):
     """
     if not path.is_file():
         return None
-    found = {}
-    for number, fields in read_fields(path, (12,)):
-        try:
-            found['/'.join(without_suffix(fields[0]).split('/')[-2:])] = np.array(fields[2:], float).reshape(5, 2)
-        except ValueError as error:
-            raise ValueError(f'{path}, line {number}: {error}') from error
+    rows = read_fields(path, (12,))
+    found = {'/'.join(without_suffix(fields[0]).split('/')[-2:]): row for row, (_, fields) in enumerate(rows)}
     missing = [image for image in names if image not in found]
     if missing:
         raise ValueError(f'{path} has no points of {missing[0]}, which the list of pairs names ({len(missing)} such)')
-    return np.stack([found[image] for image in names])
+    places = [found[image] for image in names]
+    points = numbers_of(rows, slice(2, None), path).reshape(-1, 5, 2)[places]
+    bad = np.flatnonzero(~can_align(points))
+    if len(bad):
+        raise ValueError(f'{path}, line {rows[places[bad[0]]][0]}: {names[bad[0]]} has no five different finite '
+                         'points, so that its face cannot be aligned: copy the list again from the set')
+    return points

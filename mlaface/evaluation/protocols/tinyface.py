@@ -12,6 +12,8 @@ from mlaface.evaluation.search.choice import choose_search
 from mlaface.evaluation.suite import Suite
 from mlaface.registry import PROTOCOLS
 
+EXACT = 1 << 53  # float64, which MATLAB writes numbers in, holds every integer below it
+
 
 @PROTOCOLS.register_module(['tinyface', 'retrieval'])
 class TinyFace(ImageSearch):
@@ -84,9 +86,11 @@ def read_list(path, kind):
     """
     names, subjects = read_mat(path, (f'{kind}_set', f'{kind}_ids'))
     try:
-        names, subjects = [cell_text(cell) for cell in names.ravel()], subjects.ravel().astype(np.int64)
+        names, subjects = [cell_text(cell) for cell in names.ravel()], subjects.ravel().astype(np.float64)
+        if not (np.abs(subjects) < EXACT).all() or (subjects != np.floor(subjects)).any():
+            raise ValueError('an identity is no whole number')
     except (IndexError, TypeError, ValueError) as error:
         raise ValueError(f'{path} is not a list of images and numbers of people: {error}') from error
     if len(names) != len(subjects) or not names:
         raise ValueError(f'{path} has {len(names)} images and {len(subjects)} identities')
-    return names, subjects
+    return names, subjects.astype(np.int64)

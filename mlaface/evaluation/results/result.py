@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.utils.files import atomic_path
+from mlaface.utils.texts import read_json
 from mlaface.version import __version__
 
 SCHEMA = 1
@@ -58,11 +59,8 @@ def read_result(path):
         FileNotFoundError: If there is no such file.
         ValueError: If it is no JSON, or of another schema.
     """
-    try:
-        result = json.loads(Path(path).read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path} is not JSON ({error})') from error
-    if not isinstance(result, dict) or result.get('schema') != SCHEMA or 'benchmarks' not in result:
+    result = read_json(path)
+    if not isinstance(result, dict) or result.get('schema') != SCHEMA or not isinstance(result.get('benchmarks'), dict):
         raise ValueError(f'{path} is not result JSON of schema {SCHEMA}: write one with tools/test.py ... --out FILE')
     return result
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mlaface.evaluation.results.result import file_sha256
 from mlaface.utils.files import atomic_path
+from mlaface.utils.texts import parse_json, read_json
 
 SCHEMA = 1
 
@@ -43,11 +44,9 @@ def read_report(path):
     Raises:
         ValueError: If the file is no such JSON; names it.
     """
-    try:
-        report = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f'{path} is not JSON ({error})') from error
-    if not isinstance(report, dict) or report.get('schema') != SCHEMA or 'thresholds' not in report:
+    report = read_json(path)
+    if (not isinstance(report, dict) or report.get('schema') != SCHEMA or not isinstance(report.get('thresholds'), dict)
+            or not isinstance(report.get('model') or {}, dict)):
         raise ValueError(f'{path} holds no thresholds of schema {SCHEMA}; tools/analysis/calibrate.py writes them')
     return report
 
@@ -97,7 +96,7 @@ def _published_thresholds(model):
     from safetensors import SafetensorError, safe_open
     try:
         with safe_open(str(model), 'numpy') as file:
-            report = json.loads((file.metadata() or {}).get('thresholds', 'null'))
+            report = parse_json((file.metadata() or {}).get('thresholds', 'null'), 'its thresholds')
     except (SafetensorError, ValueError) as error:
         raise ValueError(f'{model} cannot be read as a published model ({error})') from error
     if report is None:

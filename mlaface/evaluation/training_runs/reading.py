@@ -53,12 +53,12 @@ def read_run(folder):
     path = folder / 'scalars.jsonl'
     if not path.is_file():
         raise FileNotFoundError(f'no scalars.jsonl in {folder.absolute()}: name the work folder of a training run')
-    points, last, lines = {}, -math.inf, path.read_text().splitlines()
+    points, last, lines = {}, -math.inf, path.read_text(errors='replace').splitlines()
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
             step = int(entry['iter'])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             if number == len(lines):  # the last line of a killed run
                 break
             raise ValueError(f'{path}, line {number}: not a JSON object with "iter"') from error

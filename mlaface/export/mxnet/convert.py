@@ -12,6 +12,7 @@ from mlaface.models.backbones.iresnet import DEPTHS
 from mlaface.registry import MODELS
 from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.files import atomic_path
+from mlaface.utils.texts import read_text
 from mlaface.version import __version__
 
 OUTSIDE = {'backbone.conv1': 'conv0', 'backbone.bn1': 'bn0', 'backbone.prelu': 'relu0', 'neck.bn2': 'bn1',
@@ -72,7 +73,7 @@ def from_mxnet(params, out, symbol=None):
     if not symbol.is_file():
         raise MissingDataError(f'no symbol at {symbol}: it says what the parameters are of; name it by --symbol')
     try:
-        design = read_symbol(symbol.read_text())
+        design = read_symbol(read_text(symbol))
     except InputError as error:
         raise InputError(f'{symbol}: {error}') from error
     arrays = {name: array for name, array in read_params(params).items() if not IGNORED.fullmatch(name)}

@@ -141,7 +141,7 @@ def read_symbol(text):
             raise InputError('no node is called fc1, as the embedding of these networks is')
         design = _design(nodes[:end + 1])
         found, expected = _essence(nodes[:end + 1]), _essence(map(_Node, json.loads(write_symbol(design))['nodes']))
-    except (KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
+    except (KeyError, TypeError, ValueError, IndexError, StopIteration, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f'it is no symbol of MXNet ({type(error).__name__}: {error})') from error
