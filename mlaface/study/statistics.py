@@ -61,8 +61,8 @@ def crossed_difference(values, resampled=None, confidence=0.95):
     if error == 0:
         return Difference(mean, mean, mean, confidence, 0.0, float(mean == 0), seeds, 0.0, 0.0)
     half = critical(own, shared, seeds, 1 - confidence) * error
-    return Difference(mean, mean - half, mean + half, confidence, error, _p_value(abs(mean) / error, own, shared, seeds),
-                      seeds, own, shared)
+    p = _p_value(abs(mean) / error, own, shared, seeds)
+    return Difference(mean, mean - half, mean + half, confidence, error, p, seeds, own, shared)
 
 
 def critical(own, shared, seeds, level):
