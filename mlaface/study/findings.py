@@ -4,8 +4,9 @@ import math
 import numpy as np
 
 from mlaface.study import runs
+from mlaface.study.plan import CHANCE
 from mlaface.study.read import AXES, at, first_step, gap, read_numbers
-from mlaface.study.resampled import CHANCE, MEAN
+from mlaface.study.resampled import MEAN
 from mlaface.study.statistics import crossed_difference, holm, interval_at, paired_ratio, smallest_seen
 from mlaface.utils.errors import InputError
 

@@ -10,6 +10,7 @@ KEYS = ('base', 'common', 'variants', 'seeds', 'budget', 'metric', 'targets', 'c
         'title', 'question')
 BUDGET = ('max_iters', 'max_epochs', 'validations', 'processor_minutes')
 METRICS = ('accuracy', 'auc', 'tar_at_far.1e-2')  # more of each is better
+CHANCE = {'accuracy': 0.5, 'auc': 0.5, 'eer': 0.5, 'tar_at_far.1e-2': 0.01}  # what a network that knows nothing has
 TUNING = ('trials', 'seed', 'over')
 SHORT = dict(lr='optim_wrapper.optimizer.lr', weight_decay='optim_wrapper.optimizer.weight_decay',
              margin='model.head.margin.m')
@@ -99,7 +100,7 @@ def load_plan(path):
         name=path.stem, path=path, base=_base(path, known.get('base')), common=known.get('common') or {},
         variants=variants, seeds=_seeds(path, known.get('seeds')), budget=_budget(path, known.get('budget')),
         comparisons=_comparisons(path, known.get('comparisons'), variants),
-        metric=_metric(path, known.get('metric', 'accuracy')), targets=_targets(path, known.get('targets') or ()),
+        metric=_metric(path, known.get('metric', 'accuracy')), targets=_targets(path, known),
         tuning=_tuning(path, known.get('tuning')),
         threads=_count(path, 'threads', known.get('threads', 1)), title=known.get('title', path.stem),
         question=known.get('question', ''))
@@ -188,9 +189,11 @@ def _comparisons(path, given, variants):
     return tuple(pairs)
 
 
-def _targets(path, targets):
-    if not isinstance(targets, (list, tuple)) or not all(isinstance(t, float) and 0 < t < 1 for t in targets):
-        raise PlanError(f'{path}: targets is {targets!r}; list fractions between 0 and 1')
+def _targets(path, known):
+    targets, metric = known.get('targets') or (), known.get('metric', 'accuracy')
+    least = CHANCE[metric]
+    if not isinstance(targets, (list, tuple)) or not all(isinstance(t, float) and least < t < 1 for t in targets):
+        raise PlanError(f'{path}: targets is {targets!r}; list fractions between {least} (by chance) and 1 of {metric}')
     return tuple(sorted(targets))
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlaface.study import runs
-from mlaface.study.plan import PlanError
+from mlaface.study.plan import CHANCE, PlanError
 from mlaface.study.recipes import changes
-from mlaface.study.resampled import CHANCE, MEAN, Weights, curve_accuracies, last_numbers, read_scores
+from mlaface.study.resampled import MEAN, Weights, curve_accuracies, last_numbers, read_scores
 
 AXES = dict(iterations='iterations', processor='processor seconds', wall='wall seconds', macs='multiply-accumulates')
 

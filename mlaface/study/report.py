@@ -15,6 +15,7 @@ from mlaface.utils.files import atomic_path
 HERE = Path(__file__).parent
 BANDS_UP_TO = 4  # variants; with more of them bands hide each other
 AXES = ('iterations', 'processor', 'macs')
+UNITS = dict(iterations=1, processor=1, wall=1, macs=1e12)
 
 
 def write_report(findings, folder):
@@ -85,10 +86,11 @@ def _series(findings, names, axis, bands):
         curve, cost = findings['curves'][name], findings['curves'][name]['per_step'][axis]
         if cost is None or math.isnan(cost):
             continue
-        line = dict(name=name, style=list(findings['curves']).index(name), x=[step * cost for step in curve['steps']],
+        places = [step * cost for step in curve['steps']]
+        line = dict(name=name, style=list(findings['curves']).index(name), x=[place / UNITS[axis] for place in places],
                     y=curve['mean'])
-        line['notes'] = [f'{name}  {words.large(x)} {words.AXES[axis]}: {y:.4f} ({low:.4f} to {high:.4f})' for
-                         x, y, low, high in zip(line['x'], line['y'], curve['low'], curve['high'])]
+        line['notes'] = [f'{name}  {words.large(place)} {words.AXES[axis]}: {y:.4f} ({low:.4f} to {high:.4f})' for
+                         place, y, low, high in zip(places, line['y'], curve['low'], curve['high'])]
         series.append(dict(line, low=curve['low'], high=curve['high']) if bands else line)
     return series
 
@@ -100,7 +102,7 @@ def _chart(findings, names, axis, bands, label):
     values = [value for line in series for key in ('y', 'low', 'high') for value in line.get(key, ())]
     room = 0.05 * (max(values) - min(values)) or 0.01
     unit = {'iterations': 'iteration', 'processor': 'processor seconds in training',
-            'macs': 'multiply-accumulates, forward'}[axis]
+            'macs': 'multiply-accumulates, forward, in T'}[axis]
     return line_chart(series, unit, f'{words.METRICS.get(findings["metric"], findings["metric"])}, mean over sets',
                       (0, max(line['x'][-1] for line in series)), (min(values) - room, max(values) + room), label=label)
 

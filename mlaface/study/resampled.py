@@ -4,11 +4,10 @@ import zlib
 import numpy as np
 
 from mlaface.evaluation.functional.resampling import WeightedSample
+from mlaface.study.plan import CHANCE
 from mlaface.study.worker import right
 
 DRAWS = 400
-METRICS = ('accuracy', 'auc', 'eer', 'tar_at_far.1e-2')
-CHANCE = {'accuracy': 0.5, 'auc': 0.5, 'eer': 0.5, 'tar_at_far.1e-2': 0.01}
 MEAN = 'mean'
 
 
@@ -76,7 +75,7 @@ def last_numbers(scores, weights):
     Returns:
         dict[str, dict[str, ndarray (R,)]]: Metric to set (and ``MEAN`` over sets) to values; empty without scores.
     """
-    found = {metric: {} for metric in METRICS}
+    found = {metric: {} for metric in CHANCE}
     for name, cosine in scores['scores'].items():
         issame, cosine = scores['issame'][name], cosine.astype(np.float64)
         drawn = weights.of(name, issame)

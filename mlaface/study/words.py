@@ -46,15 +46,17 @@ def ratio(entry):
     seeds = entry['seeds']
     if entry['kind'] == 'mean':
         return f'{entry["value"]:.2f}', f'[{low:.2f}, {high:.2f}]' if known(low) else f'({seeds} seed)'
-    note = f'{entry["censored"]} of {seeds} seeds are bounds'
-    ends = (f'at {entry["confidence"]:.0%} ' if entry['confidence'] else '') + (
-        f'[{low:.2f}, {high:.2f}]' if math.isfinite(high) else f'above {low:.2f}' if low > 0 else 'anything')
-    value = f'{entry["value"]:.2f}' if known(entry['value']) and math.isfinite(entry['value']) else 'not known'
-    if value == 'not known' and not math.isfinite(high) and low > 0:
-        value = f'> {low:.2f}'
-    elif value == 'not known' and low == 0 and math.isfinite(high):
-        value = f'< {high:.2f}'
-    return value, f'{ends}; {note}'
+    note = f'{entry["censored"]} of {seeds} {"seed is a bound" if seeds == 1 else "seeds are bounds"}'
+    if low == 0 and not math.isfinite(high):
+        return 'not known', f'({note})'
+    end = f'[{low:.2f}, {high:.2f}]' if math.isfinite(high) else f'above {low:.2f}'
+    end = f'below {high:.2f}' if low == 0 else end
+    if known(entry['value']) and math.isfinite(entry['value']):
+        value = f'{entry["value"]:.2f}'
+    else:
+        value = f'> {low:.2f}' if low > 0 and not math.isfinite(high) else f'< {high:.2f}' if low == 0 else 'not known'
+    sure = f' with {entry["confidence"]:.0%}' if entry['confidence'] > 0 else ''
+    return value, f'{end}{sure}, {note}'
 
 
 def large(value):

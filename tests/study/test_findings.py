@@ -125,3 +125,23 @@ def test_a_damaged_result_is_named(study):
 def test_a_study_without_runs_says_what_to_do(study, tmp_path):
     with pytest.raises(ValueError, match='no seed has both runs.*mlaface study'):
         find(study[0], tmp_path)
+
+
+def test_the_best_trial_of_a_variant_is_taken_and_one_that_diverged_is_not(study, tmp_path):
+    from mlaface.study import runs
+    from mlaface.study.recipes import trial_settings
+    plan = load_plan(_tuned(study[0].path, tmp_path))
+    assert runs.chosen_trial(plan, tmp_path, 'plain') is None
+    for trial, (value, status) in enumerate([(0.7, 'finished'), (0.8, 'finished'), (0.9, 'diverged')]):
+        sets = dict(one=dict(accuracy=value))
+        runs.write_result(runs.result_file(tmp_path, runs.trials_of(plan, 'plain')[trial]), dict(
+            schema=1, status=status, validations=[dict(iter=100, sets=sets)]), {})
+    assert runs.chosen_trial(plan, tmp_path, 'plain') == trial_settings(plan)[1] != {}
+    assert runs.settings_of(plan, tmp_path, runs.Run('same', 1)) is None
+
+
+def _tuned(path, folder):
+    tuned = folder / 'tuned.py'
+    tuned.write_text(f"_base_ = '{path}'\nbase = '{path.parent}/base.py'\n"
+                     "tuning = dict(trials=3, over=dict(lr=(0.01, 0.1, 'log'), margin=(0.2, 0.5)))\n")
+    return tuned
