@@ -95,7 +95,8 @@ def finish(plan, run, out, folder, facts, message):
                    message=message and _brief(message), metric=plan.metric, every=every,
                    host=platform.machine(),
                    python=platform.python_version(), date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-                   logged=_logged(folder), validations=[_rounded(entry) for entry in validations], **{**record, **facts})
+                   logged=_logged(folder), validations=[_rounded(entry) for entry in validations],
+                   **{**record, **facts})
     runs.write_result(runs.result_file(out, run), content, scores)
     for path in [*folder.glob('iter_*'), *folder.glob('record_*.npz')]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
