@@ -7,6 +7,7 @@ from mlaface.study import runs
 from mlaface.study.plan import CHANCE, PlanError
 from mlaface.study.recipes import changes
 from mlaface.study.resampled import MEAN, Weights, curve_accuracies, last_numbers, read_scores
+from mlaface.study.worker import FOLDS
 
 AXES = dict(iterations='iterations', processor='processor seconds', wall='wall seconds', macs='multiply-accumulates')
 
@@ -75,7 +76,7 @@ def _numbers(plan, run, result, scores, weights):
         final = {metric: {**{name: entry[metric] for name, entry in sets.items()},
                           MEAN: float(np.mean([entry[metric] for entry in sets.values()]))}
                  for metric in CHANCE if all(metric in entry for entry in sets.values())}
-        drawn = last_numbers(scores, weights)
+        drawn = last_numbers(scores, weights, result.get('folds', FOLDS))
     elif result['status'] == 'diverged':
         final = dict(chance=True)
     steps, curve = _curve(plan, result)

@@ -65,12 +65,13 @@ def read_scores(path):
     return found
 
 
-def last_numbers(scores, weights):
+def last_numbers(scores, weights, folds):
     """The metrics of a run's last validation under draws.
 
     Args:
         scores (dict): From ``read_scores``.
         weights (Weights): Shared by all runs.
+        folds (int): Of the sets.
 
     Returns:
         dict[str, dict[str, ndarray (R,)]]: Metric to set (and ``MEAN`` over sets) to values; empty without scores.
@@ -79,7 +80,7 @@ def last_numbers(scores, weights):
     for name, cosine in scores['scores'].items():
         issame, cosine = scores['issame'][name], cosine.astype(np.float64)
         drawn = weights.of(name, issame)
-        found['accuracy'][name] = drawn @ right(cosine, issame).astype(float) / len(issame)
+        found['accuracy'][name] = drawn @ right(cosine, issame, folds).astype(float) / len(issame)
         sample = WeightedSample(cosine, issame, corners=True)
         rates = [sample.rates(row, (1e-2,)) for row in drawn.astype(np.int64)]
         found['auc'][name] = np.array([rate['auc']['value'] for rate in rates])

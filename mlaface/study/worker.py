@@ -16,6 +16,7 @@ from mlaface.study.plan import load_plan
 from mlaface.utils.errors import InputError
 
 LOGGED = ('loss', 'gate', 'attention_gate')
+FOLDS = 10  # of a data set that states none
 TAKEN = 75  # exit status: another process is at this run
 
 
@@ -89,10 +90,10 @@ def finish(plan, run, out, folder, facts, message):
     validations = record.pop('validations', [])
     ended = bool(validations) and validations[-1]['iter'] >= record.get('max_iters', float('inf'))
     status = 'diverged' if message else 'finished' if ended else 'out of time'
-    every = _every(folder)
-    scores = pack_scores(folder, validations, every)
+    every, folds = _pairs_of(folder)
+    scores = pack_scores(folder, validations, every, folds)
     content = dict(schema=1, study=plan.name, variant=run.variant, seed=run.seed, trial=run.trial, status=status,
-                   message=message and _brief(message), metric=plan.metric, every=every,
+                   message=message and _brief(message), metric=plan.metric, every=every, folds=folds,
                    host=platform.machine(),
                    python=platform.python_version(), date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
                    logged=_logged(folder), validations=[_rounded(entry) for entry in validations],
@@ -130,20 +131,23 @@ def _rounded(value):
     return round(value, 5) if isinstance(value, float) else value
 
 
-def _every(folder):
-    """The pairs that validations before the last look at are every n-th: n (int)."""
+def _pairs_of(folder):
+    """Validations before the last look at every n-th pair, and accuracy is of so many folds: both (int, int)."""
     from mlaface.utils.configs import config_of_file
     config = config_of_file(folder / 'config_of_run.py')
-    return int(((config.get('val_cfg') or {}).get('between') or {}).get('every', 1))
+    dataset = (config.get('val_dataloader') or {}).get('dataset') or {}
+    every = ((config.get('val_cfg') or {}).get('between') or {}).get('every', dataset.get('every', 1))
+    return int(every) // int(dataset.get('every', 1)), int(dataset.get('folds', FOLDS))
 
 
-def pack_scores(folder, validations, every):
+def pack_scores(folder, validations, every, folds=FOLDS):
     """Scores of the last validation and who was right in those before it, small enough to keep.
 
     Args:
         folder (Path): Of the run; has ``record_N.npz``.
         validations (list[dict]): The last one is given ``between``.
-        every (int): Pairs of the earlier validations.
+        every (int): Pairs of the earlier validations, of those of the last.
+        folds (int): Of the sets.
 
     Returns:
         dict[str, ndarray]: ``SET/scores`` float16 (P,), cosines of the last validation, ``SET/issame`` its labels as
@@ -163,18 +167,18 @@ def pack_scores(folder, validations, every):
                 packed[f'{name}/scores'], packed[f'{name}/issame'] = np.float16(cosine), np.packbits(issame)
             if entry['whole'] and every > 1:
                 cosine, issame = cosine[::every], issame[::every]
-                entry.setdefault('between', {})[name] = _metrics(cosine, issame)
-            packed[f'{name}/right_{entry["iter"]}'] = np.packbits(right(cosine, issame))
+                entry.setdefault('between', {})[name] = _metrics(cosine, issame, folds)
+            packed[f'{name}/right_{entry["iter"]}'] = np.packbits(right(cosine, issame, folds))
     return packed
 
 
-def right(cosine, issame, folds=10):
+def right(cosine, issame, folds=FOLDS):
     """Which pairs are decided rightly by the threshold that is best on the other folds, bool (P,)."""
     from mlaface.evaluation.functional.folds import GRIDS, fold_hits
     return fold_hits(2 - 2 * cosine, issame, folds, GRIDS['squared_l2'])
 
 
-def _metrics(cosine, issame, folds=10):
+def _metrics(cosine, issame, folds=FOLDS):
     from mlaface.evaluation.functional.pairs import PairRules, PairScores, pair_metrics
     metrics = pair_metrics(PairScores(cosine, 2 - 2 * cosine), issame, PairRules(flip='none', folds=folds))
     found = {name: metrics[name]['value'] for name in ('accuracy', 'auc', 'eer')}
