@@ -60,6 +60,7 @@ def _counts(plan, out, numbers):
         missing=[run.name for run in runs.all_runs(plan) if run not in done],
         diverged=[dict(run=run.run.name, message=run.result['message']) for run in everyone
                   if run.result['status'] == 'diverged'],
+        unscored=[run.run.name for run in everyone if run.result['status'] == 'finished' and not run.drawn],
         cut=[run.run.name for run in everyone if run.result['status'] == 'out of time'],
         hours=sum(result['validations'][-1]['processor'] + result.get('testing', (0, 0))[1]
                   for result in done.values() if result['validations']) / 3600,

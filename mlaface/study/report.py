@@ -67,17 +67,21 @@ def markdown(findings, found):
 def summary(findings):
     """What was run, in a few lines (list[str])."""
     runs = findings['runs']
+    load = f'load of the host {runs["load"]:.1f}' if runs['load'] else 'load not known'
     lines = [f'{runs["done"]} of {runs["planned"]} runs, {runs["hours"]:.1f} hours of the processor; seeds '
              f'{", ".join(map(str, runs["seeds"]))}; {", ".join(runs["device"])}, threads '
              f'{", ".join(map(str, runs["threads"]))}, torch {", ".join(runs["torch"])}; commit '
-             f'{", ".join(commit[:12] for commit in runs["commits"])}; load of the host '
-             f'{runs["load"]:.1f}' if runs['load'] else 'load not known']
+             f'{", ".join(commit[:12] for commit in runs["commits"])}; {load}']
     lines += [f'Diverged, and counted by chance: {entry["run"]} ({entry["message"]})' for entry in runs['diverged']]
     if runs['cut']:
         lines.append(f'Out of time, and left out of final numbers: {", ".join(runs["cut"])}')
+    if runs['unscored']:
+        lines.append(f'{words.UNSCORED}: {", ".join(runs["unscored"])}')
+    if runs['missing']:
+        lines.append(f'Runs that are missing: {", ".join(runs["missing"])}')
     if findings['mixed']:
         lines.append(f'Runs that do not belong together: {"; ".join(findings["mixed"])}')
-    return lines
+    return '\n\n'.join(lines).split('\n')  # a paragraph each
 
 
 def _series(findings, names, axis, bands):

@@ -4,6 +4,8 @@ import math
 AXES = dict(iterations='iterations', processor='processor time', wall='wall time', macs='multiply-accumulates')
 METRICS = {'accuracy': 'accuracy', 'auc': 'AUC', 'eer': 'EER', 'tar_at_far.1e-2': 'TAR at FAR 1e-2'}
 
+UNSCORED = 'Runs without scores of their pairs, whose comparisons take the pairs as given'
+
 
 def known(value):
     """Whether a number is there: neither None nor NaN (bool)."""
@@ -49,14 +51,11 @@ def ratio(entry):
     note = f'{entry["censored"]} of {seeds} {"seed is a bound" if seeds == 1 else "seeds are bounds"}'
     if low == 0 and not math.isfinite(high):
         return 'not known', f'({note})'
-    end = f'[{low:.2f}, {high:.2f}]' if math.isfinite(high) else f'above {low:.2f}'
-    end = f'below {high:.2f}' if low == 0 else end
+    end = f'< {high:.2f}' if low == 0 else f'[{low:.2f}, {high:.2f}]' if math.isfinite(high) else f'> {low:.2f}'
+    sure = f'at {entry["confidence"]:.0%}, ' if entry['confidence'] > 0 else ''
     if known(entry['value']) and math.isfinite(entry['value']):
-        value = f'{entry["value"]:.2f}'
-    else:
-        value = f'> {low:.2f}' if low > 0 and not math.isfinite(high) else f'< {high:.2f}' if low == 0 else 'not known'
-    sure = f' with {entry["confidence"]:.0%}' if entry['confidence'] > 0 else ''
-    return value, f'{end}{sure}, {note}'
+        return f'{entry["value"]:.2f}', f'{end} {sure}{note}'
+    return end, f'({sure}{note})'
 
 
 def large(value):

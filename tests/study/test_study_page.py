@@ -23,6 +23,7 @@ def written(tmp_path_factory):
     plan = load_plan(folder / 'plan.py')
     made_up.write_study(plan, folder, same=dict(diverged=True, until=60))
     (folder / 'out' / 'runs' / 'slow@seed6.json').unlink()
+    (folder / 'out' / 'runs' / 'dear@seed1.npz').unlink()
     return write_report(find(plan, folder / 'out', ['<b>mixed</b>']), folder / 'out')
 
 
@@ -57,6 +58,7 @@ def test_page_shows_everything_without_network(browser, written, scheme, ground)
     assert 'slow - plain: is not told apart' in verdicts and 'would have been seen in 80%' in verdicts
     warnings = ' '.join(page.locator('.warning').all_inner_texts())
     assert 'same@seed1 diverged' in warnings and 'slow@seed6' in warnings and '<b>mixed</b>' in warnings
+    assert 'Runs without scores of their pairs, whose comparisons take the pairs as given: dear@seed1.' in warnings
     page.locator('.curve').first.hover(force=True)
     page.close()
 
