@@ -6,8 +6,8 @@ from mlaface.registry import did_you_mean
 from mlaface.utils.configs import config_of_file, find_config
 from mlaface.utils.errors import InputError
 
-KEYS = ('base', 'common', 'variants', 'seeds', 'budget', 'metric', 'targets', 'comparisons', 'tuning', 'threads',
-        'title', 'question')
+KEYS = ('base', 'common', 'variants', 'seeds', 'budget', 'budgets', 'metric', 'targets', 'comparisons', 'tuning',
+        'threads', 'title', 'question')
 BUDGET = ('max_iters', 'max_epochs', 'validations', 'processor_minutes')
 METRICS = ('accuracy', 'auc', 'tar_at_far.1e-2')  # more of each is better
 CHANCE = {'accuracy': 0.5, 'auc': 0.5, 'eer': 0.5, 'tar_at_far.1e-2': 0.01}  # what a network that knows nothing has
@@ -47,6 +47,7 @@ class Plan:
         variants (dict[str, dict]): What each changes besides; the first is the baseline.
         seeds (tuple[int]): A run each.
         budget (dict): ``max_iters`` or ``max_epochs``; ``validations``, ``processor_minutes``.
+        budgets (dict[str, dict]): Variants that have one of their own, as a dear one that is to cost no more.
         comparisons (tuple[tuple[str, str]]): Variant and what it is compared with.
         metric (str): One of ``METRICS``, whose mean over sets is compared first. Default 'accuracy'.
         targets (tuple[float]): Means over sets to be reached.
@@ -68,6 +69,7 @@ class Plan:
     threads: int = 1
     title: str = ''
     question: str = ''
+    budgets: dict = field(default_factory=dict)
     fingerprints: dict = field(default_factory=dict)
 
     @property
@@ -101,7 +103,7 @@ def load_plan(path):
         variants=variants, seeds=_seeds(path, known.get('seeds')), budget=_budget(path, known.get('budget')),
         comparisons=_comparisons(path, known.get('comparisons'), variants),
         metric=_metric(path, known.get('metric', 'accuracy')), targets=_targets(path, known),
-        tuning=_tuning(path, known.get('tuning')),
+        tuning=_tuning(path, known.get('tuning')), budgets=_budgets(path, known.get('budgets') or {}, variants),
         threads=_count(path, 'threads', known.get('threads', 1)), title=known.get('title', path.stem),
         question=known.get('question', ''))
     return plan
@@ -155,18 +157,27 @@ def _seeds(path, seeds):
     return tuple(seeds)
 
 
-def _budget(path, budget):
+def _budget(path, budget, where='budget'):
     if not isinstance(budget, dict) or ('max_iters' in budget) == ('max_epochs' in budget):
-        raise PlanError(f'{path}: budget is {budget!r}; give one of max_iters and max_epochs, as '
-                        'budget=dict(max_iters=1000, validations=8)')
+        raise PlanError(f'{path}: {where} is {budget!r}; give one of max_iters and max_epochs, as '
+                        'dict(max_iters=1000, validations=8)')
     for key, value in budget.items():
         if key not in BUDGET:
-            raise PlanError(f'{path}: budget has no {key!r}{did_you_mean(key, BUDGET)} It takes {", ".join(BUDGET)}')
+            raise PlanError(f'{path}: {where} has no {key!r}{did_you_mean(key, BUDGET)} It takes {", ".join(BUDGET)}')
         if key != 'processor_minutes':
-            _count(path, f'budget.{key}', value)
+            _count(path, f'{where}.{key}', value)
     if 'validations' in budget and 'max_iters' not in budget:
-        raise PlanError(f'{path}: budget.validations divides max_iters; with max_epochs there is one an epoch')
+        raise PlanError(f'{path}: {where}.validations divides max_iters; with max_epochs there is one an epoch')
     return budget
+
+
+def _budgets(path, budgets, variants):
+    if not isinstance(budgets, dict):
+        raise PlanError(f'{path}: budgets is {budgets!r}; write dict(VARIANT=dict(max_iters=800, validations=8))')
+    for name in budgets:
+        if name not in variants:
+            raise PlanError(f'{path}: budgets: no variant {name!r}{did_you_mean(name, variants)}')
+    return {name: _budget(path, budget, f'budgets.{name}') for name, budget in budgets.items()}
 
 
 def _comparisons(path, given, variants):

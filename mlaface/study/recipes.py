@@ -60,8 +60,8 @@ def changes(plan, variant, tuned=None):
     Returns:
         dict: As a config file has it.
     """
-    training = _training(plan.budget)
-    limit = plan.budget.get('processor_minutes')
+    budget = plan.budgets.get(variant, plan.budget)
+    training, limit = _training(budget), budget.get('processor_minutes')
     record = dict(type='RunRecordHook', **({} if limit is None else dict(max_seconds=60.0 * limit)))
     own = dict(
         train_cfg=training, train_dataloader=dict(num_workers=0), val_dataloader=dict(num_workers=0),

@@ -5,7 +5,7 @@ import pytest
 
 from mlaface.cli.main import main
 from mlaface.study.plan import load_plan
-from mlaface.study.recipes import code_fingerprint, merge, trial_settings
+from mlaface.study.recipes import changes, code_fingerprint, merge, trial_settings
 from mlaface.study.runs import all_runs
 
 
@@ -21,6 +21,8 @@ from mlaface.study.runs import all_runs
     ("tuning = dict(trials=2, over=dict(lr=(1, 0)))", 'tuning.over.lr'),
     ("tuning = dict(trials=2, over={'model.head.margin.mm': (0.1, 0.2)})", "no argument 'mm'"),
     ("metric = 'acuracy'", "did you mean 'accuracy'"),
+    ("budgets = dict(mien=dict(max_iters=5))", "did you mean 'mine'"),
+    ("budgets = dict(mine=dict(iters=5))", 'budgets.mine'),
     ("comparisons = [('mine', 'mine')]", 'two variants')])
 def test_a_plan_that_cannot_be_meant_is_refused_in_a_line(line, message, plan_file, tmp_path):
     with pytest.raises(SystemExit) as end:
@@ -62,3 +64,11 @@ def test_words_do_not_change_the_code(tmp_path):
         (tmp_path / name).write_text(text)
     first, second, third = (_hash_files([('m', tmp_path / name)]) for name in 'abc')
     assert first == second != third and set(code_fingerprint()) >= {'models', 'engine'}
+
+
+def test_a_variant_may_have_a_budget_of_its_own(plan_file):
+    plan = load_plan(plan_file("budgets = dict(mine=dict(max_iters=4, validations=2, processor_minutes=1))"))
+    plain, mine = (changes(plan, variant) for variant in ('plain', 'mine'))
+    assert (plain['train_cfg']['max_iters'], plain['train_cfg']['val_interval']) == (6, 2)
+    assert (mine['train_cfg']['max_iters'], mine['train_cfg']['val_interval']) == (4, 2)
+    assert mine['default_hooks']['record'] == dict(type='RunRecordHook', max_seconds=60.0)
