@@ -39,7 +39,7 @@ def numbers(result):
 @pytest.fixture(scope='module')
 def made(tmp_path_factory, tiny_faces):
     """The tiny plan, run without interruption."""
-    from conftest import BASE, PLAN
+    from tiny_study import BASE, PLAN
     folder = tmp_path_factory.mktemp('made')
     (folder / 'base.py').write_text(BASE.format(root=ROOT, data=tiny_faces))
     (folder / 'plan.py').write_text(f'{PLAN}{WILD}')

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import made_up
 import pytest
-from conftest import BASE
+from tiny_study import BASE
 
 from mlaface.study.findings import find
 from mlaface.study.plan import load_plan
