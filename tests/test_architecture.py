@@ -23,6 +23,7 @@ RULES = {
     'evaluation': ({'evaluation', 'datasets.formats', 'registry', 'utils', 'version'}, ANY),
     'engine': ({'engine', 'registry', 'utils', 'version'}, ANY),
     'export': ({'export', 'models', 'evaluation', 'registry', 'utils', 'version'}, ANY),
+    'study': ({'study', 'engine', 'evaluation', 'registry', 'utils', 'version'}, ANY),
     'zoo': ({'zoo', 'evaluation', 'registry', 'utils', 'version'}, ANY),
     'inference': ({'inference', 'zoo', 'evaluation', 'datasets.formats', 'registry', 'utils', 'version'}, NO_TORCH),
     'gallery': ({'gallery', 'evaluation.functional', 'evaluation.embeddings.saved', 'registry', 'utils'},

@@ -164,3 +164,9 @@ def test_a_detector_of_ones_own(tmp_path, capsys, monkeypatch):
     top, left = (7 + 0.25 + 0.5) * 4 - 16, (10 - 0.25 + 0.5) * 4 - 12
     assert face['box'] == [left, top, left + 24, top + 32] and face['score'] == 0.9
     assert face['points'][0] == [pytest.approx(left + 0.1 * 24, abs=0.1), top]
+
+
+def test_a_study_of_the_attention_of_ones_own_is_a_plan(tmp_path, capsys):
+    from mlaface.cli.study import main
+    assert main([str(EXAMPLES / 'own_attention' / 'study.py'), '--dry-run', '--work-dir', str(tmp_path)]) == 0
+    assert 'gated_channels@seed3' in capsys.readouterr().out

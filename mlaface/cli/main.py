@@ -9,6 +9,7 @@ COMMANDS = {
     'test': 'evaluate any model on face benchmarks, by stated rules',
     'calibrate': 'cosine thresholds for target false accept rates',
     'compare-runs': 'training runs side by side: convergence and final numbers',
+    'study': 'a question to training runs: a plan, its runs, their statistics, a page',
     'detect': 'faces in photographs: boxes, points, scores',
     'align': 'photographs to aligned faces, as training and networks want them',
     'embed': 'photographs or aligned faces to embeddings',

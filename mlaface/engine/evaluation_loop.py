@@ -1,9 +1,14 @@
 """The validation and test loops: a model over a data set, its embeddings to the metrics."""
+import copy
+
 import torch
 from mmengine.runner import BaseLoop
 from torch import distributed
 
+from mlaface.engine.errors import ConfigError
 from mlaface.registry import LOOPS
+
+DTYPES = {None: None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
 class EvaluationLoop(BaseLoop):
@@ -13,14 +18,21 @@ class EvaluationLoop(BaseLoop):
         runner (FaceRunner): The runner.
         dataloader (DataLoader or dict): Gives ``images`` and ``index``.
         evaluator (Evaluator or dict or list): The metrics.
+        amp (str, optional): Mixed precision, 'bfloat16' or 'float16'; None: float32.
     """
 
     stage = 'val'
 
-    def __init__(self, runner, dataloader, evaluator):
+    def __init__(self, runner, dataloader, evaluator, amp=None):
+        if amp not in DTYPES:
+            raise ConfigError(f"{self.stage}_cfg.amp is {amp!r}: choose 'bfloat16', 'float16' or None")
         super().__init__(runner, dataloader)
+        self.amp = DTYPES[amp]
         self.evaluator = runner.build_evaluator(evaluator)
-        self.evaluator.dataset_meta = getattr(self.dataloader.dataset, 'metainfo', None)
+
+    def loader(self):
+        """The images of this evaluation (DataLoader)."""
+        return self.dataloader
 
     def run(self):
         """Evaluate once.
@@ -33,12 +45,15 @@ class EvaluationLoop(BaseLoop):
         runner.call_hook(f'before_{self.stage}_epoch')
         runner.model.eval()
         step = getattr(runner.model, f'{self.stage}_step')
-        with torch.inference_mode():
-            for data in self.dataloader:
+        loader = self.loader()
+        self.evaluator.dataset_meta = getattr(loader.dataset, 'metainfo', None)
+        device = next(runner.model.parameters()).device.type
+        with torch.inference_mode(), torch.autocast(device, self.amp, enabled=self.amp is not None):
+            for data in loader:
                 outputs = step(runner.to_device(data))
                 for metric in self.evaluator.metrics:
                     metric.process(data, outputs)
-        metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
+        metrics = self.evaluator.evaluate(len(loader.dataset))
         if distributed.is_available() and distributed.is_initialized():
             shared = [metrics]
             distributed.broadcast_object_list(shared, src=0)
@@ -50,7 +65,30 @@ class EvaluationLoop(BaseLoop):
 
 @LOOPS.register_module()
 class FaceValLoop(EvaluationLoop):
-    """Validation during training; see ``EvaluationLoop``."""
+    """Validation during training; see ``EvaluationLoop``.
+
+    Args:
+        runner, dataloader, evaluator, amp: See there.
+        between (dict, optional): What is changed in the config of the data set for all validations but that at the
+            training's end, as ``dict(every=5)``: a cheaper look in between. None: nothing.
+    """
+
+    def __init__(self, runner, dataloader, evaluator, amp=None, between=None):
+        cheap = None
+        if between and isinstance(dataloader, dict):
+            cheap = copy.deepcopy(dict(dataloader))
+            cheap['dataset'] = {**cheap['dataset'], **between}
+        super().__init__(runner, dataloader, evaluator, amp)
+        self.between = runner.build_dataloader(cheap) if cheap else None
+
+    @property
+    def last(self):
+        """Whether this validation is that at the training's end, or all are alike (bool)."""
+        return self.between is None or self.runner.iter >= self.runner.max_iters
+
+    def loader(self):
+        """The images of this validation (DataLoader)."""
+        return self.dataloader if self.last else self.between
 
 
 @LOOPS.register_module()

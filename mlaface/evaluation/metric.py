@@ -19,6 +19,11 @@ class BenchmarkMetric(BaseMetric):
         **options: Of the protocols; see ``mlaface test --help``. Where a model hands over embeddings that it has fused
             with those of the mirror images itself, ``flip`` says how it did.
 
+    Attributes:
+        last_result (dict): Result JSON of the last evaluation.
+        keep_scores (bool): Whether what the numbers were made of stays after an evaluation, for hooks. Default False.
+        last_scores (dict or None): Benchmark -> what its protocol made of the embeddings.
+
     Raises:
         ValueError: If ``bootstrap`` is below zero, or no protocol has such an option.
     """
@@ -32,6 +37,7 @@ class BenchmarkMetric(BaseMetric):
         self.bootstrap, self.seed, self.options = bootstrap, seed, options
         self.table = None
         self.last_result = None
+        self.keep_scores, self.last_scores = False, None
 
     def process(self, data_batch, data_samples):
         """Take the embeddings of one batch.
@@ -80,6 +86,7 @@ class BenchmarkMetric(BaseMetric):
         table.gather()
         measured = measure(self.benchmarks, table, self.options, self.bootstrap, self.seed)
         self.last_result = make_result(measured.entries, dict(embedding_size=table.dimension))
+        self.last_scores = measured.scores if self.keep_scores else None
         return measured.summary()
 
     def compute_metrics(self, results):

@@ -54,7 +54,8 @@ class FaceRecognizer(nn.Module):
         backbone (dict): Config of the trunk: image to map.
         neck (dict): Config of the neck: map to embedding.
         head (dict, optional): Config of the head, with ``loss(embeddings, labels) -> dict``. None for inference only.
-        branch (dict, optional): Config of an image-level branch: image to a map like the backbone's.
+        branch (dict, optional): Config of a branch: image to a map like the backbone's; or, where its class has
+            ``takes_trunk = True``, the backbone's map to another of its shape.
         fusion (dict, optional): Config of what joins backbone and branch; both or neither must be given.
         preprocessor (dict, optional): Config of the preprocessor. Default ``FacePreprocessor`` of the backbone's size.
         flip (str): How ``predict`` joins an image and its mirror image: ``'none'``, ``'sum'`` (default), ``'concat'``.
@@ -139,7 +140,8 @@ class FaceRecognizer(nn.Module):
         features = self.backbone(x)
         if self.branch is not None:
             norm = (self.neck.bn2,) if getattr(self.fusion, 'needs_neck_norm', False) else ()
-            features = self.fusion(features, self.branch(x), *norm)
+            source = features if getattr(self.branch, 'takes_trunk', False) else x
+            features = self.fusion(features, self.branch(source), *norm)
         return self.neck(features)
 
     def forward(self, images, labels=None, mode='tensor'):

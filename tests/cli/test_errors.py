@@ -19,7 +19,7 @@ MISTAKES = {
     'plan-memory': (['{0}/none.py'], 'no config at'), 'benchmark': (['data', '{0}/none.rec'], 'no training set'),
     'test': (['{0}/junk.pth', '--sets', '{0}/none.bin'], 'no verification set'),
     'calibrate': (['{0}/text.npz', '--out', '{0}/out'], 'must be numbers'),
-    'compare-runs': (['{0}'], 'no scalars.jsonl'),
+    'compare-runs': (['{0}'], 'no scalars.jsonl'), 'study': (['{0}/none.py'], 'no config at'),
     'list-plugins': (['margns'], "did you mean 'margins'"), 'inspect-set': (['{0}'], 'holds no image'),
     'make-synthetic': (['--contact-sheet', '{0}/junk/x.png'], 'Not a directory|File exists'),
     'verify-records': (['{0}'], 'Is a directory'), 'to-onnx': (['{0}/junk', '{0}/out'], 'cannot be read'),

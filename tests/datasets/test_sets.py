@@ -216,3 +216,18 @@ def test_real_faces_open(faces_small):
     assert (len(dataset), dataset.num_classes) == (7870, 419)
     benchmarks = build('VerificationSets', data_root=str(faces_small), sets=['dev_lfw', 'dev_lowres']).metainfo
     assert [entry['issame'].sum() for entry in benchmarks['benchmarks'].values()] == [750, 500]
+
+
+def test_every_nth_pair_of_a_set(faces_small):
+    options = dict(data_root=str(faces_small), sets=['dev_lfw', 'dev_lowres'])
+    whole, some = build('VerificationSets', **options), build('VerificationSets', every=5, **options)
+    for name, entry in some.metainfo['benchmarks'].items():
+        full = whole.metainfo['benchmarks'][name]
+        assert entry['images'] * 5 == full['images'] and (entry['issame'] == full['issame'][::5]).all()
+        for pair in (0, 7):
+            for side in (0, 1):
+                assert some.images[entry['start'] + 2 * pair + side] is not None
+                assert some.images[entry['start'] + 2 * pair + side] == whole.images[full['start'] + 10 * pair + side]
+    assert some.where(15) == f'{faces_small / "dev_lfw.bin"}, image 71'
+    with pytest.raises(ValueError, match='every=0'):
+        build('VerificationSets', every=0, **options)

@@ -19,21 +19,25 @@ class VerificationSets(FaceDataset):
         sets (dict[str, str] | Sequence[str]): Name -> file, or names, whose files are ``NAME.bin``.
         data_root (str): Folder of the files, relative to ``MLAFACE_DATA`` (default ``data``).
         folds (int): Folds of the protocol.
+        every (int): Keep only pairs 0, n, 2n, ... of each set; for quick looks at a long one. Default 1, all.
         image_size (tuple[int, int]): Height and width.
         on_bad_image (str): ``'stop'`` only: a benchmark without an image would be another benchmark.
 
     Raises:
         MissingDataError: If files are not there: names them all, where they were looked for and how to get them.
         FormatError: If a file is no verification set.
-        ValueError: If no set is named, or images are to be skipped.
+        ValueError: If no set is named, ``every`` is below one, or images are to be skipped.
     """
 
     remedy = 'Fetch the file again: a pair cannot be left out'
 
-    def __init__(self, sets, data_root='', folds=10, image_size=(112, 112), on_bad_image='stop'):
+    def __init__(self, sets, data_root='', folds=10, every=1, image_size=(112, 112),
+                 on_bad_image='stop'):
         super().__init__((), image_size, on_bad_image)
         if on_bad_image != 'stop':
             raise ValueError("VerificationSets takes on_bad_image='stop' only: a pair cannot be left out")
+        if not isinstance(every, int) or every < 1:
+            raise ValueError(f'VerificationSets: every={every!r} must be a whole number of at least 1')
         if isinstance(sets, str):
             sets = [sets]
         if not sets:
@@ -43,12 +47,14 @@ class VerificationSets(FaceDataset):
         missing = [file for file in self.files.values() if not file.is_file()]
         if missing:
             raise MissingDataError('\n'.join(missing_message(file, 'verification set') for file in missing))
-        self.images, benchmarks = [], {}
+        self.images, benchmarks, self.every = [], {}, every
         for name, file in self.files.items():
             found = read_bin(file)
-            benchmarks[name] = dict(protocol='pairs', start=len(self.images), images=len(found.images),
-                                    issame=found.issame, folds=folds)
-            self.images += found.images
+            images = [image for pair in range(0, len(found.issame), every)
+                      for image in found.images[2 * pair:2 * pair + 2]]
+            benchmarks[name] = dict(protocol='pairs', start=len(self.images), images=len(images),
+                                    issame=found.issame[::every], folds=folds)
+            self.images += images
         first = {}
         same_as = np.array([first.setdefault(image, row) for row, image in enumerate(self.images)])
         self.metainfo = dict(benchmarks=benchmarks, same_as=same_as)
@@ -60,7 +66,8 @@ class VerificationSets(FaceDataset):
     def where(self, index):
         """File and slot of a sample."""
         number = int(np.searchsorted(self.starts, index, side='right')) - 1
-        return f'{list(self.files.values())[number]}, image {index - self.starts[number]}'
+        pair, side = divmod(int(index - self.starts[number]), 2)
+        return f'{list(self.files.values())[number]}, image {2 * pair * self.every + side}'
 
     def encoded(self, index):
         """Index and encoded image of a sample."""

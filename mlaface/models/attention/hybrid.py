@@ -5,67 +5,85 @@ After CBAM (Woo et al., ECCV 2018), whose sum of average and maximum becomes ``a
 import torch
 from torch import nn
 
-from mlaface.models.gates import LearnableGate
+from mlaface.models.gates import LearnableGate, gate_function
 from mlaface.registry import ATTENTION
+
+LEVELS = ('channel', 'spatial')
 
 
 class ChannelGate(nn.Module):
-    """Sigmoid gate per channel from global average and maximum through one bottleneck.
+    """Gate per channel from global average and maximum through one bottleneck.
 
     Args:
         channels (int): C.
         reduction (int): C over hidden channels (at least one). Default 16.
         init (float): Initial weight of the maximum's path. Default 0.5.
+        gate (str): See ``HybridAttention``.
     """
 
-    def __init__(self, channels, reduction=16, init=0.5):
+    def __init__(self, channels, reduction=16, init=0.5, gate='sigmoid'):
         super().__init__()
         hidden = max(1, channels // reduction)
         self.fc = nn.Sequential(nn.Conv2d(channels, hidden, 1, bias=False), nn.ReLU(),
                                 nn.Conv2d(hidden, channels, 1, bias=False))
         self.lf = LearnableGate(init)
+        self.gate = gate_function(gate)
 
     def forward(self, x):
         """Gate (N, C, 1, 1) of a map (N, C, H, W)."""
         average = self.fc(nn.functional.adaptive_avg_pool2d(x, 1))
         maximum = self.fc(nn.functional.adaptive_max_pool2d(x, 1))
-        return torch.sigmoid(self.lf(average, maximum))
+        return self.gate(self.lf(average, maximum))
 
 
 class SpatialGate(nn.Module):
-    """Sigmoid gate per place from mean and maximum over channels through one convolution.
+    """Gate per place from mean and maximum over channels through one convolution.
 
     Args:
         kernel_size (int): Odd size of the convolution. Default 7.
+        gate (str): See ``HybridAttention``.
     """
 
-    def __init__(self, kernel_size=7):
+    def __init__(self, kernel_size=7, gate='sigmoid'):
         super().__init__()
+        self.gate = gate_function(gate)
         self.conv1 = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x):
         """Gate (N, 1, H, W) of a map (N, C, H, W)."""
         pooled = torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True).values], 1)
-        return torch.sigmoid(self.conv1(pooled))
+        return self.gate(self.conv1(pooled))
 
 
 @ATTENTION.register_module()
 class HybridAttention(nn.Module):
     """Channel gate, then spatial gate: ``x = ca(x) * x; x = sa(x) * x``.
 
+    The published gates are sigmoids, which start near one half each, so that a block's residual begins at a quarter of
+    its size. ``gate='2 sigmoid'`` and ``'1 + tanh'`` start near one: the block begins as one without attention.
+
     Args:
         channels (int): C of the map.
         reduction (int): C over hidden channels of the channel gate. Default 16.
         kernel_size (int): Of the spatial gate's convolution, odd. Default 7.
         init (float): Initial ``gamma``. Default 0.5.
+        gate (str): Function of both gates: ``'sigmoid'`` (published, the default), ``'2 sigmoid'``, ``'1 + tanh'``.
+        levels (Sequence[str]): ``('channel', 'spatial')`` (default), or one of the two alone.
+
+    Raises:
+        ValueError: If a gate or a level is unknown, or no level is named.
     """
 
-    def __init__(self, channels, reduction=16, kernel_size=7, init=0.5):
+    def __init__(self, channels, reduction=16, kernel_size=7, init=0.5, gate='sigmoid', levels=LEVELS):
         super().__init__()
-        self.ca = ChannelGate(channels, reduction, init)
-        self.sa = SpatialGate(kernel_size)
+        levels = (levels,) if isinstance(levels, str) else tuple(levels)
+        if not levels or not set(levels) <= set(LEVELS):
+            raise ValueError(f'HybridAttention: levels={levels!r} must be one or both of {LEVELS}')
+        self.ca = ChannelGate(channels, reduction, init, gate) if 'channel' in levels else None
+        self.sa = SpatialGate(kernel_size, gate) if 'spatial' in levels else None
 
     def forward(self, x):
         """Attended map, shape as the input (N, C, H, W)."""
-        x = self.ca(x) * x
-        return self.sa(x) * x
+        if self.ca is not None:
+            x = self.ca(x) * x
+        return x if self.sa is None else self.sa(x) * x

@@ -1,1 +1,1 @@
-"""Image-level branches, one file a branch: image to a map shaped like the backbone's."""
+"""Branches, one file a branch: image, or the backbone's map, to a map shaped like the backbone's."""
