@@ -57,6 +57,8 @@ def run(args):
     from mlaface.study.queue import Queue, jobs_for
     from mlaface.study.recipes import check_variants
     check_variants(plan, work_dir)
+    if args.report:
+        return report(plan, out, work_dir, args.allow_mixed)
     if args.slurm:
         from mlaface.study.slurm import submit
         print(submit(plan, out, work_dir, args.slurm, args.jobs, args.dry_run))
@@ -71,6 +73,19 @@ def run(args):
     left = queue.run()
     if left:
         print(f'{left} runs are missing still' + ('' if args.limit else ': other processes are at them'))
+    return 0
+
+
+def report(plan, out, work_dir, allow_mixed=False):
+    """Write the report of the runs that are done."""
+    from mlaface.study.findings import find
+    from mlaface.study.mixed import check_mixed
+    from mlaface.study.report import write_report
+    from mlaface.study.words import verdicts
+    findings = find(plan, out, check_mixed(plan, out, work_dir, allow_mixed))
+    page = write_report(findings, out)
+    print('\n'.join(verdicts(findings)))
+    print(f'report: {page}')
     return 0
 
 

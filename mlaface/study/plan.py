@@ -9,6 +9,7 @@ from mlaface.utils.errors import InputError
 KEYS = ('base', 'common', 'variants', 'seeds', 'budget', 'metric', 'targets', 'comparisons', 'tuning', 'threads',
         'title', 'question')
 BUDGET = ('max_iters', 'max_epochs', 'validations', 'processor_minutes')
+METRICS = ('accuracy', 'auc', 'tar_at_far.1e-2')  # more of each is better
 TUNING = ('trials', 'seed', 'over')
 SHORT = dict(lr='optim_wrapper.optimizer.lr', weight_decay='optim_wrapper.optimizer.weight_decay',
              margin='model.head.margin.m')
@@ -46,7 +47,7 @@ class Plan:
         seeds (tuple[int]): A run each.
         budget (dict): ``max_iters`` or ``max_epochs``; ``validations``, ``processor_minutes``.
         comparisons (tuple[tuple[str, str]]): Variant and what it is compared with.
-        metric (str): ``METRIC`` of each set, whose mean over sets is compared first. Default 'accuracy'.
+        metric (str): One of ``METRICS``, whose mean over sets is compared first. Default 'accuracy'.
         targets (tuple[float]): Means over sets to be reached.
         tuning (dict or None): ``trials``, ``seed`` and ``over`` (tuple[Range]).
         threads (int): Of each run. Default 1.
@@ -97,8 +98,9 @@ def load_plan(path):
     plan = Plan(
         name=path.stem, path=path, base=_base(path, known.get('base')), common=known.get('common') or {},
         variants=variants, seeds=_seeds(path, known.get('seeds')), budget=_budget(path, known.get('budget')),
-        comparisons=_comparisons(path, known.get('comparisons'), variants), metric=known.get('metric', 'accuracy'),
-        targets=_targets(path, known.get('targets') or ()), tuning=_tuning(path, known.get('tuning')),
+        comparisons=_comparisons(path, known.get('comparisons'), variants),
+        metric=_metric(path, known.get('metric', 'accuracy')), targets=_targets(path, known.get('targets') or ()),
+        tuning=_tuning(path, known.get('tuning')),
         threads=_count(path, 'threads', known.get('threads', 1)), title=known.get('title', path.stem),
         question=known.get('question', ''))
     return plan
@@ -108,6 +110,13 @@ def _count(path, key, value):
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise PlanError(f'{path}: {key} is {value!r}; it must be a whole number of at least 1')
     return value
+
+
+def _metric(path, metric):
+    if metric not in METRICS:
+        raise PlanError(f'{path}: metric is {metric!r}{did_you_mean(metric, METRICS)} Choose one of '
+                        f'{", ".join(METRICS)}; all are reported')
+    return metric
 
 
 def _base(path, base):

@@ -82,8 +82,8 @@ def finish(plan, run, out, folder, facts, message):
     'out of time'), ``message``, ``code``, ``config`` and ``commit`` that made it, ``tuned``, ``macs`` of one image,
     ``parameters``, ``memory_mib``, ``device``, ``threads``, and ``validations``: each ``iter``, ``images`` seen,
     ``wall`` and ``processor`` seconds of training so far, ``load`` of the host, and ``sets``: name to metrics.
-    ``between`` of the last validation has the metrics of those pairs that the validations before it looked at;
-    ``logged`` has loss and gates over the iterations.
+    ``between`` of the last validation has the metrics of those pairs that the validations before it looked at,
+    every ``every``-th. ``logged`` has loss and gates over the iterations.
     """
     record = _read_record(folder)
     validations = record.pop('validations', [])
@@ -92,9 +92,10 @@ def finish(plan, run, out, folder, facts, message):
     every = _every(folder)
     scores = pack_scores(folder, validations, every)
     content = dict(schema=1, study=plan.name, variant=run.variant, seed=run.seed, trial=run.trial, status=status,
-                   message=message and _brief(message), metric=plan.metric, host=platform.machine(),
+                   message=message and _brief(message), metric=plan.metric, every=every,
+                   host=platform.machine(),
                    python=platform.python_version(), date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-                   logged=_logged(folder), validations=[_rounded(entry) for entry in validations], **facts, **record)
+                   logged=_logged(folder), validations=[_rounded(entry) for entry in validations], **{**record, **facts})
     runs.write_result(runs.result_file(out, run), content, scores)
     for path in [*folder.glob('iter_*'), *folder.glob('record_*.npz')]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -19,6 +19,7 @@ from mlaface.study.runs import all_runs
     ("variants['mine'] = dict(modle=dict())", "unknown key 'modle'"),
     ("tuning = dict(trials=2, over=dict(lr=(1, 0)))", 'tuning.over.lr'),
     ("tuning = dict(trials=2, over={'model.head.margin.mm': (0.1, 0.2)})", "no argument 'mm'"),
+    ("metric = 'acuracy'", "did you mean 'accuracy'"),
     ("comparisons = [('mine', 'mine')]", 'two variants')])
 def test_a_plan_that_cannot_be_meant_is_refused_in_a_line(line, message, plan_file, tmp_path):
     with pytest.raises(SystemExit) as end:

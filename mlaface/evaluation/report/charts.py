@@ -24,7 +24,8 @@ def line_chart(series, x_label, y_label, x_range, y_range, x_log=False, y_log=Fa
 
     Args:
         series (list[dict]): ``name``, ``x``, ``y``; for hovering ``notes`` (str a point); ``style``, a number, if it
-            is to be the same in several charts. Lines of one name share a style.
+            is to be the same in several charts; ``low`` and ``high`` for a band around it. Lines of one name share a
+            style.
         x_label (str): Under the axis.
         y_label (str): Beside the axis.
         x_range (tuple[float, float]): Ends of the axis.
@@ -38,13 +39,20 @@ def line_chart(series, x_label, y_label, x_range, y_range, x_log=False, y_log=Fa
     """
     x, y = _axes(x_range, y_range, x_log, y_log)
     styles = series_styles(series)
-    body = [_curve(line, x, y, styles[line['name']]) for line in series]
+    body = [_band(line, x, y, styles[line['name']]) for line in series if 'low' in line]
+    body += [_curve(line, x, y, styles[line['name']]) for line in series]
     named = styles if len(styles) > 1 or 'style' in series[0] else {}
     return _frame(body, x, y, x_label, y_label, label, {name: line_sample(style) for name, style in named.items()})
 
 
 def _axes(x_range, y_range, x_log=False, y_log=False):
     return (Axis(*x_range, LEFT, WIDTH - RIGHT, x_log), Axis(*y_range, HEIGHT - BOTTOM, TOP, y_log))
+
+
+def _band(line, x, y, style):
+    along = [*zip(line['x'], line['low']), *reversed([*zip(line['x'], line['high'])])]
+    points = ' '.join(f'{x.place(a)},{y.place(b)}' for a, b in along)
+    return f'<polygon class="band" points="{points}" fill="{style_of(style)[0]}" fill-opacity="0.15"/>'
 
 
 def _curve(line, x, y, style):

@@ -30,19 +30,20 @@ def write_report(evaluations, folder, hardest=8):
                                                         data['benchmarks']}), folder / 'report.html')
 
 
-def write_page(template, values, path):
-    """Render a template of this package with its style and script inside.
+def write_page(template, values, path, folder=HERE):
+    """Render a template with this package's style and script inside.
 
     Args:
         template (str): File name of the template.
         values (dict): What it shows.
         path (Path): Where to.
+        folder (Path): Where the template lies; what it extends may lie here. Default this package.
 
     Returns:
         Path: ``path``.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
+    environment = Environment(loader=FileSystemLoader([folder, HERE]), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
     environment.filters['parts'] = number_parts
     text = environment.get_template(template).render(style=(HERE / 'report.css').read_text(),
