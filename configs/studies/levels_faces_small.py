@@ -29,18 +29,11 @@ def _open(gate='2 sigmoid', **options):
 variants = dict(
     arcface=dict(),
     mla=dict(model=dict(backbone=dict(attention=dict(type='HybridAttention'), activation='relu'), **_PATCHES)),
-    mla_no_branch=dict(model=dict(backbone=dict(attention=dict(type='HybridAttention'), activation='relu'))),
     open=dict(model=dict(backbone=dict(attention=_open()))),
-    open_tanh=dict(model=dict(backbone=dict(attention=_open('1 + tanh')))),
+    mla_no_branch=dict(model=dict(backbone=dict(attention=dict(type='HybridAttention'), activation='relu'))),
+    own_map=dict(model=_OWN_MAP),
     open_channel=dict(model=dict(backbone=dict(attention=_open(levels=['channel'])))),
     open_spatial=dict(model=dict(backbone=dict(attention=_open(levels=['spatial'])))),
-    relu=dict(model=dict(backbone=dict(activation='relu'))),
-    own_map=dict(model=_OWN_MAP),
     open_34=dict(model=dict(backbone=dict(attention=_open(), attention_stages=[3, 4]))),
-    se=dict(model=dict(backbone=dict(attention=dict(type='SqueezeExcitation')))),
-    eca=dict(model=dict(backbone=dict(attention=dict(type='ECA')))),
-    cbam=dict(model=dict(backbone=dict(attention=dict(type='CBAM')))),
-    coordinate=dict(model=dict(backbone=dict(attention=dict(type='CoordinateAttention')))),
-    simam=dict(model=dict(backbone=dict(attention=dict(type='SimAM')))),
-    adaface=dict(model=dict(head=dict(margin=dict(type='AdaFace', m=0.4)))),
-    curricular=dict(model=dict(head=dict(margin=dict(type='CurricularFace')))))
+    open_tanh=dict(model=dict(backbone=dict(attention=_open('1 + tanh')))),
+    relu=dict(model=dict(backbone=dict(activation='relu'))))
