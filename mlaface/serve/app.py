@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from mlaface.serve.documentation import document
-from mlaface.serve.gate import Gate
+from mlaface.serve.gate import MISTAKE, Gate
 from mlaface.serve.keys import Keys
 from mlaface.serve.refusals import RefusedError
 from mlaface.serve.routes import router
@@ -37,7 +37,8 @@ def make_app(service, galleries, keys=None):
     app.state.service, app.state.galleries, app.state.stopping = service, galleries, False
     app.include_router(router)
     _add_plain(app)
-    for kind, handler in ((RefusedError, _refused), (HTTPException, _http), (RequestValidationError, _invalid)):
+    for kind, handler in ((RefusedError, _refused), (HTTPException, _http), (RequestValidationError, _invalid),
+                          (Exception, _mistaken)):
         app.add_exception_handler(kind, handler)
     return Gate(app, keys, service.limits, service.metrics)
 
@@ -111,3 +112,8 @@ def _invalid(request, error):
     """A parameter that is none, in a line."""
     first = error.errors()[0]
     return _refused(request, RefusedError(f'parameter {first["loc"][-1]}: {first["msg"]}', 422, 'bad_parameter'))
+
+
+def _mistaken(request, error):
+    """What nobody foresaw; the gate writes it to the log."""
+    return _refused(request, RefusedError(MISTAKE, 500, 'internal_error'))

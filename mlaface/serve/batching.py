@@ -55,12 +55,20 @@ class Batcher:
             await self._worker
 
     async def _work(self):
-        while self._waiting:
-            await self._gather()
-            batch = self._next()
-            if batch:
-                await self._run(batch)
-        self._worker = None
+        batch = []
+        try:
+            while self._waiting:
+                await self._gather()
+                batch = self._next()
+                if batch:
+                    await self._run(batch)
+        except Exception as error:  # a pool that was shut down: whoever waits is told
+            for _, future in [*batch, *self._waiting]:
+                if not future.done():
+                    future.set_exception(error)
+            self._waiting.clear()
+        finally:
+            self._worker = None
 
     async def _gather(self):
         """Wait for others that are on their way, no longer than is allowed."""

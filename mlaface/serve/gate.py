@@ -19,6 +19,7 @@ SAFE = {'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', '
         'permissions-policy': 'camera=(self), microphone=(), geolocation=()',
         'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
         "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
+MISTAKE = 'a mistake of the server: its log says more'
 LOG = logging.getLogger('mlaface.serve')
 
 
@@ -53,8 +54,7 @@ class Gate:
             await refuse(error, answer, seen, self.metrics)
         except Exception:  # its text might hold what was sent
             LOG.exception('%s %s failed', scope['method'], endpoint_of(scope))
-            await refuse(RefusedError('a mistake of the server: its log says more', 500, 'internal_error'), answer, seen,
-                         self.metrics)
+            await refuse(RefusedError(MISTAKE, 500, 'internal_error'), answer, seen, self.metrics)
         finally:
             seconds = time.perf_counter() - start
             self.metrics.answered(endpoint_of(scope), seen['status'] or 499, seconds)
@@ -133,12 +133,11 @@ async def refuse(error, send, seen, metrics):
         seen (dict): ``status`` of an answer that has begun, or None.
         metrics (Metrics): Counts it.
     """
-    metrics.refused.labels(error.code).inc()
     if seen['status'] is not None:
         return
+    metrics.refused.labels(error.code).inc()
     body = json.dumps(error.content).encode()
-    headers = {'content-type': 'application/json', 'content-length': str(len(body)), 'connection': 'close',
-               **error.headers}
+    headers = {'content-type': 'application/json', 'content-length': str(len(body)), **error.headers}
     await send(dict(type='http.response.start', status=error.status,
                     headers=[(key.encode(), value.encode()) for key, value in headers.items()]))
     await send(dict(type='http.response.body', body=body))

@@ -1,6 +1,8 @@
 """What a request is refused with: a status, a word for programs, and a line that says what to do."""
 from mlaface.utils.errors import FullDiskError, InputError, UserError
 
+UNREAD = (400, 401, 403, 408, 413, 415, 429, 503)  # the body is left where it is, and the connection ends
+
 
 class RefusedError(UserError):
     """A request that is not carried out.
@@ -20,6 +22,8 @@ class RefusedError(UserError):
     def headers(self):
         """Further headers of the answer (dict)."""
         found = {} if self.retry is None else {'retry-after': str(self.retry)}
+        if self.status in UNREAD:
+            found['connection'] = 'close'
         return found | ({'www-authenticate': 'Bearer'} if self.status == 401 else {})
 
     @property

@@ -11,7 +11,6 @@ from mlaface.serve.limits import Limits
 from mlaface.serve.metrics import Metrics
 from mlaface.serve.refusals import RefusedError
 from mlaface.serve.uploads import check_picture
-from mlaface.utils.errors import InputError
 
 
 class FaceService:
@@ -119,7 +118,7 @@ class FaceService:
             (_, faces, error), = self.finder.find(Source(picture.name, lambda: image), aligned)
             if error is not None:
                 raise error
-        except InputError as error:
+        except (OSError, ValueError) as error:
             raise RefusedError(f'{picture.name}: {error}', 422, 'unreadable_image') from error
         return faces, image.shape[1::-1]
 

@@ -8,10 +8,20 @@ function text(left, top, words, kind = '', anchor = 'middle') {
   return svg('text', { x: left, y: top, class: kind, 'text-anchor': anchor }, words);
 }
 
-function area(edges, shares, most, kind) {
-  const height = (share) => FLOOR - share / most * (FLOOR - TOP - 20);
-  const points = shares.map((share, bin) => `${x((edges[bin] + edges[bin + 1]) / 2).toFixed(1)},${height(share).toFixed(1)}`);
-  return svg('path', { class: kind, d: `M${x(edges[0])},${FLOOR} L${points.join(' L')} L${x(edges[edges.length - 1])},${FLOOR} Z` });
+// shares of pairs in bins, smoothed over three of them: a few thousand pairs are ragged
+function curve({ edges }, shares) {
+  const smooth = shares.map((share, bin) => (shares[bin - 1] ?? 0) / 4 + share / 2 + (shares[bin + 1] ?? 0) / 4);
+  return smooth.map((share, bin) => [(edges[bin] + edges[bin + 1]) / 2, share]).filter(([center]) => center >= LOW);
+}
+
+function area(points, most, kind) {
+  const path = points.map(([center, share]) => `${x(center).toFixed(1)},${(FLOOR - share / most * (FLOOR - TOP - 20)).toFixed(1)}`);
+  return svg('path', { class: kind, d: `M${x(LOW)},${FLOOR} L${path.join(' L')} L${x(HIGH)},${FLOOR} Z` });
+}
+
+function named(points, words, kind) {
+  const [center] = points.reduce((best, point) => (point[1] > best[1] ? point : best));
+  return text(x(center), FLOOR - 10, words, kind);
 }
 
 // zones between thresholds, where the model's calibration has no distributions
@@ -32,10 +42,10 @@ export function draw(figure, cosine, threshold, model) {
   }
   const chart = svg('svg', { viewBox: `0 0 ${WIDTH} 240`, role: 'img' });
   if (scores) {
-    const most = Math.max(...scores.different, ...scores.same);
-    const peak = (shares) => x((scores.edges[shares.indexOf(Math.max(...shares))] + scores.edges[shares.indexOf(Math.max(...shares)) + 1]) / 2);
-    chart.append(area(scores.edges, scores.different, most, 'area-other'), area(scores.edges, scores.same, most, 'area-same'));
-    chart.append(text(peak(scores.different), FLOOR - 10, 'different people', 'name-other'), text(peak(scores.same), FLOOR - 10, 'same person', 'name-same'));
+    const [other, same] = [curve(scores, scores.different), curve(scores, scores.same)];
+    const most = Math.max(...[...other, ...same].map(([, share]) => share));
+    chart.append(area(other, most, 'area-other'), area(same, most, 'area-same'),
+      named(other, 'different people', 'name-other'), named(same, 'same person', 'name-same'));
   } else {
     chart.append(...bar(thresholds), text(x(LOW) + 12, FLOOR - 20, 'different people', 'name-other', 'start'), text(x(HIGH) - 12, FLOOR - 20, 'same person', 'name-same', 'end'));
   }

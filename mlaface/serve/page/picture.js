@@ -79,16 +79,16 @@ export class Picture {
   // faces with box and points in pixels of an image of the given width; tag(face) gives a name or ''
   mark(faces, width, tag = () => '') {
     this.view.querySelectorAll('.mark').forEach((node) => node.remove());
-    const scale = this.width / width, line = Math.max(this.width, this.height) / 160;
+    const scale = this.width / width, line = Math.max(this.width, this.height) / 110;
     for (const face of faces) {
       const [x1, y1, x2, y2] = face.box.map((value) => value * scale);
       const place = { x: x1, y: y1, width: x2 - x1, height: y2 - y1, rx: line };
       const name = tag(face);
       const mark = svg('g', { class: 'mark' });
-      mark.append(svg('rect', { ...place, class: 'halo', 'stroke-width': line * 1.7 }),
+      mark.append(svg('rect', { ...place, class: 'halo', 'stroke-width': line * 1.5 }),
         svg('rect', { ...place, class: name ? 'box known' : 'box', 'stroke-width': line }));
       for (const [x, y] of face.points) {
-        mark.append(svg('circle', { cx: x * scale, cy: y * scale, r: line * 0.9, class: 'point', 'stroke-width': line / 4 }));
+        mark.append(svg('circle', { cx: x * scale, cy: y * scale, r: line * 0.8, class: 'point', 'stroke-width': line / 4 }));
       }
       if (name) {
         const size = Math.max(this.width, this.height) / 24;
