@@ -37,8 +37,9 @@ GALLERY = dict(gallery=['numkong>=7.8,<8'], encryption=['cryptography>=42'], pos
 SERVE = ['fastapi>=0.115', 'uvicorn>=0.30', 'python-multipart>=0.0.18', 'prometheus_client>=0.20']
 # mmcv requires the full mmengine by name: beside another engine it would install a second one.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
-TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values()), *SERVE, 'httpx>=0.27', 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3',
-         'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9']
+TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values()), *SERVE, 'httpx2>=2.0', 'pytest>=8', 'pytest-xdist>=3',
+         'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6',
+         'playwright>=1.45', 'psutil>=5.9']
 
 
 class BuildWithIndex(build_py):
@@ -70,6 +71,6 @@ setup(
     cmdclass=dict(build_py=BuildWithIndex),
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
-    extras_require=dict(onnx=ONNX, openvino=OPENVINO, hub=HUB, models=MODELS, serve=SERVE, search=['faiss-cpu>=1.8'], tests=TESTS,
-                        **GALLERY, **MMCV),
+    extras_require=dict(onnx=ONNX, openvino=OPENVINO, hub=HUB, models=MODELS, serve=SERVE, search=['faiss-cpu>=1.8'],
+                        tests=TESTS, **GALLERY, **MMCV),
 )

@@ -1,7 +1,4 @@
 """Where a network of ours looks: what its attention lets through, and which patches its branch attends to."""
-import torch
-
-from mlaface.models.branches.patch_attention import PatchSelfAttention
 from mlaface.registry import ATTENTION
 
 
@@ -17,6 +14,9 @@ class AttentionMaps:
     """
 
     def __init__(self, model):
+        from mlaface.models.branches.patch_attention import (
+            PatchSelfAttention,  # torch, which a server of ONNX needs not
+        )
         self.model = model
         kinds = tuple(kind for kind in ATTENTION.classes().values() if isinstance(kind, type))
         self._gates = [module for module in model.modules() if isinstance(module, kinds)]
@@ -39,6 +39,7 @@ class AttentionMaps:
             map that attention lets through at each place, ``mean |out| / mean |in|`` over channels, averaged over the
             blocks whose maps have that size. ``'patches'``: how much each patch is attended to by all others.
         """
+        import torch
         shares, received = {}, []
 
         def gate(module, inputs, output):

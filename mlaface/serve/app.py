@@ -16,8 +16,8 @@ from mlaface.serve.routes import router
 from mlaface.version import __version__
 
 PAGE = Path(__file__).with_name('page')
-KINDS = {'.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8',
-         '.svg': 'image/svg+xml'}
+KINDS = {'.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8',
+         '.js': 'text/javascript; charset=utf-8', '.svg': 'image/svg+xml'}
 
 
 def make_app(service, galleries, keys=None):

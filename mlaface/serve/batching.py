@@ -6,8 +6,8 @@ from collections import deque
 class Batcher:
     """Gives items of many callers to one function, in batches; one batch at a time.
 
-    An item waits while the one before is worked on, and no longer, but for ``wait``: while ``coming`` says that more is on
-    its way. So nobody who is alone waits. What its caller has given up is not worked on.
+    An item waits while the one before is worked on, and no longer, but for ``wait``: while ``coming`` says that more is
+    on its way. So nobody who is alone waits. What its caller has given up is not worked on.
 
     Args:
         function (callable): A list of items to a list of results, in a thread of ``pool``.

@@ -17,10 +17,14 @@ def _endpoint(method, path, openapi, entry):
                for status, answer in entry.get('responses', {}).items()]
     return dict(method=method.upper(), path=path, about=entry.get('description') or entry.get('summary', ''),
                 parameters=[_parameter(each) for each in entry.get('parameters', [])],
-                fields=[dict(name=name, kind='files' if kind['type'] == 'array' else 'text' if 'format' not in kind
-                             else 'file', about=kind.get('description', ''), required=name in fields.get('required', []))
+                fields=[_field(name, kind, fields.get('required', []))
                         for name, kind in fields.get('properties', {}).items()],
                 answers=answers, example=_example(method, path, fields.get('properties', {})))
+
+
+def _field(name, schema, required):
+    kind = 'files' if schema['type'] == 'array' else 'file' if 'format' in schema else 'text'
+    return dict(name=name, kind=kind, about=schema.get('description', ''), required=name in required)
 
 
 def _parameter(entry):

@@ -1,4 +1,4 @@
-"""What every request passes: who asks and from where, how many at once, how large, how long; and what is noted of it."""
+"""What every request passes: who asks, from where, how many at once, how large, how long; and what is noted of it."""
 import asyncio
 import json
 import logging
@@ -17,8 +17,9 @@ OPEN_PATHS = ('/', '/docs', '/openapi.json')
 SAFE = {'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY',
         'cross-origin-resource-policy': 'same-origin', 'cross-origin-opener-policy': 'same-origin',
         'permissions-policy': 'camera=(self), microphone=(), geolocation=()',
-        'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-        "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
+        'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
+        "img-src 'self' blob: data:; media-src 'self' blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
 MISTAKE = 'a mistake of the server: its log says more'
 LOG = logging.getLogger('mlaface.serve')
 
@@ -76,8 +77,8 @@ class Gate:
             try:
                 return await asyncio.wait_for(work, self.limits.seconds)
             except asyncio.TimeoutError:
-                raise RefusedError(f'not done within {self.limits.seconds:g} seconds: send smaller images, or come again '
-                                   'when there is less to do', 504, 'timeout') from None
+                raise RefusedError(f'not done within {self.limits.seconds:g} seconds: send smaller images, or come '
+                                   'again when there is less to do', 504, 'timeout') from None
 
     @contextmanager
     def _place(self, caller):

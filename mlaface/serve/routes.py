@@ -9,9 +9,10 @@ from mlaface.serve.pictures import crop_url, map_url
 from mlaface.serve.refusals import RefusedError
 from mlaface.serve.uploads import json_of, read_form
 
-STATUSES = {400: 'the form is torn', 401: 'no key, or an unknown one', 403: 'not allowed to this key', 408: 'slow upload',
-            413: 'too many bytes or pixels', 415: 'no image of a known format', 422: 'no face, or a parameter that is none',
-            429: 'too many requests of this key', 503: 'too many requests', 504: 'not done in time'}
+STATUSES = {400: 'the form is torn', 401: 'no key, or an unknown one', 403: 'not allowed to this key',
+            408: 'slow upload', 413: 'too many bytes or pixels', 415: 'no image of a known format',
+            422: 'no face, or a parameter that is none', 429: 'too many requests of this key',
+            503: 'too many requests', 504: 'not done in time'}
 router = APIRouter(prefix='/v1', responses={status: dict(model=schemas.Refusal, description=text)
                                             for status, text in STATUSES.items()})
 ALIGNED = Query(False, description='the images are aligned faces already: nothing is detected')

@@ -68,7 +68,7 @@ class Match(BaseModel):
 
 class NamedFace(Face):
     """A face with the people who are like it."""
-    person: str | None = Field(description='the best match, if it reaches the threshold; null is nobody, or no threshold')
+    person: str | None = Field(description='the best match, if it reaches the threshold; null: nobody, or no threshold')
     matches: list[Match] = Field(description='people who reach the threshold, or the k best where there is none')
 
 

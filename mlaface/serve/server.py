@@ -21,8 +21,8 @@ def check_reach(host, keys):
         InputError: If there are none and the host is not this machine's own.
     """
     if not keys and not is_loopback(host):
-        raise InputError(f'--host {host} would let everybody in: give --keys FILE (made by --make-key NAME), or stay at '
-                         '127.0.0.1')
+        raise InputError(f'--host {host} would let everybody in: give --keys FILE (made by --make-key NAME), or stay '
+                         'at 127.0.0.1')
 
 
 def bound(host, port):
@@ -80,8 +80,8 @@ def run(app, listening, seconds=30, announce=print):
 
 def server(app, seconds=30, announce=print):
     """As ``run``, for who runs it (``uvicorn.Server``)."""
-    config = uvicorn.Config(app, http='h11', ws='none', loop='asyncio', lifespan='on', log_config=None, access_log=False,
-                            server_header=False, proxy_headers=False, limit_concurrency=CONNECTIONS,
+    config = uvicorn.Config(app, http='h11', ws='none', loop='asyncio', lifespan='on', log_config=None,
+                            access_log=False, server_header=False, proxy_headers=False, limit_concurrency=CONNECTIONS,
                             h11_max_incomplete_event_size=HEAD, timeout_keep_alive=15,
                             timeout_graceful_shutdown=int(seconds) + 1)
     return _Server(config, announce)

@@ -81,8 +81,8 @@ class FaceService:
         """
         faces, size = await self.find(picture, aligned)
         if not faces:
-            raise RefusedError(f'no face in {picture.name}: is it upright, and the face larger than about 20 pixels? An '
-                               'aligned face is taken as it is with aligned=true', 422, 'no_face')
+            raise RefusedError(f'no face in {picture.name}: is it upright, and the face larger than about 20 pixels? '
+                               'An aligned face is taken as it is with aligned=true', 422, 'no_face')
         if len(faces) > 1 and not largest:
             raise RefusedError(f'{len(faces)} faces in {picture.name}: cut out the one that is meant, or send '
                                'largest=true', 422, 'several_faces')

@@ -136,7 +136,8 @@ def check_picture(picture, pixels):
         raise RefusedError(f'{picture.name} has too many pixels: at most {pixels:,}, scale it down', 413,
                            'too_many_pixels') from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, KeyError) as error:
-        raise RefusedError(f'{picture.name} is a damaged {kind} file: send it again', 422, 'unreadable_image') from error
+        raise RefusedError(f'{picture.name} is a damaged {kind} file: send it again', 422, 'unreadable_image'
+                           ) from error
     if width * height > pixels:
         raise RefusedError(f'{picture.name} has {width} x {height} pixels, more than {pixels:,}: scale it down', 413,
                            'too_many_pixels')

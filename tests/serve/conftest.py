@@ -1,9 +1,10 @@
 """A client of an application, and one in a real server."""
 import pytest
 from starlette.testclient import TestClient
-from tests.serve.served import Running, served
 
 from mlaface.serve.app import make_app  # noqa: F401, so that a missing package is told once
+from tests.serve.served import Running, served
+
 
 @pytest.fixture
 def client(tmp_path):

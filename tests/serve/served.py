@@ -24,7 +24,7 @@ CALIBRATION = dict(flip='none', inputs=['drawn.npz'], thresholds={
 class Grid(Network):
     """Mean colours of an 8 x 8 grid, less grey: tells drawn faces apart.
 
-    ``batches`` are the sizes that it was given; while ``hold`` is not set it waits; a crop that is white all over fails.
+    ``batches`` are the sizes that it was given; while ``hold`` is not set it waits; a crop that is all white fails.
     """
 
     def __init__(self, sha256='5' * 64):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
-from tests.serve.served import Grid, encoded, png, send, served
 
 from mlaface.gallery.gallery import Gallery
+from tests.serve.served import Grid, encoded, png, send, served
 
 
 def refused(answer, status, code):
@@ -24,7 +24,7 @@ def bomb():
     def chunk(name, data):
         return len(data).to_bytes(4, 'big') + name + data + zlib.crc32(name + data).to_bytes(4, 'big')
     head = (50_000).to_bytes(4, 'big') * 2 + bytes([8, 0, 0, 0, 0])
-    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(bytes(1000))) + chunk(b'IEND', b'')
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(bytes(9))) + chunk(b'IEND', b'')
 
 
 FACE = np.random.default_rng(0).integers(1, 255, (112, 112, 3), dtype=np.uint8)
@@ -46,8 +46,8 @@ BAD = dict(text=(b'hello', 415, 'unsupported_media_type'), empty=(b'', 415, 'uns
 @pytest.fixture
 def small(tmp_path):
     """A client of an application that takes 6 million pixels and 300 kB."""
-    with TestClient(served(tmp_path / 'g', pixels=6_000_000, body=300_000, faces=2, files=2), raise_server_exceptions=False,
-                    base_url='http://localhost') as opened:
+    app = served(tmp_path / 'g', pixels=6_000_000, body=300_000, faces=2, files=2)
+    with TestClient(app, base_url='http://localhost', raise_server_exceptions=False) as opened:
         yield opened
 
 

@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
-from tests.serve.served import Grid, png, send, served
 
 from mlaface.serve import schemas
+from tests.serve.served import Grid, png, send, served
 
 
 def test_faces_are_found_the_largest_first_with_crops(client, drawn):

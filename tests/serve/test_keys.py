@@ -1,12 +1,12 @@
 """Who may ask, and what nobody reaches: another key's gallery, and a server without keys from elsewhere."""
 import pytest
 from starlette.testclient import TestClient
-from tests.serve.served import png, send, served
 
 from mlaface.serve.gate import is_loopback
 from mlaface.serve.keys import VARIABLE, Keys, digest_of, make_key
 from mlaface.serve.server import check_reach
 from mlaface.utils.errors import InputError
+from tests.serve.served import png, send, served
 
 NAMES = ('ann', 'bob', 'door')
 
@@ -21,7 +21,8 @@ def keys(tmp_path):
 
 @pytest.fixture
 def client(keys, tmp_path):
-    with TestClient(served(tmp_path / 'galleries', keys=Keys.read(keys[0])), base_url='https://faces.example') as opened:
+    app = served(tmp_path / 'galleries', keys=Keys.read(keys[0]))
+    with TestClient(app, base_url='https://faces.example') as opened:
         yield opened
 
 
@@ -47,10 +48,11 @@ def test_a_key_that_may_only_read(client, keys, drawn):
     assert client.get('/v1/model', headers=door).json()['gallery'] == dict(name='ann', may_write=False, reason=None)
 
 
-@pytest.mark.parametrize('headers', [{}, {'authorization': 'Bearer x'}, {'authorization': 'Basic abc'}, {'x-api-key': ''},
-                                     {'x-api-key': 'ann'}, {'authorization': 'Bearer'}])
+@pytest.mark.parametrize('headers', [{}, {'authorization': 'Bearer x'}, {'authorization': 'Basic abc'},
+                                     {'x-api-key': ''}, {'x-api-key': 'ann'}, {'authorization': 'Bearer'}])
 def test_without_a_known_key_nothing_is_done(headers, client, drawn):
-    for answer in (send(client, 'detect', headers=headers, image=png(drawn[0][0])), client.get('/metrics', headers=headers),
+    for answer in (send(client, 'detect', headers=headers, image=png(drawn[0][0])),
+                   client.get('/metrics', headers=headers),
                    client.get('/v1/model', headers=headers), client.get('/v1/none', headers=headers)):
         assert answer.status_code == 401 and answer.headers['www-authenticate'] == 'Bearer'
     assert client.get('/health/ready').status_code == 200 and client.get('/').status_code == 200
@@ -115,8 +117,9 @@ def test_without_keys_a_server_stays_on_its_machine(host, own):
 @pytest.mark.parametrize('headers, status', [
     ({}, 200), ({'origin': 'http://localhost'}, 200), ({'sec-fetch-site': 'same-origin'}, 200),
     ({'origin': 'http://evil.example'}, 403), ({'origin': 'null'}, 403), ({'sec-fetch-site': 'cross-site'}, 403),
-    ({'sec-fetch-site': 'same-site'}, 403), ({'host': 'evil.example'}, 403), ({'host': '127.0.0.1:8000'}, 200),
-    ({'host': '[::1]:8000'}, 200), ({'host': 'localhost@evil.example'}, 403), ({'host': '127.0.0.1.evil.example'}, 403)])
+    ({'sec-fetch-site': 'same-site'}, 403), ({'host': 'evil.example'}, 403),
+    ({'host': '127.0.0.1:8000'}, 200), ({'host': '[::1]:8000'}, 200),
+    ({'host': 'localhost@evil.example'}, 403), ({'host': '127.0.0.1.evil.example'}, 403)])
 def test_without_keys_other_sites_cannot_use_the_browser_of_this_machine(headers, status, tmp_path):
     with TestClient(served(tmp_path), base_url='http://localhost') as client:
         for path in ('/v1/people', '/'):

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
-from tests.serve.served import Grid, png, served
-from tests.serve.test_bad_requests import refused
 
 from mlaface.serve.keys import Keys, digest_of
+from tests.serve.served import Grid, png, served
+from tests.serve.test_bad_requests import refused
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
-"""Several requests in one forward pass: the numbers of single ones, nobody pays for another, nothing is done in vain."""
+"""Several requests in one forward pass: the numbers of single ones, nobody pays for another, nothing is in vain."""
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
-from tests.serve.served import Grid, png, send, served
 
 from mlaface.serve.batching import Batcher
+from tests.serve.served import Grid, png, send, served
 
 
 def batcher(function, **settings):

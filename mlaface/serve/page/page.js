@@ -176,8 +176,8 @@ $('enroll-go').addEventListener('click', () => act($('enroll-go'), $('enroll-res
   await ask(`/v1/enroll?aligned=${$('enroll-aligned').checked}`, { files: { image: known.file }, fields: { name } });
   await known.take(null, true);
   $('name').value = '';
-  say($('enroll-result'), 'same', `${name} is enrolled`, 'The photograph itself was not kept.');
   await listPeople();
+  say($('enroll-result'), 'same', `${name} is enrolled`, 'The photograph itself was not kept.');
 }).then(enrollable));
 
 async function listPeople() {
@@ -205,8 +205,8 @@ function remove(name) {
   $('sure-yes').onclick = () => act($('sure-yes'), $('enroll-result'), async () => {
     $('sure').close();
     const found = await ask(`/v1/people/${encodeURIComponent(name)}`, { method: 'DELETE' });
-    say($('enroll-result'), '', `${name} is deleted`, found.cleared ? 'Nothing of it stays in the files.' : found.reason);
     await listPeople();
+    say($('enroll-result'), '', `${name} is deleted`, found.cleared ? 'Nothing of it stays in the files.' : found.reason);
     $('tab-enroll').focus();
   });
 }
