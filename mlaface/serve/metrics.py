@@ -1,5 +1,5 @@
 """What Prometheus is told; no name of a person, and no image, is among it."""
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 SECONDS = (.005, .01, .02, .03, .05, .075, .1, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30)
@@ -16,6 +16,7 @@ class Metrics:
 
     def __init__(self, queued=lambda: 0):
         registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)  # memory and processor time, where the system tells them
         self.requests = Counter('mlaface_requests', 'Requests that were answered', ['endpoint', 'status'],
                                 registry=registry)
         self.refused = Counter('mlaface_refused', 'Requests that were refused, by the code of the error', ['code'],
