@@ -1,5 +1,6 @@
 """The server's process: one socket, one event loop; it ends when what was begun is done."""
 import socket
+from contextlib import suppress
 
 import uvicorn
 
@@ -75,7 +76,8 @@ def run(app, listening, seconds=30, announce=print):
         seconds (float): What was begun may last so long after the signal.
         announce (callable): Is told the address.
     """
-    server(app, seconds, announce).run([listening])
+    with suppress(KeyboardInterrupt):  # which uvicorn raises again once all is done
+        server(app, seconds, announce).run([listening])
 
 
 def server(app, seconds=30, announce=print):

@@ -76,7 +76,8 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(start, drawn, tmp_pa
     assert len(httpx2.get(f'{process.url}/v1/people').json()['people']) == len(people)
 
 
-def test_told_to_end_it_finishes_what_was_begun(start, drawn):
+@pytest.mark.parametrize('told', [signal.SIGTERM, signal.SIGINT])
+def test_told_to_end_it_finishes_what_was_begun(told, start, drawn):
     process = start()
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(enroll, process.url, f'person {number}', png(drawn[0][0])) for number in range(8)]
@@ -84,9 +85,9 @@ def test_told_to_end_it_finishes_what_was_begun(start, drawn):
         while 'mlaface_requests_in_flight 8.0' not in httpx2.get(f'{process.url}/metrics').text:
             if any(each.done() for each in asked) or time.monotonic() > end:
                 break  # as good: some are in flight
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(told)
         assert [each.result() for each in asked] == [201] * 8
-    assert process.wait(20) in (0, -signal.SIGTERM) and process.stderr.read() == ''
+    assert process.wait(20) in (0, -told) and process.stderr.read() == ''
 
 
 def test_an_onnx_model_is_served_without_torch(start, drawn):
