@@ -98,7 +98,8 @@ def application(args, keys):
 
 def attention_of(network):
     """What gives a crop's attention maps, for a checkpoint of ours with attention; None for all else."""
-    if not hasattr(network, 'model'):
+    from mlaface.evaluation.networks.recognizer import RecognizerNetwork
+    if not isinstance(network, RecognizerNetwork):
         return None
     from mlaface.apis.attention import AttentionMaps
     return AttentionMaps.of(network.model)

@@ -45,5 +45,25 @@ def test_a_gate_that_opens_in_one_corner_is_seen_there():
         assert each[:2, :2].min() > 0.7 and each[2:, 2:].max() < 0.3
 
 
+def test_a_checkpoint_with_attention_is_served_with_it(models, tmp_path):
+    from starlette.testclient import TestClient
+
+    from mlaface.cli.serve import application, make_parser
+    from mlaface.serve.keys import Keys
+    from tests.serve.served import png, send
+    model = network(dict(type='HybridAttention'))
+    config = dict(type='FaceRecognizer', neck=dict(type='EmbeddingNeck', in_channels=64, embedding_size=8),
+                  backbone=dict(type='IResNet', width=0.125, attention=dict(type='HybridAttention'),
+                                attention_stages=(3, 4)))
+    torch.save(dict(schema=1, config=f'model = {config!r}', model=dict(state_dict=model.state_dict(),
+                                                                      input=model.input_spec)), tmp_path / 'best.pth')
+    args = make_parser().parse_args(['--model', str(tmp_path / 'best.pth'), '--galleries', str(tmp_path), '--device',
+                                     'cpu'])
+    with TestClient(application(args, Keys()), base_url='http://localhost') as client:
+        assert client.get('/v1/model').json()['attention'] is True
+        found = send(client, 'detect', '?attention=true&aligned=true', image=png(CROP.transpose(1, 2, 0))).json()
+    assert set(found['faces'][0]['attention']) == {'7 x 7', '14 x 14'}
+
+
 def test_a_network_without_attention_has_none():
     assert AttentionMaps.of(network()) is None and attention_of(object()) is None
