@@ -101,6 +101,15 @@ def test_a_body_that_does_not_come(stated, running, tmp_path):
     assert b'slow_upload' in answer or b'too_large' in answer
 
 
+def test_an_answer_is_not_held_back_by_the_network(running, tmp_path):
+    server = running(served(tmp_path))
+    with httpx2.Client() as client:
+        client.get(f'{server.url}/health/live')
+        connection, = server.server.server_state.connections
+        own = connection.transport.get_extra_info('socket')
+        assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_caller_who_goes_leaves_no_trace(running, tmp_path, caplog):
     server = running(served(tmp_path))
     with socket.create_connection(server.server.servers[0].sockets[0].getsockname(), timeout=10) as connection:
