@@ -40,7 +40,7 @@ def bound(host, port):
         UserError: If it cannot be had; says how to take another.
     """
     try:
-        # with its protocol named: only then asyncio switches off Nagle's algorithm, which would hold an answer for 40 ms
+        # its protocol is named: only then asyncio switches off Nagle's algorithm, which holds an answer for 40 ms
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE)[0]
         found = socket.socket(family, kind, protocol)

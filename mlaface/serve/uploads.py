@@ -38,7 +38,7 @@ class Form(NamedTuple):
 
 class _InMemory(MultiPartParser):
     """Never puts an image on the disk; the body is limited before."""
-    spool_max_size = 2 ** 40
+    spool_max_size = max_file_size = 2 ** 40  # the older name, of Starlette before 0.45
 
 
 async def read_form(request, names, most=1, fields=()):
