@@ -5,7 +5,16 @@ import sys
 from pathlib import Path
 
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer, sources_of, tracked
+from mlaface.cli.parts.inference import (
+    Skipped,
+    add_aligned,
+    add_detector,
+    add_model,
+    add_threshold,
+    open_inferencer,
+    sources_of,
+    tracked,
+)
 
 EPILOG = """exit status: 0, or 1 if an image could not be read
 
@@ -20,10 +29,8 @@ def make_parser():
     parser = argparse.ArgumentParser(prog='mlaface cluster', description='Group the faces of a folder by person.',
                                      epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('sources', nargs='+', metavar='FOLDER', help='folders or images')
-    parser.add_argument('--aligned', action='store_true', help='the images are aligned faces: nothing is detected')
-    parser.add_argument('--far', type=float, default=1e-3, metavar='RATE', help='group by the threshold that was '
-                        'calibrated for this false accept rate (default: 1e-3)')
-    parser.add_argument('--threshold', type=float, metavar='COSINE', help='group by this cosine')
+    add_aligned(parser)
+    add_threshold(parser, 'group')
     parser.add_argument('--json', action='store_true', help='a line of JSON a person')
     parser.add_argument('--out', metavar='DIR', help='write the crops here, a folder a person')
     add_detector(parser)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.inference import add_detector, add_model, open_inferencer
+from mlaface.cli.parts.inference import add_aligned, add_detector, add_model, add_threshold, open_inferencer
 from mlaface.utils.errors import InputError
 
 EPILOG = """exit status: 0 the same person, 1 different people, 2 no verdict (an error, or a model without a threshold)
@@ -23,10 +23,8 @@ def make_parser():
     parser = argparse.ArgumentParser(prog='mlaface compare', description='Compare the faces of two photographs.',
                                      epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('images', nargs='+', metavar='IMAGE', help='two files; the largest face of each is taken')
-    parser.add_argument('--aligned', action='store_true', help='the images are aligned faces: nothing is detected')
-    parser.add_argument('--far', type=float, default=1e-3, metavar='RATE', help='decide by the threshold that was '
-                        'calibrated for this false accept rate (default: 1e-3)')
-    parser.add_argument('--threshold', type=float, metavar='COSINE', help='decide by this cosine')
+    add_aligned(parser)
+    add_threshold(parser, 'decide')
     parser.add_argument('--json', action='store_true', help='one line of JSON')
     add_detector(parser)
     add_model(parser)

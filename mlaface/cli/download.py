@@ -5,7 +5,7 @@ the network.
 
 Examples:
   python tools/download.py sface
-  python tools/download.py mla_mbf_drawn --dest .
+  python tools/download.py mla_r18w025_drawn --dest .
   python tools/download.py hf://OWNER/NAME
 """
 import argparse

@@ -5,7 +5,15 @@ import sys
 from pathlib import Path
 
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer, sources_of, tracked
+from mlaface.cli.parts.inference import (
+    Skipped,
+    add_aligned,
+    add_detector,
+    add_model,
+    open_inferencer,
+    sources_of,
+    tracked,
+)
 
 EPILOG = """exit status: 0, or 1 if an image could not be read
 
@@ -24,7 +32,7 @@ def make_parser():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('sources', nargs='+', metavar='IMAGE', help='image, folder, video, or the number of a camera')
     parser.add_argument('--out', metavar='FILE', help='.npz or .jsonl (default: lines of JSON on stdout)')
-    parser.add_argument('--aligned', action='store_true', help='the images are aligned faces: nothing is detected')
+    add_aligned(parser)
     parser.add_argument('--largest', action='store_true', help='the largest face of an image only')
     add_detector(parser)
     add_model(parser)

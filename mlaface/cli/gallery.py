@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.gallery import add_faces, add_gallery, given_embeddings, one_face, open_gallery
-from mlaface.cli.parts.inference import add_detector, add_model, open_inferencer
+from mlaface.cli.parts.inference import add_detector, add_model, add_threshold, open_inferencer
 
 EPILOG = """exit status: 0; verify: 0 the person, 1 somebody else, 2 no verdict; check: 1 for damage; 2 for an error
 
@@ -51,9 +51,7 @@ def _add_verify(parser):
     parser.add_argument('--embeddings', metavar='FILE', help='.npz with one row of embeddings (1, D) in its place')
     parser.add_argument('--score', choices=('best', 'mean'), default='best', help='cosine with the best of the '
                         "person's images (default), or the mean over all")
-    parser.add_argument('--far', type=float, default=1e-3, metavar='RATE', help='decide by the threshold that was '
-                        'calibrated for this false accept rate (default: 1e-3)')
-    parser.add_argument('--threshold', type=float, metavar='COSINE', help='decide by this cosine')
+    add_threshold(parser, 'decide')
     parser.add_argument('--json', action='store_true', help='a line of JSON')
     add_faces(parser)
     add_detector(parser)

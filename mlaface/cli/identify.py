@@ -6,7 +6,15 @@ import sys
 from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.gallery import add_faces, add_gallery, given_embeddings, open_gallery, warn_of_strangers
-from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer, sources_of, tracked
+from mlaface.cli.parts.inference import (
+    Skipped,
+    add_detector,
+    add_model,
+    add_threshold,
+    open_inferencer,
+    sources_of,
+    tracked,
+)
 
 EPILOG = """exit status:
   0 every face is somebody's,
@@ -29,9 +37,7 @@ def make_parser():
     parser.add_argument('-k', type=count, default=5, metavar='N', help='people that are named at most (default: 5)')
     parser.add_argument('--score', choices=('best', 'mean'), default='best', help="a person's score: that of the best "
                         'image (default), or the mean over all')
-    parser.add_argument('--far', type=float, default=1e-3, metavar='RATE', help='take the threshold that was '
-                        'calibrated for this false accept rate of pairs (default: 1e-3)')
-    parser.add_argument('--threshold', type=float, metavar='COSINE', help='people below it are not named')
+    add_threshold(parser, 'name people')
     parser.add_argument('--json', action='store_true', help='a line of JSON a face')
     add_faces(parser)
     add_detector(parser)

@@ -4,6 +4,7 @@ Examples:
   python tools/datasets/make_synthetic.py --baselines
   python tools/datasets/make_synthetic.py --out data/small --identities 20 --test-identities 10 --pairs 40
   python tools/datasets/make_synthetic.py --contact-sheet faces.png
+  python tools/datasets/make_synthetic.py --faces faces/    for: compare faces/person1_a.jpg faces/person1_b.jpg
 """
 import argparse
 import os
@@ -31,6 +32,8 @@ def parse(arguments=None):
     parser.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes (%(default)s)')
     parser.add_argument('--overwrite', action='store_true', help='replace a set drawn before, of any recipe')
     parser.add_argument('--contact-sheet', metavar='PNG', help='write a picture of the first identities, and end')
+    parser.add_argument('--faces', metavar='DIR', help='write two aligned images of each of three people who are in no '
+                        'training set, and end')
     parser.add_argument('--baselines', action='store_true', help='then: pair accuracy of raw pixels and mean colour')
     return parser.parse_args(arguments)
 
@@ -63,11 +66,15 @@ def main(argv=None):
 
 
 def make(args):
-    """Draw a contact sheet, or a set."""
+    """Draw a contact sheet, single images, or a set."""
     if args.contact_sheet:
         from mlaface.datasets.synthetic.sheet import contact_sheet
         contact_sheet(args.contact_sheet, args.seed)
         print(args.contact_sheet)
+        return
+    if args.faces:
+        from mlaface.datasets.synthetic.sheet import single_images
+        print(*single_images(args.faces, args.seed), sep='\n')
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half-written is left
     try:

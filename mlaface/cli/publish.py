@@ -3,7 +3,7 @@
 Thresholds are those beside the checkpoint (calibrate writes them). The moving average is taken if there is one.
 
 Examples:
-  python tools/publish.py work_dirs/mla_mbf_synthetic/best.pth out --name mla_mbf_drawn --license-weights Apache-2.0
+  python tools/publish.py work_dirs/mla_r18w025_drawn/best.pth out --name mla_r18w025_drawn --license-weights Apache-2.0
   python tools/publish.py best.pth out --results result.json --quality-images dev.bin --data "MS1MV3"
   python tools/publish.py best.pth --name mla_mbf_mine --to hf://OWNER/NAME --private
 """

@@ -2,8 +2,11 @@
 import tempfile
 from pathlib import Path
 
+from mlaface.export.prelu import NAME
+
 BATCH = 32
 OPERATORS = ('Conv', 'Gemm', 'MatMul', 'Add')  # the others are bound by memory, and cost accuracy
+OF_PRELU = ('Mul', 'Relu')  # between two convolutions: as float32 they would cost more time than both
 
 
 def to_float16(graph):
@@ -48,7 +51,10 @@ def to_int8(graph, images, name):
     with tempfile.TemporaryDirectory() as folder:
         prepared, written = (str(Path(folder, file)) for file in ('prepared.onnx', 'int8.onnx'))
         quant_pre_process(graph, prepared, skip_symbolic_shape=True)
+        others = [node.name for node in onnx.load(prepared).graph.node
+                  if node.op_type in OF_PRELU and not node.name.startswith(NAME)]
         quantize_static(prepared, written, _Batches(images, name), quant_format=QuantFormat.QDQ, per_channel=True,
-                        op_types_to_quantize=list(OPERATORS), activation_type=QuantType.QUInt8,
-                        weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax)
+                        op_types_to_quantize=[*OPERATORS, *OF_PRELU], nodes_to_exclude=others,
+                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+                        calibrate_method=CalibrationMethod.MinMax)
         return onnx.load(written)

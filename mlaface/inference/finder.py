@@ -6,6 +6,7 @@ import numpy as np
 from mlaface.evaluation.images.alignment import TEMPLATE
 from mlaface.evaluation.images.reading import map_ahead
 from mlaface.inference.align import align, as_aligned
+from mlaface.inference.detectors.base import detect_any_way_up
 from mlaface.inference.face import Face
 from mlaface.inference.images import MAX_PIXELS
 from mlaface.inference.quality import quality
@@ -21,10 +22,13 @@ class FaceFinder:
         size (tuple[int]): Height and width of a face. Default 112 x 112.
         workers (int): Threads; the detector itself is called by one at a time. Default 2.
         max_pixels (int): Larger images are refused.
+        turned (bool): Images that lie on a side or on their head are turned, where the detector is not sure of a
+            face as they are. Default True.
     """
 
-    def __init__(self, detector=None, size=(112, 112), workers=2, max_pixels=MAX_PIXELS):
+    def __init__(self, detector=None, size=(112, 112), workers=2, max_pixels=MAX_PIXELS, turned=True):
         self.detector, self.size, self.workers, self.max_pixels = detector, tuple(size), workers, max_pixels
+        self.turned = turned
         self._lock = Lock()
 
     def find(self, sources, aligned=False):
@@ -66,7 +70,7 @@ class FaceFinder:
         if error is not None:
             raise error
         if not faces:
-            raise InputError(f'no face in {name}: is it upright, and the face larger than about 20 pixels? An aligned '
+            raise InputError(f'no face in {name}: is it larger than about 20 pixels, and not far aside? An aligned '
                              'face is taken as it is by aligned (--aligned)')
         return faces[0], len(faces)
 
@@ -79,7 +83,7 @@ class FaceFinder:
 
     def _detected(self, image):
         with self._lock:
-            detections = self.detector.detect(image)
+            detections = detect_any_way_up(self.detector, image) if self.turned else self.detector.detect(image)
         return [Face(box, points, score, align(image, points, self.size)) for box, points, score in detections]
 
     def _whole(self, image):

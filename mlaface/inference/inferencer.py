@@ -59,8 +59,8 @@ class Inferencer:
         self.network, self.batch_size = network, batch_size
         self.finder = FaceFinder(detector, network.size, workers, max_pixels)
         self._described, self._size, self._given = network.describe(), None, threshold
-        self.calibration, self._reason = find_thresholds(self._described)
-        self.far, self.flip = far, flip or (self.calibration or {}).get('flip') or 'none'
+        self.calibration, self._reason = find_thresholds(self._described, network.thresholds)
+        self.far, self.flip = far, self._own_flip(flip)
 
     @property
     def model(self):
@@ -187,6 +187,15 @@ class Inferencer:
             people[group].append(face)
         return people
 
+    def _own_flip(self, flip):
+        """What is done here with mirror images; a network that joins them by itself leaves nothing to do."""
+        if self.network.flip == 'none':
+            return flip or (self.calibration or {}).get('flip') or 'none'
+        if flip not in (None, 'none', self.network.flip):
+            raise InputError(f'{self._described["name"]} joins mirror images by itself ({self.network.flip}); it '
+                             f'cannot be done by {flip} here')
+        return 'none'
+
     def decide(self, far=None, threshold=None):
         """The threshold that decides.
 
@@ -203,7 +212,8 @@ class Inferencer:
         if self.calibration is None:
             return None, self._reason
         try:
-            return threshold_at(self.calibration, self.far if far is None else far, self.flip), None
+            flip = self.flip if self.network.flip == 'none' else self.network.flip
+            return threshold_at(self.calibration, self.far if far is None else far, flip), None
         except InputError as error:
             return None, str(error)
 

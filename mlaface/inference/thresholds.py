@@ -1,17 +1,18 @@
-"""The threshold that decides with a model: given, shipped for this very file, or calibrated and kept beside it."""
+"""The threshold that decides with a model: given, shipped for this very file, kept beside it, or carried in it."""
 from pathlib import Path
 
-from mlaface.evaluation.results.thresholds import read_report, read_thresholds
+from mlaface.evaluation.results.thresholds import read_report, read_thresholds, thresholds_path
 from mlaface.utils.errors import InputError, UserError
 
 SHIPPED = Path(__file__).with_name('calibrated')
 
 
-def find_thresholds(described):
+def find_thresholds(described, carried=None):
     """The calibrated thresholds of a model.
 
     Args:
         described (dict): What ``Network.describe`` gives: ``file`` and ``sha256``.
+        carried (dict or None): Thresholds that the model's file carries; those that lie beside it stand above them.
 
     Returns:
         tuple: The report as ``results.thresholds`` reads it, or None; and the reason why there is none, or None.
@@ -21,6 +22,8 @@ def find_thresholds(described):
         report = read_report(path)
         if report['model']['sha256'] == sha256:
             return report, None
+    if carried is not None and not (file and thresholds_path(file).is_file()):
+        return carried, None
     if file is None or not Path(file).is_file():
         return None, f'{described.get("name") or "the model"} is no file, beside which thresholds could lie'
     try:

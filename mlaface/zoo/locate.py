@@ -46,7 +46,7 @@ def _unknown(name, models):
         return (f'the model {name!r} has no weights yet: train it, mlaface train {models[name].config}. With weights '
                 f'there are: {", ".join(named)}')
     close = nearest(name, named)
-    hint = f'; did you mean {close!r}?' if close else ''
+    hint = f'; did you mean {close!r}?' if close else '.'
     return f'no model at {name}, and none of this name in the index{hint} There are: {", ".join(named)}'
 
 

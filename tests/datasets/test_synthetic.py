@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mlaface.cli.main import main
 from mlaface.datasets.formats.bin_set import read_bin
 from mlaface.datasets.synthetic.baselines import best_accuracy, pair_baselines
 from mlaface.datasets.synthetic.generate import FIRST_TEST, Recipe, draw_images, generate, plan_pairs
@@ -134,3 +135,12 @@ def test_best_accuracy_by_hand():
 def test_recipes_that_do_not_fit_are_refused(wrong):
     with pytest.raises(ValueError):
         Recipe(**wrong)
+
+
+def test_single_images_are_of_people_that_are_never_trained(tmp_path, capsys):
+    main(['make-synthetic', '--faces', str(tmp_path / 'faces'), '--seed', '3'])
+    files = sorted((tmp_path / 'faces').iterdir())
+    assert [file.name for file in files] == [f'person{i}_{k}.jpg' for i in (1, 2, 3) for k in 'ab']
+    assert capsys.readouterr().out.split() == list(map(str, files))
+    person2 = draw_images((FIRST_TEST + 1, (0, 1)), 3, BENCHMARKS['synth_frontal'])
+    assert [file.read_bytes() for file in files[2:4]] == person2 and person2[0] != person2[1]

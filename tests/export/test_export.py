@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlaface.apis import init_model
+from mlaface.apis import FaceInferencer, init_model
 from mlaface.apis.networks import open_network
 from mlaface.cli.main import main
 from mlaface.evaluation.results.result import file_sha256
@@ -16,6 +16,7 @@ from mlaface.evaluation.suite import Suite
 from mlaface.export.export import export_model
 from mlaface.export.extractor import Form
 from mlaface.registry import EXPORTERS
+from mlaface.utils.errors import InputError
 from tests.models import tiny
 
 onnx = pytest.importorskip('onnx')
@@ -51,6 +52,30 @@ def test_every_backbone_with_every_attention_exports_by_the_current_exporter(bac
     model = tiny.recognizer(backbone, attention, mla=True)
     export_model(model, tmp_path / name)
     agree(tmp_path / name, model)
+
+
+@pytest.mark.parametrize('opset', [17, 18])
+def test_no_prelu_is_left_to_onnx_runtime_and_slopes_of_any_sign_count(opset, tmp_path):
+    if opset >= 18:
+        pytest.importorskip('onnxscript')
+    model, draw = tiny.recognizer('MobileFaceNet'), torch.Generator().manual_seed(1)
+    slopes = [module.weight for module in model.modules() if type(module).__name__.endswith('PReLU')]
+    for slope in slopes[1:]:  # the first keeps a number that others shared when the network was made
+        slope.data.uniform_(-1, 2, generator=draw)
+    export_model(model, tmp_path / 'm.onnx', opset=opset)
+    agree(tmp_path / 'm.onnx', model)
+    graph = onnx.load(str(tmp_path / 'm.onnx')).graph
+    assert slopes and not any(node.op_type == 'PRelu' for node in graph.node)
+    read = {name for node in graph.node for name in node.input}
+    assert {entry.name for entry in graph.initializer} <= read
+
+
+def test_a_prelu_whose_slopes_are_computed_stays():
+    from mlaface.export.prelu import spread_prelu
+    node = onnx.helper.make_node('PRelu', ['x', 'slope'], ['y'])
+    values = [onnx.helper.make_tensor_value_info(name, 1, [1, 2]) for name in ('x', 'slope', 'y')]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], 'g', values[:2], values[2:]))
+    assert spread_prelu(model) == model
 
 
 @pytest.mark.parametrize('opset', OPSETS)
@@ -248,6 +273,28 @@ def test_commands_write_the_checkpoints_hash_and_thresholds(command, checkpoint,
     assert json.loads(told['model']) == dict(file='trained.pth', sha256=file_sha256(path))
     assert json.loads(told['thresholds'])['thresholds'] == {'1e-3': {'far': 1e-3}}
     assert np.shape(json.loads(told['template'])) == (5, 2)
+
+
+@pytest.mark.parametrize('name', FORMATS)
+def test_the_thresholds_that_a_file_carries_decide(name, checkpoint, tmp_path):
+    needs(name)
+    _, path = checkpoint
+    beside = path.with_suffix('.thresholds.json')
+    report = json.loads(beside.read_text())
+    report.update(flip='sum', inputs=['drawn'], thresholds={'1e-3': dict(far=1e-3, threshold=dict(value=0.4))})
+    beside.write_text(json.dumps(report))
+    for flip in ('none', 'sum'):  # who joins the mirror images: this framework, or the file itself
+        exported = tmp_path / flip / name
+        export_model(init_model(str(path)), exported, form=Form(flip=flip))
+        inferencer = FaceInferencer(exported, detector=None)
+        assert inferencer.threshold() == dict(threshold=0.4, far=1e-3, source='drawn')
+        assert inferencer.flip == ('sum' if flip == 'none' else 'none')
+    with pytest.raises(InputError, match='joins mirror images by itself'):
+        FaceInferencer(exported, detector=None, flip='concat')
+    own = dict(report, model=dict(file=name, sha256=file_sha256(exported)))
+    own['thresholds'] = {'1e-3': dict(far=1e-3, threshold=dict(value=0.5))}
+    exported.with_suffix('.thresholds.json').write_text(json.dumps(own))  # calibrated anew, of this very file
+    assert FaceInferencer(exported, detector=None).threshold()['threshold'] == 0.5
 
 
 def test_a_plugin_is_a_format(tmp_path):

@@ -7,7 +7,8 @@ import pytest
 
 from mlaface.apis import FaceInferencer
 from mlaface.evaluation.images.alignment import TEMPLATE
-from mlaface.inference.detectors.base import Detector, shrunk
+from mlaface.inference.detectors.base import Detection, Detector, detect_any_way_up, shrunk
+from mlaface.inference.finder import FaceFinder
 from mlaface.inference.thresholds import SHIPPED, find_thresholds
 from mlaface.registry import DETECTORS
 from mlaface.utils.errors import InputError, UserError
@@ -132,6 +133,38 @@ def test_every_detector_finds_a_face_where_it_is(name, models, faces_small):
     again, = detector.detect(large)
     assert np.abs(again.points / 12 - TEMPLATE - [200, 100]).max() < 12
     assert detector.detect(image[:1, :1]) == [] and detector.detect(image[:3]) == []
+
+
+class Marked(Detector):
+    """Finds five pixels of the colours 51, 102, ...; sure where they stand upright."""
+
+    def detect(self, image):
+        points = np.float32([np.argwhere(image[..., 0] == 51 * i)[0, ::-1] for i in range(1, 6)])
+        (left, right, _, mouth, _) = points
+        score = 0.95 if left[0] < right[0] and left[1] < mouth[1] else 0.85
+        return [Detection(np.float32([*points.min(axis=0) - 2, *points.max(axis=0) + 3]), points, score)]
+
+
+@pytest.mark.parametrize('quarters', [0, 1, 2, 3])
+def test_an_image_that_lies_on_a_side_or_its_head_gives_the_upright_face(quarters):
+    image = np.zeros((90, 140, 3), np.uint8)
+    for i, (x, y) in enumerate([(40, 20), (80, 22), (61, 40), (45, 60), (77, 61)], start=1):
+        image[y, x] = 51 * i
+    lying = np.ascontiguousarray(np.rot90(image, quarters))
+    found, = detect_any_way_up(Marked(), lying)
+    assert [int(lying[int(y), int(x), 0]) for x, y in found.points] == [51, 102, 153, 204, 255]
+    marked = np.argwhere(lying[..., 0])[:, ::-1]
+    assert found.box.tolist() == [*(marked.min(axis=0) - 2), *(marked.max(axis=0) + 3)]
+    (upright,), (turned,) = (FaceFinder(Marked())._detected(each) for each in (image, lying))
+    assert np.abs(upright.crop.astype(int) - turned.crop).max() <= 1
+
+
+def test_a_lying_face_that_is_not_clear_stays_as_it_was_found():
+    class Unsure(Detector):
+        def detect(self, image):
+            return [Detection(np.float32([0, 0, *image.shape[1::-1]]), TEMPLATE, 0.5 + 0.2 * (image.shape[0] > 50))]
+    found, = detect_any_way_up(Unsure(), np.zeros((40, 60, 3), np.uint8))
+    assert found.box.tolist() == [0, 0, 60, 40] and found.score == 0.5
 
 
 def test_scaling_keeps_coordinates():

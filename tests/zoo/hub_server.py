@@ -35,112 +35,112 @@ def _listed(name, content):
                 **({'lfs': dict(sha256=oid, size=size, pointerSize=130)} if large else {}))
 
 
-def _handler(hub):
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
+class Handler(BaseHTTPRequestHandler):
+    hub = None
 
-        def do_GET(self):
-            self.route([(r'/api/models/([^/]+/[^/]+)/tree/(\w+)', self.tree),
-                        (r'/api/models/([^/]+/[^/]+)(?:/revision/(\w+))?', self.info),
-                        (r'/([^/]+/[^/]+)/resolve/(\w+)/(.+)', self.resolve), (r'/cdn/(\w+)/(\w+)/(.+)', self.content)])
+    def log_message(self, *args):
+        pass
 
-        def do_POST(self):
-            if self.headers.get('Authorization') != f'Bearer {TOKEN}':
-                return self.reply(dict(error='Invalid username or password.'), 401)
-            self.route([(r'/api/repos/create', self.create), (r'/api/validate-yaml', self.validate),
-                        (r'/api/models/([^/]+/[^/]+)/preupload/main', self.modes),
-                        (r'/([^/]+/[^/]+)\.git/info/lfs/objects/batch', self.batch),
-                        (r'/api/models/([^/]+/[^/]+)/commit/main', self.commit)])
+    def do_GET(self):
+        self.route([(r'/api/models/([^/]+/[^/]+)/tree/(\w+)', self.tree),
+                    (r'/api/models/([^/]+/[^/]+)(?:/revision/(\w+))?', self.info),
+                    (r'/([^/]+/[^/]+)/resolve/(\w+)/(.+)', self.resolve), (r'/cdn/(\w+)/(\w+)/(.+)', self.content)])
 
-        def do_PUT(self):
-            body = self.body()
-            hub.large[self.path.rpartition('/')[2]] = body
-            self.reply({})
+    def do_POST(self):
+        if self.headers.get('Authorization') != f'Bearer {TOKEN}':
+            return self.reply(dict(error='Invalid username or password.'), 401)
+        self.route([(r'/api/repos/create', self.create), (r'/api/validate-yaml', self.validate),
+                    (r'/api/models/([^/]+/[^/]+)/preupload/main', self.modes),
+                    (r'/([^/]+/[^/]+)\.git/info/lfs/objects/batch', self.batch),
+                    (r'/api/models/([^/]+/[^/]+)/commit/main', self.commit)])
 
-        def route(self, routes):
-            hub.requests.append((self.command, self.path, dict(self.headers)))
-            for pattern, function in routes:
-                found = re.fullmatch(pattern, urlsplit(self.path).path)
-                if found:
-                    groups = [group or 'main' for group in found.groups()]
-                    if groups and 'cdn' not in self.path and groups[0] not in hub.repos:
-                        return self.reply(dict(error='Repository not found'), 404, {'X-Error-Code': 'RepoNotFound'})
-                    return function(*groups)
-            self.reply(dict(error='no such route'), 404)
+    def do_PUT(self):
+        body = self.body()
+        self.hub.large[self.path.rpartition('/')[2]] = body
+        self.reply({})
 
-        def body(self):
-            return self.rfile.read(int(self.headers.get('Content-Length', 0)))
+    def route(self, routes):
+        self.hub.requests.append((self.command, self.path, dict(self.headers)))
+        for pattern, function in routes:
+            found = re.fullmatch(pattern, urlsplit(self.path).path)
+            if found:
+                groups = [group or 'main' for group in found.groups()]
+                if groups and 'cdn' not in self.path and groups[0] not in self.hub.repos:
+                    return self.reply(dict(error='Repository not found'), 404, {'X-Error-Code': 'RepoNotFound'})
+                return function(*groups)
+        self.reply(dict(error='no such route'), 404)
 
-        def reply(self, content, status=200, headers=None):
-            data = content if isinstance(content, bytes) else json.dumps(content).encode()
-            self.send_response(status)
-            for key, value in {'Content-Length': len(data), **(headers or {})}.items():
-                self.send_header(key, str(value))
-            self.end_headers()
-            self.wfile.write(data)
+    def body(self):
+        return self.rfile.read(int(self.headers.get('Content-Length', 0)))
 
-        def here(self):
-            return f'http://{self.headers["Host"]}'
+    def reply(self, content, status=200, headers=None):
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        for key, value in {'Content-Length': len(data), **(headers or {})}.items():
+            self.send_header(key, str(value))
+        self.end_headers()
+        self.wfile.write(data)
 
-        def info(self, repo, revision):
-            listed = [_listed(*item) for item in hub.files(repo, revision).items()]
-            self.reply(dict(id=repo, sha=hub.sha(repo, revision), siblings=listed, tags=[], private=False))
+    def here(self):
+        return f'http://{self.headers["Host"]}'
 
-        def tree(self, repo, revision):
-            self.reply([dict(type='file', path=name, size=len(data), oid='0' * 40)
-                        for name, data in hub.files(repo, revision).items()])
+    def info(self, repo, revision):
+        listed = [_listed(*item) for item in self.hub.files(repo, revision).items()]
+        self.reply(dict(id=repo, sha=self.hub.sha(repo, revision), siblings=listed, tags=[], private=False))
 
-        def resolve(self, repo, revision, name):
-            self.reply({}, 302, {'Location': f'{self.here()}/cdn/{repo.replace("/", "_")}/{revision}/{name}'})
+    def tree(self, repo, revision):
+        self.reply([dict(type='file', path=name, size=len(data), oid='0' * 40)
+                    for name, data in self.hub.files(repo, revision).items()])
 
-        def content(self, repo, revision, name):
-            data = hub.files(repo.replace('_', '/', 1), revision)[name]
-            self.reply(hub.lie or data)
+    def resolve(self, repo, revision, name):
+        self.reply({}, 302, {'Location': f'{self.here()}/cdn/{repo.replace("/", "_")}/{revision}/{name}'})
 
-        def create(self):
-            asked = json.loads(self.body())
-            repo = f'{asked["organization"]}/{asked["name"]}'
-            status = 409 if repo in hub.repos else 200
-            hub.repos.setdefault(repo, [{}])
-            self.reply(dict(url=f'{self.here()}/{repo}'), status)
+    def content(self, repo, revision, name):
+        data = self.hub.files(repo.replace('_', '/', 1), revision)[name]
+        self.reply(self.hub.lie or data)
 
-        def validate(self):
-            front = json.loads(self.body())['content'].split('---')[1]
-            kinds = {key: type(value) for key, value in yaml.safe_load(front).items()}
-            wrong = [] if kinds.get('tags') is list else [dict(message='tags must be an array')]
-            self.reply(dict(errors=wrong, warnings=[]), 400 if wrong else 200)
+    def create(self):
+        asked = json.loads(self.body())
+        repo = f'{asked["organization"]}/{asked["name"]}'
+        status = 409 if repo in self.hub.repos else 200
+        self.hub.repos.setdefault(repo, [{}])
+        self.reply(dict(url=f'{self.here()}/{repo}'), status)
 
-        def modes(self, repo):
-            files = json.loads(self.body())['files']
-            modes = {file['path']: 'lfs' if file['path'].endswith('.safetensors') else 'regular' for file in files}
-            self.reply(dict(files=[dict(path=path, shouldIgnore=False, uploadMode=mode)
-                                   for path, mode in modes.items()]))
+    def validate(self):
+        front = json.loads(self.body())['content'].split('---')[1]
+        kinds = {key: type(value) for key, value in yaml.safe_load(front).items()}
+        wrong = [] if kinds.get('tags') is list else [dict(message='tags must be an array')]
+        self.reply(dict(errors=wrong, warnings=[]), 400 if wrong else 200)
 
-        def batch(self, repo):
-            objects = json.loads(self.body())['objects']
-            self.reply(dict(transfer='basic', objects=[
-                dict(oid=one['oid'], size=one['size'],
-                     actions=dict(upload=dict(href=f'{self.here()}/upload/{one["oid"]}'))) for one in objects]))
+    def modes(self, repo):
+        files = json.loads(self.body())['files']
+        modes = {file['path']: 'lfs' if file['path'].endswith('.safetensors') else 'regular' for file in files}
+        self.reply(dict(files=[dict(path=path, shouldIgnore=False, uploadMode=mode)
+                               for path, mode in modes.items()]))
 
-        def commit(self, repo):
-            files = dict(hub.files(repo))
-            for line in map(json.loads, self.body().splitlines()):
-                value = line['value']
-                if line['key'] == 'file':
-                    files[value['path']] = base64.b64decode(value['content'])
-                elif line['key'] == 'lfsFile':
-                    files[value['path']] = hub.large[value['oid']]
-                elif line['key'] == 'deletedFile':
-                    del files[value['path']]
-            hub.repos[repo].append(files)
-            sha = hub.sha(repo)
-            self.reply(dict(success=True, commitUrl=f'{self.here()}/{repo}/commit/{sha}', commitOid=sha, hookOutput=''))
-    return Handler
+    def batch(self, repo):
+        objects = json.loads(self.body())['objects']
+        self.reply(dict(transfer='basic', objects=[
+            dict(oid=one['oid'], size=one['size'],
+                 actions=dict(upload=dict(href=f'{self.here()}/upload/{one["oid"]}'))) for one in objects]))
+
+    def commit(self, repo):
+        files = dict(self.hub.files(repo))
+        for line in map(json.loads, self.body().splitlines()):
+            value = line['value']
+            if line['key'] == 'file':
+                files[value['path']] = base64.b64decode(value['content'])
+            elif line['key'] == 'lfsFile':
+                files[value['path']] = self.hub.large[value['oid']]
+            elif line['key'] == 'deletedFile':
+                del files[value['path']]
+        self.hub.repos[repo].append(files)
+        sha = self.hub.sha(repo)
+        self.reply(dict(success=True, commitUrl=f'{self.here()}/{repo}/commit/{sha}', commitOid=sha, hookOutput=''))
 
 
 @contextmanager
 def serve_hub(hub):
     """Serve a ``Hub``; gives the address, which ``HF_ENDPOINT`` names."""
-    with serve({}, handler=_handler(hub)) as address:
+    with serve({}, handler=type('HubHandler', (Handler,), dict(hub=hub))) as address:
         yield address

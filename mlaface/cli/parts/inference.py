@@ -36,6 +36,18 @@ def add_model(parser):
                        '(default: 32)')
 
 
+def add_aligned(parser):
+    """Whether faces are to be found first."""
+    parser.add_argument('--aligned', action='store_true', help='the images are aligned faces: nothing is detected')
+
+
+def add_threshold(parser, does):
+    """By which cosine it is decided; ``does`` (str) is what is done by it."""
+    parser.add_argument('--far', type=float, default=1e-3, metavar='RATE', help=f'{does} by the threshold that was '
+                        'calibrated for this false accept rate of pairs (default: 1e-3)')
+    parser.add_argument('--threshold', type=float, metavar='COSINE', help=f'{does} by this cosine')
+
+
 def open_detector(args):
     """The detector that the arguments name."""
     import_modules(args.imports)

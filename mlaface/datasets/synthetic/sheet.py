@@ -1,9 +1,12 @@
-"""A contact sheet: a row an identity, a column an image."""
+"""Drawn faces to look at: a contact sheet, and single images as a user has them."""
+from pathlib import Path
+
 import cv2
 import numpy as np
 
+from mlaface.datasets.synthetic.generate import FIRST_TEST, draw_images
 from mlaface.datasets.synthetic.identity import identity_traits
-from mlaface.datasets.synthetic.nuisance import TRAINING, image_rng
+from mlaface.datasets.synthetic.nuisance import BENCHMARKS, TRAINING, image_rng
 from mlaface.datasets.synthetic.paint import paint
 from mlaface.datasets.synthetic.shape import face_mesh
 from mlaface.utils.files import atomic_path
@@ -33,3 +36,25 @@ def contact_sheet(path, seed=0, identities=4, images=6, conditions=TRAINING):
     with atomic_path(path) as temporary:
         temporary.write_bytes(png.tobytes())
     return sheet
+
+
+def single_images(folder, seed=0, identities=3, images=2):
+    """Draw aligned faces as files, of people who are in no training set.
+
+    Args:
+        folder (str | Path): Where to; ``person1_a.jpg``, ``person1_b.jpg``, ``person2_a.jpg``, ...
+        seed (int): Of the data set.
+        identities (int): People; they are those of the benchmarks.
+        images (int): Of each, 26 at most.
+
+    Returns:
+        list[Path]: The files, JPEG of 112 x 112.
+    """
+    folder, files = Path(folder), []
+    folder.mkdir(parents=True, exist_ok=True)
+    for person in range(identities):
+        for k, jpeg in enumerate(draw_images((FIRST_TEST + person, range(images)), seed, BENCHMARKS['synth_frontal'])):
+            files.append(folder / f'person{person + 1}_{chr(ord("a") + k)}.jpg')
+            with atomic_path(files[-1]) as temporary:
+                temporary.write_bytes(jpeg)
+    return files

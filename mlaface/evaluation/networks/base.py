@@ -11,6 +11,7 @@ class Network:
         name (str): As ``list_plugins`` shows the kind.
         size (tuple[int]): Height and width of the images it takes.
         flip (str): ``'sum'`` or ``'concat'`` if it joins an image with its mirror image by itself.
+        thresholds (dict or None): Calibrated ones that its file carries, see ``results.thresholds``.
         last_resort (bool): It is asked only where no other kind takes the name.
 
     Args of the constructor:
@@ -20,6 +21,7 @@ class Network:
     """
     size = (112, 112)
     flip = 'none'
+    thresholds = None
     last_resort = False
 
     @classmethod

@@ -74,6 +74,11 @@ def stated_input(metadata):
             for field in fields(InputFormat) if field.name in stated}
 
 
+def stated_thresholds(metadata):
+    """Calibrated thresholds in a file of ours (dict), as ``results.thresholds`` reads them; None where it has none."""
+    return json.loads(metadata.get('thresholds', 'null')) if 'mlaface' in metadata else None
+
+
 def takes_bytes(metadata):
     """Whether a file of ours normalises its images by itself (bool); None for a foreign file."""
     return _input_of(metadata).get('dtype') == 'uint8' if 'mlaface' in metadata else None

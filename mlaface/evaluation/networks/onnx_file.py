@@ -6,7 +6,7 @@ import numpy as np
 
 from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
-from mlaface.evaluation.networks.input_format import InputFormat, stated_input
+from mlaface.evaluation.networks.input_format import InputFormat, stated_input, stated_thresholds
 from mlaface.registry import NETWORKS
 from mlaface.utils.checksums import check_seal
 
@@ -31,8 +31,9 @@ class OnnxNetwork(Network):
     def __init__(self, path, device='cpu', options=None):
         self.path, self.session = path, _open(path, device)
         self.input, self.output = _only_input(self.session, path), _embedding_output(self.session, path)
-        self.flip = self.session.get_modelmeta().custom_metadata_map.get('flip', 'none')
-        self.format = replace(InputFormat(), **{**self._stated(), **(options or {})})
+        metadata = self.session.get_modelmeta().custom_metadata_map
+        self.flip, self.thresholds = metadata.get('flip', 'none'), stated_thresholds(metadata)
+        self.format = replace(InputFormat(), **{**self._stated(metadata), **(options or {})})
         self._check(options or {})
         self.size = self.format.size
         batch = self.input.shape[0]
@@ -43,9 +44,9 @@ class OnnxNetwork(Network):
         """A file ``.onnx``; see the base class."""
         return name.endswith('.onnx') and Path(name).is_file()
 
-    def _stated(self):
+    def _stated(self, metadata):
         """Fields of ``InputFormat`` in the file: its metadata, and the shape of its input."""
-        found = stated_input(self.session.get_modelmeta().custom_metadata_map)
+        found = stated_input(metadata)
         shape = self.input.shape
         last = shape[3] == 3 and shape[1] != 3
         height, width = shape[1:3] if last else shape[2:4]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
-from mlaface.evaluation.networks.input_format import InputFormat, stated_input, takes_bytes
+from mlaface.evaluation.networks.input_format import InputFormat, stated_input, stated_thresholds, takes_bytes
 from mlaface.registry import NETWORKS
 from mlaface.utils.checksums import checksum, damaged
 from mlaface.utils.errors import InputError
@@ -36,6 +36,7 @@ class OpenvinoNetwork(Network):
         metadata = metadata_of_model(model)
         _check_weights(path, metadata)
         self.flip, self.bytes = metadata.get('flip', 'none'), takes_bytes(metadata)
+        self.thresholds = stated_thresholds(metadata)
         if self.bytes and {'mean', 'std'} & set(options or ()):
             raise InputError(f'--mean and --std: {path} takes bytes and normalises them itself')
         self.format = replace(InputFormat(), **{**stated_input(metadata), **(options or {})})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import archive_names, as_embeddings, describe, first_line
-from mlaface.evaluation.networks.input_format import InputFormat, stated_input, takes_bytes
+from mlaface.evaluation.networks.input_format import InputFormat, stated_input, stated_thresholds, takes_bytes
 from mlaface.registry import NETWORKS
 from mlaface.utils.archive import check_archive
 
@@ -29,6 +29,7 @@ class ScriptNetwork(Network):
         self.path, self.device = path, device
         self.model, metadata = self._load(path, device)
         self.flip, self.bytes = metadata.get('flip', 'none'), takes_bytes(metadata)
+        self.thresholds = stated_thresholds(metadata)
         if self.bytes and {'mean', 'std'} & set(options or ()):
             raise ValueError(f'--mean and --std: {path} takes bytes and normalises them itself')
         self.format = replace(InputFormat(), **{**stated_input(metadata), **(options or {})})

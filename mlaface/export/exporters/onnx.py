@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from mlaface.export.exporters.base import Exporter
+from mlaface.export.prelu import spread_prelu
 from mlaface.export.quantize import to_float16, to_int8
 from mlaface.registry import EXPORTERS
 from mlaface.utils.checksums import UNSEALED, seal
@@ -31,6 +32,7 @@ class OnnxExporter(Exporter):
     suffixes = ('.onnx',)
     kind = 'onnx'
     precisions = ('float32', 'float16', 'int8')
+    spreads_prelu = True
 
     def __init__(self, opset=OLDEST_OF_DYNAMO):
         newest = _onnx().defs.onnx_opset_version()
@@ -42,10 +44,11 @@ class OnnxExporter(Exporter):
         """A ``ModelProto``; see the base class."""
         with _quiet():
             try:
-                graph = (_current if self.opset >= OLDEST_OF_DYNAMO else _former)(extractor, self.opset)
+                written = (_current if self.opset >= OLDEST_OF_DYNAMO else _former)(extractor, self.opset)
             except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
                 raise InputError(f'the network cannot be written with operator set {self.opset}: '
                                  f'{str(error).splitlines()[0]}') from error
+        graph = spread_prelu(written) if self.spreads_prelu else written
         if precision == 'float16':
             return to_float16(graph)
         if precision == 'int8':

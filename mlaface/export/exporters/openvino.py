@@ -19,6 +19,7 @@ class OpenvinoExporter(OnnxExporter):
     suffixes = ('.xml',)
     kind = 'openvino'
     precisions = ('float32', 'float16', 'bfloat16', 'int8')
+    spreads_prelu = False  # it joins a PReLU to the convolution before it
 
     def convert(self, extractor, precision='float32', images=None):
         """An ``openvino.Model``; see the base class."""
