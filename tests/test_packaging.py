@@ -49,7 +49,7 @@ def test_the_source_archive_has_what_the_build_needs_and_no_tests(built):
 
 def test_the_wheel_has_every_module_page_config_and_metafile(built):
     _, wheel = built
-    wanted = files('mlaface', '.py', '.html', '.css', '.js', '.json', '.jinja', '.safetensors')
+    wanted = files('mlaface', '.py', '.html', '.css', '.js', '.svg', '.json', '.jinja', '.safetensors')
     wanted |= {f'mlaface/.mim/{name}' for name in {'model-index.yml'} | files('configs', '.py', '.yml', '.md')}
     assert {name for name in wheel if '.dist-info/' not in name} == wanted
 

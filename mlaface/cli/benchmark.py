@@ -12,7 +12,8 @@ SUBJECTS = dict(data='decoding and loading of images', train='training step, aga
                 extract='images of a set to embeddings, as tools/test.py',
                 head='classifier: full, sampled, chunked', eval='protocols at full size',
                 load='weights read with every byte checked',
-                gallery='enrolling and finding people')
+                gallery='enrolling and finding people',
+                serve='the server: many clients at once, and one, over the bare network')
 HEAD = 'usage: benchmark.py SUBJECT [--help | options]'
 EXAMPLES = 'example: python tools/analysis/benchmark.py train configs/mla_mbf_synthetic.py --bare --out b.json'
 

@@ -18,6 +18,7 @@ COMMANDS = {
     'enroll': 'keep people in a gallery by their faces',
     'identify': 'name the faces in photographs by a gallery',
     'gallery': 'look after a gallery: list, verify, delete, export ...',
+    'serve': 'all of these over HTTP, and a page: compare, enrol, identify in a browser',
     'benchmark': 'speed and memory, as ratios measured in one run',
     'plan-memory': 'what a training step needs on each rank, before it is run',
     'print-config': 'a config with all it inherits',

@@ -7,7 +7,7 @@ from mlaface.evaluation.functional.rows import cosines, unit_rows
 from mlaface.gallery.coding import Coding
 from mlaface.gallery.finder import LIKELY, Finder
 from mlaface.gallery.header import check_header, check_model, new_header
-from mlaface.gallery.records import Enrolment, Match, check_embeddings, check_name, encode_metadata
+from mlaface.gallery.records import Enrolment, Match, NobodyError, check_embeddings, check_name, encode_metadata
 from mlaface.gallery.sealing import open_seal
 from mlaface.gallery.search.ranking import rank
 from mlaface.registry import GALLERY_ENGINES
@@ -184,7 +184,7 @@ class Gallery:
         return next(iter(found.values()))
 
     def _nobody(self, name):
-        return InputError(f'nobody is enrolled as {name!r} in {self.place}: mlaface gallery list shows who is')
+        return NobodyError(f'nobody is enrolled as {name!r} in {self.place}: mlaface gallery list shows who is')
 
     def delete(self, name):
         """Delete a person with all images. ``compact`` then clears the files of what they were.

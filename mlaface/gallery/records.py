@@ -12,6 +12,10 @@ from mlaface.utils.errors import InputError
 LONGEST_NAME, LARGEST_METADATA = 500, 64 * 1024
 
 
+class NobodyError(InputError):
+    """A name that nobody in the gallery has."""
+
+
 class Match(NamedTuple):
     """A person who was found.
 

@@ -49,6 +49,7 @@ class Inferencer:
 
     Attributes:
         finder (FaceFinder): What comes before the network.
+        calibration (dict or None): The report that thresholds are taken from, as ``mlaface calibrate`` writes it.
     """
 
     def __init__(self, network, detector=None, batch_size=32, workers=2, flip=None, far=1e-3, threshold=None,
@@ -58,7 +59,7 @@ class Inferencer:
         self.network, self.batch_size = network, batch_size
         self.finder = FaceFinder(detector, network.size, workers, max_pixels)
         self._described, self._size, self._given = network.describe(), None, threshold
-        self._report, self._reason = find_thresholds(self._described, network.thresholds)
+        self.calibration, self._reason = find_thresholds(self._described, network.thresholds)
         self.far, self.flip = far, self._own_flip(flip)
 
     @property
@@ -75,12 +76,12 @@ class Inferencer:
         Returns:
             dict or None: ``threshold`` (cosine), ``far``, ``source``; where it is None ``why_no_threshold`` says why.
         """
-        return self._decide()[0]
+        return self.decide()[0]
 
     @property
     def why_no_threshold(self):
         """The reason (str) where ``threshold`` gives None, else None."""
-        return self._decide()[1]
+        return self.decide()[1]
 
     def embed(self, crops):
         """Embeddings of aligned faces.
@@ -131,16 +132,18 @@ class Inferencer:
             InputError: If there is none, or the image cannot be read.
         """
         face, _ = self.finder.largest(source, aligned)
-        self._add_embeddings([face])
+        self.embed_faces([face])
         return face
 
-    def compare(self, first, second, aligned=False):
+    def compare(self, first, second, aligned=False, far=None, threshold=None):
         """Whether the largest faces of two images are one person's.
 
         Args:
             first (object): An image, or a ``Face`` that has an embedding.
             second (object): The same.
             aligned (bool): See ``faces``.
+            far (float or None): As of the class, for this pair.
+            threshold (float or None): As of the class, for this pair.
 
         Returns:
             Comparison: With the verdict by the threshold.
@@ -151,9 +154,9 @@ class Inferencer:
         pairs = [(image, 1) if isinstance(image, Face) else self.finder.largest(image, aligned)
                  for image in (first, second)]
         faces, found = zip(*pairs)
-        self._add_embeddings([face for face in faces if face.embedding is None])
+        self.embed_faces([face for face in faces if face.embedding is None])
         cosine = float(np.clip(np.dot(*(face.embedding.astype(np.float64) for face in faces)), -1, 1))
-        limit, why = self._decide()
+        limit, why = self.decide(far, threshold)
         if limit is None:
             return Comparison(cosine, None, None, None, why, faces, found)
         made = f'calibrated on {limit["source"]}' if limit['far'] else 'the threshold was given'
@@ -174,7 +177,7 @@ class Inferencer:
         Raises:
             InputError: If there is no threshold to group by, or there are more faces than are clustered.
         """
-        limit, why = self._decide()
+        limit, why = self.decide()
         if limit is None:
             raise InputError(f'no threshold to group by, give one (--threshold): {why}')
         faces = [face for _, found in progress(self.faces(sources, aligned, skipped)) for face in found]
@@ -187,29 +190,43 @@ class Inferencer:
     def _own_flip(self, flip):
         """What is done here with mirror images; a network that joins them by itself leaves nothing to do."""
         if self.network.flip == 'none':
-            return flip or (self._report or {}).get('flip') or 'none'
+            return flip or (self.calibration or {}).get('flip') or 'none'
         if flip not in (None, 'none', self.network.flip):
             raise InputError(f'{self._described["name"]} joins mirror images by itself ({self.network.flip}); it '
                              f'cannot be done by {flip} here')
         return 'none'
 
-    def _decide(self):
-        """The threshold or None, and the reason for None."""
-        if self._given is not None:
-            return dict(threshold=self._given, far=None, source='given'), None
-        if self._report is None:
+    def decide(self, far=None, threshold=None):
+        """The threshold that decides.
+
+        Args:
+            far (float or None): Take the one that was calibrated for this false accept rate; None: as of the class.
+            threshold (float or None): A cosine in its place; None: as of the class.
+
+        Returns:
+            tuple: dict of ``threshold``, ``far`` and ``source``, or None; and the reason (str) for None.
+        """
+        given = self._given if threshold is None and far is None else threshold
+        if given is not None:
+            return dict(threshold=given, far=None, source='given'), None
+        if self.calibration is None:
             return None, self._reason
         try:
             flip = self.flip if self.network.flip == 'none' else self.network.flip
-            return threshold_at(self._report, self.far, flip), None
+            return threshold_at(self.calibration, self.far if far is None else far, flip), None
         except InputError as error:
             return None, str(error)
 
     def _embedded(self, waiting):
-        self._add_embeddings([face for _, faces in waiting for face in faces])
+        self.embed_faces([face for _, faces in waiting for face in faces])
         return waiting
 
-    def _add_embeddings(self, faces):
+    def embed_faces(self, faces):
+        """Give faces their embedding, and its ``norm`` to their quality.
+
+        Args:
+            faces (list[Face]): Whose crops are embedded, ``batch_size`` at once; they are changed.
+        """
         for start in range(0, len(faces), self.batch_size):
             part = faces[start:start + self.batch_size]
             for face, embedding, norm in zip(part, *self._embed(np.stack([face.crop for face in part]))):

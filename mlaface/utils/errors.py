@@ -25,3 +25,7 @@ class UnknownNameError(UserError, KeyError):
 
 class ArgumentError(UserError, TypeError, ValueError):
     """An argument that a plugin does not take, or lacks."""
+
+
+class FullDiskError(UserError):
+    """A disk that takes no more."""

@@ -30,7 +30,7 @@ MISTAKES = {
     'download': (['{0}/junk'], 'no name of the index'), 'align': (['{0}', '{0}/out'], 'no images in'),
     'cluster': (['{0}/none'], 'no image'), 'compare': (['{0}/1.jpg', '{0}/2.jpg'], 'no image'),
     'gallery': (['list', '{0}/junk'], 'no gallery'), 'identify': (['{0}/none', '{0}/1.jpg'], 'no gallery at'),
-    'enroll': (['{0}/g'], 'give NAME and IMAGE'),
+    'enroll': (['{0}/g'], 'give NAME and IMAGE'), 'serve': (['--keys', '{0}/junk'], 'no NAME:sha256:HASH'),
     **dict.fromkeys(('detect', 'embed'), (['{0}/none.jpg'], 'no image, folder or video'))}
 
 

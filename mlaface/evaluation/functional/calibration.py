@@ -24,6 +24,7 @@ def calibrate_thresholds(scores, issame, fars, *, subjects=None, resamples=1000,
         dict: ``metric`` (``'cosine'``), ``counts``, ``bootstrap`` (unit, resamples, seed) and ``thresholds``: name of
         the target -> ``far``, ``threshold`` and ``tar`` (each with interval), ``false_accepts``, ``false_accept_rate``
         (with Wilson's interval) and ``resolved``: whether there are different pairs enough (1 / far) for the target.
+        ``scores`` is ``score_shares``.
 
     Raises:
         ValueError: If there is no target, or scores and labels do not fit.
@@ -38,7 +39,26 @@ def calibrate_thresholds(scores, issame, fars, *, subjects=None, resamples=1000,
     roc = roc_curve(scores, issame)
     table = {far_name(far): _row(roc, far, *pair, confidence) for far, pair in zip(fars, intervals)}
     return dict(metric='cosine', counts=dict(positives=roc.positives, negatives=roc.negatives),
-                bootstrap=dict(unit=unit, resamples=resamples, seed=seed), thresholds=table)
+                bootstrap=dict(unit=unit, resamples=resamples, seed=seed), thresholds=table,
+                scores=score_shares(scores, issame))
+
+
+def score_shares(scores, issame, bins=80):
+    """How cosines are spread, as a curve can show it.
+
+    Args:
+        scores (ndarray (P,)): Cosines.
+        issame (ndarray bool (P,)): Labels.
+        bins (int): Of equal width, from -1 to 1.
+
+    Returns:
+        dict: ``edges`` (bins + 1), and for ``same`` and ``different`` pairs the share of them in each bin.
+    """
+    edges = np.linspace(-1, 1, bins + 1)
+    shares = {name: np.histogram(np.clip(scores[chosen], -1, 1), edges)[0] / max(chosen.sum(), 1)
+              for name, chosen in (('same', issame), ('different', ~issame))}
+    return dict(edges=[round(float(edge), 6) for edge in edges],
+                **{name: [round(float(share), 5) for share in each] for name, each in shares.items()})
 
 
 def _row(roc, far, tar_interval, threshold_interval, confidence):

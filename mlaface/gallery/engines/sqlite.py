@@ -12,7 +12,7 @@ from threading import RLock
 
 from mlaface.gallery.engines.sql import SqlEngine
 from mlaface.registry import GALLERY_ENGINES
-from mlaface.utils.errors import InputError, MissingDataError, UserError
+from mlaface.utils.errors import FullDiskError, InputError, MissingDataError, UserError
 from mlaface.utils.files import sync_folder
 
 APPLICATION = 0x4D4C4147  # 'MLAG', which `file` and others can tell a gallery by
@@ -97,8 +97,9 @@ class SqliteEngine(SqlEngine):
         except sqlite3.Error as error:
             text = str(error)
             if 'full' in text or 'disk I/O' in text:
-                raise UserError(f'{self.path}: the disk is full or cannot be written to ({text}). Nothing of this was '
-                                'kept, and all that was kept before is whole: make room and do it again') from error
+                raise FullDiskError(f'{self.path}: the disk is full or cannot be written to ({text}). Nothing of this '
+                                    'was kept, and all that was kept before is whole: make room and do it again'
+                                    ) from error
             if 'locked' in text or 'busy' in text:
                 raise UserError(f'{self.path}: another process has been writing for {PATIENCE} seconds: wait for it, '
                                 'or end it') from error

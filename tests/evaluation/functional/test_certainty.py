@@ -100,6 +100,16 @@ def test_calibrated_thresholds_hold_their_targets_and_lie_in_their_intervals():
     assert [row['resolved'] for row in made['thresholds'].values()] == [True, True, False]
 
 
+def test_a_calibration_keeps_how_scores_are_spread():
+    scores, issame, _ = sample()
+    spread = calibrate_thresholds(scores, issame, [1e-1], resamples=20)['scores']
+    edges, centers = np.array(spread['edges']), np.convolve(spread['edges'], [0.5, 0.5], 'valid')
+    assert (edges[0], edges[-1], len(edges)) == (-1, 1, 81)
+    for name, chosen in (('same', issame), ('different', ~issame)):
+        assert sum(spread[name]) == pytest.approx(1, abs=1e-3)
+        assert spread[name] @ centers == pytest.approx(scores[chosen].mean(), abs=0.01)
+
+
 @pytest.mark.parametrize('call, message', [
     (lambda: wilson(5, 0), 'no share'), (lambda: wilson(1, 2, 95), 'confidence'),
     (lambda: mcnemar([True], [True, False]), 'same pairs'),
