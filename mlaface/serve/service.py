@@ -29,7 +29,8 @@ class FaceService:
 
     def __init__(self, inferencer, limits=None, attention=None, workers=2):
         self.inferencer, self.limits, self.attention = inferencer, limits or Limits(), attention
-        self.finder = FaceFinder(inferencer.finder.detector, inferencer.network.size, 0, self.limits.pixels)
+        self.finder = FaceFinder(inferencer.finder.detector, inferencer.network.size, 0, self.limits.pixels,
+                                 inferencer.finder.turned)
         self.model = inferencer.model  # by one image: the network is warm before the first request
         self.pool, self.network_pool = ThreadPoolExecutor(workers, 'faces'), ThreadPoolExecutor(1, 'network')
         self.metrics, self._coming = Metrics(lambda: len(self.batcher)), 0
@@ -81,7 +82,7 @@ class FaceService:
         """
         faces, size = await self.find(picture, aligned)
         if not faces:
-            raise RefusedError(f'no face in {picture.name}: is it upright, and the face larger than about 20 pixels? '
+            raise RefusedError(f'no face in {picture.name}: is it larger than about 20 pixels, and not far aside? '
                                'An aligned face is taken as it is with aligned=true', 422, 'no_face')
         if len(faces) > 1 and not largest:
             raise RefusedError(f'{len(faces)} faces in {picture.name}: cut out the one that is meant, or send '

@@ -47,7 +47,7 @@ class Tiles(Detector):
 
     def detect(self, image):
         corners = [(x, y) for y in range(0, image.shape[0] - 111, 112) for x in range(0, image.shape[1] - 111, 112)]
-        return [Detection(np.float32([x, y, x + 112, y + 112]), np.float32(TEMPLATE + [x, y]), 0.9)
+        return [Detection(np.float32([x, y, x + 112, y + 112]), np.float32(TEMPLATE + [x, y]), 0.95)
                 for x, y in corners if image[y:y + 112, x:x + 112].max() > 60]
 
 

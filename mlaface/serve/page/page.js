@@ -146,7 +146,7 @@ function identify() {
       : known.length ? known.map((face) => face.person).join(', ') : found.threshold === null ? 'No verdict' : 'Nobody who is enrolled';
     const chance = found.stranger_chance;
     say($('identify-result'), known.length ? 'same' : 'other', verdict,
-      found.faces.length ? `${found.faces.length} face${found.faces.length > 1 ? 's' : ''}, ${found.people} ${found.people === 1 ? 'person' : 'people'} enrolled.` : 'Is it upright, and the face larger than about 20 pixels?',
+      found.faces.length ? `${found.faces.length} face${found.faces.length > 1 ? 's' : ''}, ${found.people} ${found.people === 1 ? 'person' : 'people'} enrolled.` : 'Is it larger than about 20 pixels, and not far aside?',
       found.threshold === null ? `No threshold: ${found.reason}` : `Threshold ${found.threshold.toFixed(3)}.`,
       chance > 0.05 ? `With so many people about ${Math.round(100 * chance)}% of strangers are taken for somebody.` : '');
     $('identify-faces').replaceChildren(...found.faces.map((face, place) => {
