@@ -1,15 +1,10 @@
 """Fixtures that several rooms share."""
 import importlib.util
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-
-# A process that has run many of these tests was killed in vfork, whose child shares its memory until it begins anew;
-# the child of a fork has its own (docs of subprocess, "Disabling use of vfork() or posix_spawn()").
-subprocess._USE_VFORK = False
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get('MLAFACE_SHARED', ROOT.parent / 'shared'))

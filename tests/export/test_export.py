@@ -2,6 +2,8 @@
 import io
 import json
 import pickle
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -248,6 +250,26 @@ def test_weights_of_another_openvino_file_are_refused(tmp_path):
     weights.write_bytes(weights.read_bytes()[:-1] + b'\x00')
     with pytest.raises(ValueError, match='m.bin is damaged'):
         open_network(str(tmp_path / 'm.xml'))
+
+
+TWO_MODELS = """
+import os, signal, sys
+from mlaface.evaluation.networks.openvino_file import OpenvinoNetwork
+handled = []
+signal.signal(signal.SIGUSR1, lambda *_: handled.append(1))
+first, second = (OpenvinoNetwork(sys.argv[1]) for _ in range(2))
+del first
+del second
+os.kill(os.getpid(), signal.SIGUSR1)
+assert handled
+"""
+
+
+def test_a_signal_after_two_openvino_models_is_handled(tmp_path):
+    pytest.importorskip('openvino')
+    export_model(tiny.recognizer(), tmp_path / 'm.xml', opset=17)
+    done = subprocess.run([sys.executable, '-c', TWO_MODELS, tmp_path / 'm.xml'], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture

@@ -40,7 +40,6 @@ def close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-@pytest.mark.slow
 def test_mxnet_loads_what_we_write(mxnet_python, tmp_path):
     prefix, model, images = str(tmp_path / 'ours'), trained(mean=120.0, std=128.0), tiny.images(3)
     to_mxnet(model, f'{prefix}-0000.params')
@@ -50,7 +49,6 @@ def test_mxnet_loads_what_we_write(mxnet_python, tmp_path):
         Path(f'{prefix}-again.json').read_text())
 
 
-@pytest.mark.slow
 def test_we_read_what_mxnet_writes(mxnet_python, tmp_path, capsys):
     prefix, images = str(tmp_path / 'model'), tiny.images(3)
     expected = mxnet(mxnet_python, 'make', prefix, images.numpy())

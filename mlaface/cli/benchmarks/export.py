@@ -82,9 +82,9 @@ def _onnx_runner(path, precision, threads):
 
 
 def _openvino_runner(path, precision, threads):
-    from mlaface.evaluation.networks.openvino_file import HINTS, openvino
+    from mlaface.evaluation.networks.openvino_file import HINTS, core
     settings = {'INFERENCE_PRECISION_HINT': HINTS.get(precision, 'f32'), 'INFERENCE_NUM_THREADS': threads}
-    return openvino().Core().compile_model(str(path), 'CPU', settings)
+    return core().compile_model(str(path), 'CPU', settings)
 
 
 def operations(model):

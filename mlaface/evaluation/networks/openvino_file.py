@@ -1,5 +1,6 @@
 """A model of OpenVINO as a network."""
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 from mlaface.evaluation.networks.base import Network
@@ -79,9 +80,20 @@ def openvino():
     return openvino
 
 
+@cache
+def core():
+    """OpenVINO's core, one for the life of the process.
+
+    On processors with AMX each core gives the thread a stack for signals and, when it goes, brings back the one that it
+    found: of two that overlapped the second brings back the freed stack of the first, and the next signal that Python
+    handles, such as Ctrl-C or a child's end, ends the process.
+    """
+    return openvino().Core()
+
+
 def _read(path):
     try:
-        model = openvino().Core().read_model(str(path))
+        model = core().read_model(str(path))
     except RuntimeError as error:
         raise InputError(f'{path} cannot be opened as a model of OpenVINO: {first_line(error)}') from error
     if len(model.inputs) != 1 or len(model.outputs) != 1:
@@ -97,7 +109,6 @@ def _check_weights(path, metadata):
 
 def _compile(model, device, hint, path):
     try:
-        return openvino().Core().compile_model(model, device.upper().partition(':')[0],
-                                               {'INFERENCE_PRECISION_HINT': hint})
+        return core().compile_model(model, device.upper().partition(':')[0], {'INFERENCE_PRECISION_HINT': hint})
     except RuntimeError as error:
         raise InputError(f'{path} cannot run on {device}: {first_line(error)}') from error
