@@ -1,6 +1,7 @@
 """Fixtures that several rooms share."""
 import importlib.util
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,21 @@ def mxnet_python():
     """Python of an environment with mxnet."""
     from tests.mxnet_environment import mxnet_environment
     return mxnet_environment()
+
+
+@pytest.fixture(scope='module')
+def browser():
+    """Headless Chromium with a drawn camera; skips where there is none, unless everything is required."""
+    program = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+    if program is None:
+        assert not os.environ.get('MLAFACE_REQUIRE_ALL'), 'Chromium is required: apt-get install chromium'
+        pytest.skip('no Chromium')
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=[
+            '--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'])
+        yield started
+        started.close()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.inference import add_detector, add_model, open_inferencer
+from mlaface.cli.parts.inference import add_detector, add_model, add_threshold, open_inferencer
 from mlaface.utils.errors import UserError
 
 EPILOG = """examples:
@@ -37,9 +37,7 @@ def make_parser():
                         'key (default: galleries)')
     parser.add_argument('--key-file', metavar='FILE', help='key that encrypts the galleries, 64 hexadecimal digits '
                         '(default: the variable MLAFACE_GALLERY_KEY)')
-    parser.add_argument('--far', type=float, default=1e-3, metavar='RATE', help='decide by the threshold that was '
-                        'calibrated for this false accept rate (default: 1e-3)')
-    parser.add_argument('--threshold', type=float, metavar='COSINE', help='decide by this cosine')
+    add_threshold(parser, 'decide')
     parser.add_argument('--verbose', action='store_true', help='a line on stderr for each request')
     keys = parser.add_argument_group('keys')
     keys.add_argument('--keys', metavar='FILE', help=f'hashes of keys (default: the variable {VARIABLE}, or no keys)')

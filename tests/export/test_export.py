@@ -305,9 +305,10 @@ def test_the_thresholds_that_a_file_carries_decide(name, checkpoint, tmp_path):
     report = json.loads(beside.read_text())
     report.update(flip='sum', inputs=['drawn'], thresholds={'1e-3': dict(far=1e-3, threshold=dict(value=0.4))})
     beside.write_text(json.dumps(report))
-    for flip in ('none', 'sum'):  # who joins the mirror images: this framework, or the file itself
+    # who joins the mirror images: this framework, or the file itself, which every format holds alike
+    for flip in ('none', 'sum') if name == 'm.onnx' else ('sum',):
         exported = tmp_path / flip / name
-        export_model(init_model(str(path)), exported, form=Form(flip=flip))
+        export_model(init_model(str(path)), exported, form=Form(flip=flip), **FORMATS[name])
         inferencer = FaceInferencer(exported, detector=None)
         assert inferencer.threshold() == dict(threshold=0.4, far=1e-3, source='drawn')
         assert inferencer.flip == ('sum' if flip == 'none' else 'none')

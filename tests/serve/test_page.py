@@ -1,8 +1,6 @@
 """The page in a real browser, used: photographs dropped, a verdict, people enrolled, found, deleted, by keyboard."""
 import base64
-import os
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -15,22 +13,6 @@ DROP = """(place, data) => {
   transfer.items.add(new File([bytes], 'face.png', {type: 'image/png'}));
   place.dispatchEvent(new DragEvent('drop', {dataTransfer: transfer, bubbles: true, cancelable: true}));
 }"""
-
-
-@pytest.fixture(scope='module')
-def browser():
-    """Headless Chromium, with a camera that it draws itself; skips where there is none."""
-    program = next((shutil.which(name) for name in ('chromium', 'chromium-browser', 'google-chrome')
-                    if shutil.which(name)), None)
-    if program is None:
-        assert not os.environ.get('MLAFACE_REQUIRE_ALL'), 'Chromium is required: apt-get install chromium'
-        pytest.skip('no Chromium')
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=[
-            '--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'])
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -46,6 +28,7 @@ def opened(browser, running, tmp_path):
         page.on('console', lambda message: page.complaints.append(message.text))
         page.on('pageerror', lambda error: page.complaints.append(str(error)))
         page.on('request', lambda request: page.requests.append(request.url))
+        page.on('filechooser', lambda _: None)  # switched on late, some are missed
         page.goto(url)
         pages.append(page)
         return page

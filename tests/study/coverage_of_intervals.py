@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 from scipy import stats
-from test_statistics import study
+from test_crossed_intervals import study
 
 from mlaface.study.statistics import crossed_difference
 

@@ -1,9 +1,12 @@
 """Runs that nobody trained, with a known truth, in the files that a training leaves; the study's own code ends them."""
 import json
 import math
+from pathlib import Path
 
 import numpy as np
+from tiny_study import BASE
 
+from mlaface.study.plan import load_plan
 from mlaface.study.runs import Run
 from mlaface.study.worker import finish
 
@@ -21,6 +24,13 @@ targets = [0.75, 0.99]
 '''
 # how far same and different pairs end apart, iterations until it is there, cost of an iteration
 TRUTH = dict(plain=(2.0, 30, 1), better=(2.6, 30, 1), same=(2.0, 30, 1), slow=(2.0, 60, 1), dear=(2.0, 30, 2))
+
+
+def make_plan(folder):
+    """The plan, written with its base config to a folder and read."""
+    (folder / 'plan.py').write_text(PLAN)
+    (folder / 'base.py').write_text(BASE.format(root=Path(__file__).resolve().parents[2], data='.'))
+    return load_plan(folder / 'plan.py')
 
 
 def accuracy(distance):

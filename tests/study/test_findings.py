@@ -1,26 +1,20 @@
 """A whole study of made-up runs: what is there is found with its size, and what is not is not."""
 import json
 import math
-from pathlib import Path
 
 import made_up
 import pytest
-from tiny_study import BASE
 
 from mlaface.cli.main import main
 from mlaface.study.findings import find
 from mlaface.study.plan import load_plan
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope='module')
 def study(tmp_path_factory):
     """Plan and folder of runs without a fault."""
     folder = tmp_path_factory.mktemp('study')
-    (folder / 'plan.py').write_text(made_up.PLAN)
-    (folder / 'base.py').write_text(BASE.format(root=ROOT, data='.'))
-    plan = load_plan(folder / 'plan.py')
+    plan = made_up.make_plan(folder)
     made_up.write_study(plan, folder)
     return plan, folder
 

@@ -15,6 +15,7 @@ from mlaface.cli.main import main
 from mlaface.study.plan import load_plan
 from mlaface.study.runs import all_runs, results
 
+pytestmark = pytest.mark.xdist_group('runs of a study')  # one process makes the runs that most of these read
 ROOT = Path(__file__).resolve().parents[2]
 WILD = """seeds = [1]
 variants['wild'] = dict(optim_wrapper=dict(optimizer=dict(lr=1e30), clip_grad=None))
@@ -75,7 +76,7 @@ def test_what_is_done_is_not_done_again(made, capsys):
     assert '0 runs are missing' in capsys.readouterr().out.replace('3 of 3 done', '')
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize('number', [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 def test_a_killed_study_goes_on_to_the_same_numbers(number, made, plan_file, tmp_path):
     plan = plan_file('seeds = [1]')
     process = start(plan, tmp_path)
@@ -99,7 +100,7 @@ def test_a_killed_study_goes_on_to_the_same_numbers(number, made, plan_file, tmp
 
 
 def test_two_calls_share_the_work(plan_file, tmp_path):
-    plan = plan_file()
+    plan = plan_file('seeds = [1]')
     processes = [start(plan, tmp_path) for _ in range(2)]
     outputs = [process.communicate(timeout=120)[0] for process in processes]
     assert all(process.returncode == 0 for process in processes), outputs

@@ -1,44 +1,20 @@
 """The page of a study in a real browser, light and dark, and on a phone."""
-import os
-import shutil
-from pathlib import Path
-
 import made_up
 import pytest
-from tiny_study import BASE
 
 from mlaface.study.findings import find
-from mlaface.study.plan import load_plan
 from mlaface.study.report import write_report
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
     """The page of a made-up study, in which a run diverged and one is missing."""
     folder = tmp_path_factory.mktemp('page')
-    (folder / 'plan.py').write_text(made_up.PLAN)
-    (folder / 'base.py').write_text(BASE.format(root=ROOT, data='.'))
-    plan = load_plan(folder / 'plan.py')
+    plan = made_up.make_plan(folder)
     made_up.write_study(plan, folder, same=dict(diverged=True, until=60))
     (folder / 'out' / 'runs' / 'slow@seed6.json').unlink()
     (folder / 'out' / 'runs' / 'dear@seed1.npz').unlink()
     return write_report(find(plan, folder / 'out', ['<b>mixed</b>']), folder / 'out')
-
-
-@pytest.fixture(scope='module')
-def browser():
-    """Headless Chromium; skips where there is none, unless everything is required."""
-    program = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
-    if program is None:
-        assert not os.environ.get('MLAFACE_REQUIRE_ALL'), 'Chromium is required: apt-get install chromium'
-        pytest.skip('no Chromium')
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=['--no-sandbox'])
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize('scheme, ground', [('light', (248, 250, 252)), ('dark', (15, 23, 42))])

@@ -1,8 +1,6 @@
 """The report in a real browser: content, hovering, sorting, tabs, and not one request beyond the page."""
 import csv
-import os
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -27,21 +25,6 @@ def report(official, tmp_path_factory):
     compared = compare_samples(*(evaluation.sample('cfp_ff') for evaluation in found), resamples=50)
     found[0].result['comparisons'] = [dict(benchmarks=dict(cfp_ff=compared))]
     return write_report(found, tmp_path_factory.mktemp('report'), hardest=3), found
-
-
-@pytest.fixture(scope='module')
-def browser():
-    """Headless Chromium; skips where there is none, unless everything is required."""
-    program = next((shutil.which(name) for name in ('chromium', 'chromium-browser', 'google-chrome')
-                    if shutil.which(name)), None)
-    if program is None:
-        assert not os.environ.get('MLAFACE_REQUIRE_ALL'), 'Chromium is required: apt-get install chromium'
-        pytest.skip('no Chromium')
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=['--no-sandbox'])
-        yield started
-        started.close()
 
 
 @pytest.fixture
