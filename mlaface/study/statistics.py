@@ -6,7 +6,7 @@ readers and pairs for cases: that of Obuchowski and Rockette (1995), with a cova
 can be given by a bootstrap. Its seeds' part has few degrees of freedom and its pairs' part many, so the critical value
 is Cochran's (1964): the mean of both parts' values, weighted by the parts. On made-up studies without a difference it
 finds one in 3 to 5%, where the degrees of freedom of Hillis (2007) find up to 12% with two seeds, and 4 to 6% with five
-(``tests/study/test_crossed_intervals.py``). Taking pairs alone as random makes one lucky seed significant; taking seeds alone
+(``test_crossed_intervals.py``). Taking pairs alone as random makes one lucky seed significant; taking seeds alone
 does so for a lucky choice of pairs (Bouthillier et al., 2021).
 """
 import math

@@ -96,7 +96,9 @@ def train(rank, world, folder, options):
     return dict(loss=runner.history.scalars['train/loss'][1], wrapped=int(runner.model is not runner.bare_model))
 
 
-@pytest.mark.parametrize('frozen', [['backbone.layer2.0.bn1'], ['backbone', 'neck']], ids=['some', 'all but the head'])
+@pytest.mark.parametrize('frozen', [
+    pytest.param(['backbone.layer2.0.bn1'], id='some', marks=pytest.mark.slow),
+    pytest.param(['backbone', 'neck'], id='all but the head')])
 def test_two_ranks_are_one_that_accumulates_and_one_continues_them(start, tmp_path, frozen):
     model = copy.deepcopy(MODEL)
     model['neck']['dropout'], model['frozen'] = 0.0, [*frozen, 'neck.bn2', 'neck.features']

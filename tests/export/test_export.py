@@ -56,7 +56,7 @@ def test_every_backbone_with_every_attention_exports_by_the_current_exporter(bac
     agree(tmp_path / name, model)
 
 
-@pytest.mark.parametrize('opset', [17, 18])
+@pytest.mark.parametrize('opset', [17, pytest.param(18, marks=pytest.mark.slow)])
 def test_no_prelu_is_left_to_onnx_runtime_and_slopes_of_any_sign_count(opset, tmp_path):
     if opset >= 18:
         pytest.importorskip('onnxscript')
@@ -297,7 +297,8 @@ def test_commands_write_the_checkpoints_hash_and_thresholds(command, checkpoint,
     assert np.shape(json.loads(told['template'])) == (5, 2)
 
 
-@pytest.mark.parametrize('name', FORMATS)
+@pytest.mark.parametrize('name', [
+    'm.onnx', 'm.xml', *(pytest.param(name, marks=pytest.mark.slow) for name in ('m.pt', 'm.pt2'))])
 def test_the_thresholds_that_a_file_carries_decide(name, checkpoint, tmp_path):
     needs(name)
     _, path = checkpoint

@@ -59,7 +59,7 @@ def train_and_save(rank, world, folder, kind, first, last):
     return head.weight.detach()
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('kind', ['sgd', pytest.param('adamw', marks=pytest.mark.slow)])
 def test_four_then_two_then_three_then_one_rank_is_one_run(kind, tmp_path):
     head = Head()
     optimizer = KINDS[kind](head.parameters())
