@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From nothing to a trained and tested face-recognition network on two CPU cores, in under ten minutes after the install.
+# From nothing to a trained and tested face-recognition network on two CPU cores, in about eleven minutes.
 # The first table is there within a minute: of the small model that comes with mlaface. Then one is trained, and compared.
 #
 #   bash tools/quickstart.sh                      generated faces, MLA-ArcFace on a quarter-width IResNet-18

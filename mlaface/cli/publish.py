@@ -33,6 +33,8 @@ def parse(arguments=None):
     about.add_argument('--license-data', metavar='TEXT', help='of what it was trained on')
     about.add_argument('--data', metavar='TEXT', help='what it was trained on')
     about.add_argument('--recipe', metavar='CONFIG', help='the config that trains it: configs/mla_mbf_synthetic.py')
+    about.add_argument('--address', metavar='URL', help='of the folder that the file will be in, https://HOST/FOLDER: '
+                       'the index entry then has Weights, which mim download and mlaface download fetch')
     about.add_argument('--collection', metavar='METHOD', help='its method in the index: MLA-ArcFace')
     about.add_argument('--results', metavar='JSON', help='of tools/test.py --out, on this checkpoint')
     about.add_argument('--thresholds', metavar='JSON', help='of calibrate (default: those beside the checkpoint)')

@@ -68,8 +68,8 @@ def entry_file(entry, progress=None):
             raise InputError(f'mlaface knows no wheel that holds {entry.name}, only those of {", ".join(WHEELS)}')
         module, _, function = WHEELS[entry.name].partition(':')
         return getattr(import_module(module), function)()
-    if entry.metadata.get('File'):
-        return _lying(entry)
+    if entry.metadata.get('File') and (found := _lying(entry)):
+        return found
     from mlaface.zoo.mirror import fetch
     sha256 = str(entry.metadata.get('SHA256') or '')
     if not sha256:
@@ -79,9 +79,12 @@ def entry_file(entry, progress=None):
 
 
 def _lying(entry):
+    """The file beside the index or in the package; None if it is not there and can be downloaded."""
     file = str(entry.metadata['File'])
     places = [folder / Path(file).name for folder in (entry.folder, PACKAGE / 'zoo' / 'weights')]
     for place in places:
         if place.is_file():
             return place
+    if entry.weights:
+        return None
     raise MissingDataError(f'the file of {entry.name} is not there: {" and ".join(map(str, places))} were looked for')

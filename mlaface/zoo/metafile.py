@@ -6,18 +6,19 @@ def metafile(facts):
     """An entry as YAML.
 
     Args:
-        facts (dict): Metadata of the model file, with ``collection``, ``file``, ``sha256``, ``size`` (bytes) and
-            ``parameters``.
+        facts (dict): Metadata of the model file, with ``collection``, ``file``, ``sha256``, ``size`` (bytes),
+            ``parameters`` and ``weights_address`` (str or None).
 
     Returns:
-        str: ``Models`` with one model; ``Weights``, the address, is added once it has one.
+        str: ``Models`` with one model, which has ``Weights`` if it has an address.
     """
     import yaml
     metadata = {'Training Data': facts['data'], 'Parameters': facts['parameters'], 'File': facts['file'],
                 'File Size': facts['size'], 'SHA256': facts['sha256'], 'License Weights': facts['license_weights'],
                 'License Data': facts['license_data'], 'Commit': facts['commit']}
     model = {'Name': facts['name'], 'In Collection': facts['collection'], 'Config': facts['recipe'],
-             'Metadata': _known(metadata), 'Results': index_results(facts['results'])}
+             'Weights': facts.get('weights_address'), 'Metadata': _known(metadata),
+             'Results': index_results(facts['results'])}
     return yaml.safe_dump(dict(Models=[_known(model)]), sort_keys=False, width=118)
 
 

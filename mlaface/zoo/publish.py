@@ -21,7 +21,7 @@ NOT_OF_THE_MODEL = {'head', 'compile'}  # class centres, and how fast the traine
 
 
 def publish(model, folder, name, thresholds=None, quality=None, result=None, license_weights=None, license_data=None,
-            data=None, recipe=None, collection=None, half=False):
+            data=None, recipe=None, collection=None, half=False, address=None):
     """Write a network as one safetensors file with all that is known of it; beside it a card and an index entry.
 
     Args:
@@ -37,6 +37,7 @@ def publish(model, folder, name, thresholds=None, quality=None, result=None, lic
         recipe (str or None): The config that trains it, such as ``configs/mla_mbf_synthetic.py``.
         collection (str or None): The method's name in the index, such as ``'MLA-ArcFace'``.
         half (bool): Store kernels and matrices as float16, half the bytes; they are read as float32. Default False.
+        address (str or None): Of the folder that the file will be in, http or https, for ``Weights`` of the entry.
 
     Returns:
         dict: ``model``, ``card`` and ``metafile`` (Path), and ``metadata``.
@@ -46,6 +47,7 @@ def publish(model, folder, name, thresholds=None, quality=None, result=None, lic
             network, or the file would not give back the network; nothing is written then.
     """
     check_name(name)
+    check_address(address)
     metadata = _metadata(model, name, thresholds, quality, result)
     metadata.update(license_weights=license_weights, license_data=license_data, data=data, recipe=recipe)
     state = {key: value for key, value in model.state_dict().items() if not key.startswith('head.')}
@@ -56,10 +58,21 @@ def publish(model, folder, name, thresholds=None, quality=None, result=None, lic
     check_reproduced(model, metadata['config'], state, HALF if half else None)
     path = write_model_file(folder, name, state, metadata)
     try:
-        return dict(_describe(path, dict(metadata, collection=collection), model), metadata=metadata)
+        facts = dict(metadata, collection=collection, weights_address=address and f'{address.rstrip("/")}/{path.name}')
+        return dict(_describe(path, facts, model), metadata=metadata)
     except BaseException:
         path.unlink()
         raise
+
+
+def check_address(address):
+    """Refuse what is no address of a folder.
+
+    Raises:
+        InputError: If it is neither None nor begins with http:// or https://.
+    """
+    if address is not None and not address.startswith(('http://', 'https://')):
+        raise InputError(f'{address!r} is no address to download from: https://HOST/FOLDER')
 
 
 def _describe(path, metadata, model):

@@ -94,6 +94,19 @@ def test_weights_are_downloaded_once(written, tmp_path, monkeypatch, capsys):
     assert (tmp_path / 'out' / written['model'].name).read_bytes() == data
 
 
+def test_a_published_entry_with_an_address_is_downloaded(tmp_path, monkeypatch, capsys):
+    model = init_model(None, CONFIG)
+    with serve(files := {}, Faults()) as address:
+        written = publish(model, tmp_path, 'near', address=f'{address}/')
+        files[f'/{written["model"].name}'] = written['model'].read_bytes()
+        monkeypatch.setenv('MLAFACE_ZOO', str(written['metafile']))
+        written['model'].rename(tmp_path / 'gone')
+        main(['download', 'near', '--dest', str(tmp_path / 'out')])
+    assert (tmp_path / 'out' / written['model'].name).read_bytes() == (tmp_path / 'gone').read_bytes()
+    with pytest.raises(InputError, match='is no address to download from: https://HOST/FOLDER'):
+        publish(model, tmp_path, 'near', address='/srv/models')
+
+
 @pytest.mark.parametrize('name, message', [
     ('sfaec', "none of this name in the index; did you mean 'sface'"),
     ('mla_r50_ms1mv3', "no weights yet: train it, mlaface train configs/mla_r50_ms1mv3.py"),

@@ -34,7 +34,7 @@ def _publish(args, name, folder):
         model, folder, name, thresholds=_thresholds(args), quality=_quality(args, model),
         result=read_result(args.results) if args.results else None, license_weights=args.license_weights,
         license_data=args.license_data, data=args.data, recipe=args.recipe,
-        collection=args.collection, half=args.half)
+        collection=args.collection, half=args.half, address=args.address)
     for key in ('model', 'card', 'metafile') if args.out else ('model',):
         print(f'{key}: {written[key] if args.out else written[key].name}')
     if args.to:
