@@ -1,6 +1,6 @@
 """The work of ``mlaface export``: open, gather faces and benchmarks, write, say what was lost."""
 import json
-import os
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
@@ -32,9 +32,15 @@ def export(args):
     show(args.out, metadata)
 
 
+def size_of(path):
+    """Bytes of an exported file, with those of the weights beside an OpenVINO graph."""
+    path = Path(path)
+    return sum(file.stat().st_size for file in {path, path.with_suffix('.bin') if path.suffix == '.xml' else path})
+
+
 def show(path, metadata):
     """Print what is in a file, and what it lost."""
-    print(f'{path}: {metadata["precision"]}, {os.path.getsize(path) / 1e6:.1f} MB, embeddings of '
+    print(f'{path}: {metadata["precision"]}, {size_of(path) / 1e6:.1f} MB, embeddings of '
           f'{metadata["embedding_size"]}, input {metadata["input"]}, flip {metadata["flip"]}')
     accuracy = json.loads(metadata.get('accuracy', '{}'))
     for name, before in accuracy.get('float32', {}).items():
