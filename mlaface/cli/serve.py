@@ -33,8 +33,8 @@ def make_parser():
     parser.add_argument('--host', default='127.0.0.1', help='where to listen (default: 127.0.0.1, this machine alone; '
                         'others need --keys)')
     parser.add_argument('--port', type=int, default=8000, help='0 takes a free one (default: 8000)')
-    parser.add_argument('--galleries', default='galleries', metavar='FOLDER', help="where people are kept, a gallery a "
-                        'key (default: galleries)')
+    parser.add_argument('--galleries', default='galleries', metavar='PLACE', help="where people are kept, a gallery a "
+                        'key: a folder, or postgresql://USER@HOST/DATABASE (default: the folder galleries)')
     parser.add_argument('--key-file', metavar='FILE', help='key that encrypts the galleries, 64 hexadecimal digits '
                         '(default: the variable MLAFACE_GALLERY_KEY)')
     add_threshold(parser, 'decide')

@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Lock
 
 from mlaface.gallery import Enrolment, Gallery
+from mlaface.gallery.engines.postgresql import is_server
 from mlaface.gallery.records import NobodyError, check_name
 from mlaface.serve.batching import Batcher
 from mlaface.serve.refusals import RefusedError, of_gallery
@@ -14,10 +15,10 @@ PROBES, THREADS = 16, 4
 
 
 class Galleries:
-    """The galleries of a folder; a caller reaches the own one only.
+    """The galleries of a folder, or of a database server; a caller reaches the own one only.
 
     Args:
-        folder (str | Path or None): Where they are; None keeps nobody.
+        folder (str | Path or None): Where they are, or ``postgresql://USER@HOST/DATABASE``; None keeps nobody.
         model (dict): Whose embeddings they hold, as ``Inferencer.model``.
         key (bytes or None): Encrypts all of them.
         observe (callable or None): Is told how many probes a search had.
@@ -104,8 +105,14 @@ class Galleries:
             raise RefusedError(self.why_not, 409, 'no_gallery')
         with self._lock:
             if caller.name not in self._open:
-                self._open[caller.name] = self._opened(Path(self.folder, f'{caller.name}.gallery'))
+                self._open[caller.name] = self._opened(self._place(caller.name))
             return self._open[caller.name]
+
+    def _place(self, name):
+        """Of the gallery of a name: a file, or a schema of the server."""
+        if is_server(self.folder):
+            return f'{self.folder}#{name}'
+        return Path(self.folder, f'{name}.gallery')
 
     def _opened(self, path):
         try:

@@ -1,4 +1,7 @@
 """What a request is refused with: a status, a word for programs, and a line that says what to do."""
+import logging
+
+from mlaface.gallery.engines.postgresql import is_server
 from mlaface.utils.errors import FullDiskError, InputError, UserError
 
 UNREAD = (400, 401, 403, 408, 413, 415, 429, 503)  # the body is left where it is, and the connection ends
@@ -33,7 +36,7 @@ class RefusedError(UserError):
 
 
 def of_gallery(error, place):
-    """What a gallery's error means to who asked; the place on the disk is not told.
+    """What a gallery's error means to who asked; the place on the disk, or the database, is not told.
 
     Args:
         error (Exception): ``UserError`` or ``OSError``.
@@ -43,6 +46,9 @@ def of_gallery(error, place):
         RefusedError: 507 for a full disk, 422 for what cannot be kept, 503 for a gallery that cannot be used now.
     """
     text = str(error).replace(str(place), 'the gallery')
+    if is_server(place) and not isinstance(error, InputError):
+        logging.getLogger(__name__).warning('%s', error)  # names hosts and users
+        text = 'the database of the gallery cannot be used now; the log of the server says why'
     if isinstance(error, FullDiskError):
         return RefusedError(text, 507, 'disk_full')
     if isinstance(error, InputError):

@@ -3,6 +3,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from mlaface.serve.app import make_app  # noqa: F401, so that a missing package is told once
+from tests.gallery.conftest import server  # noqa: F401, a database
 from tests.serve.served import Running, served
 
 

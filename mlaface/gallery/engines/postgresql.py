@@ -16,6 +16,11 @@ TYPES = dict(int='BIGINT', bytes='BYTEA')
 SCHEMES = ('postgresql://', 'postgres://')
 
 
+def is_server(location):
+    """Whether a place (str or Path) is the address of a server."""
+    return str(location).startswith(SCHEMES)
+
+
 @GALLERY_ENGINES.register_module(name='postgresql')
 class PostgresqlEngine(SqlEngine):
     """Tables in a schema of their own; extra ``postgresql``."""
@@ -23,15 +28,16 @@ class PostgresqlEngine(SqlEngine):
     def __init__(self, location, header=None):
         url, _, schema = location.partition('#')
         self.schema, self.lock = schema or 'mlaface', RLock()
-        if not re.fullmatch('[a-z_][a-z0-9_]{0,62}', self.schema):
-            raise InputError(f'{self.schema!r} behind # is no name of a gallery: small letters, digits and _, at most '
-                             '63')
+        if not re.fullmatch('[a-z0-9_][a-z0-9_-]{0,62}', self.schema):
+            raise InputError(f'{self.schema!r} behind # is no name of a gallery: small letters, digits, _ and -, '
+                             'at most 63')
+        self.quoted = f'"{self.schema}"'
         self.driver = _driver()
         with self._explained():
             self.connection = self.driver.connect(url, autocommit=True, connect_timeout=10)
             self.place = f'{self.connection.info.host}:{self.connection.info.port}/{self.connection.info.dbname}'
-            self._run(f'SET search_path TO {self.schema}')
-            if self._run('SELECT to_regclass(?)', (f'{self.schema}.gallery',)).fetchone()[0] is None:
+            self._run(f'SET search_path TO {self.quoted}')
+            if self._run('SELECT to_regclass(?)', (f'{self.quoted}.gallery',)).fetchone()[0] is None:
                 self._make(header)
 
     place = 'the server'
@@ -39,15 +45,15 @@ class PostgresqlEngine(SqlEngine):
     @classmethod
     def accepts(cls, location):
         """See ``Engine``."""
-        return location.startswith(SCHEMES)
+        return is_server(location)
 
     def _make(self, header):
         if header is None:
             raise MissingDataError(f'no gallery {self.schema!r} at {self.place}: mlaface enroll makes one')
         with self.lock, self.connection.transaction():
             self._run('SELECT pg_advisory_xact_lock(hashtext(?))', (f'mlaface.{self.schema}',))
-            if self._run('SELECT to_regclass(?)', (f'{self.schema}.gallery',)).fetchone()[0] is None:
-                self._run(f'CREATE SCHEMA IF NOT EXISTS {self.schema}')
+            if self._run('SELECT to_regclass(?)', (f'{self.quoted}.gallery',)).fetchone()[0] is None:
+                self._run(f'CREATE SCHEMA IF NOT EXISTS {self.quoted}')
                 self._make_tables(header, TYPES)
                 # sealed bytes do not shrink, so that compression is tried in vain
                 for column in ('embedding', 'picture'):
