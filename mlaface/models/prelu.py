@@ -8,14 +8,9 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-BLOCK_ELEMENTS = 1 << 17  # half a megabyte of float32: a block and its gradient stay in a core's cache
+from mlaface.models.blockwise import blocks, fits, trains_eagerly_on_cpu
+
 VECTOR = 32  # numbers of a half type in a register
-
-
-def _blocks(x):
-    """Slices of the batch, each of about ``BLOCK_ELEMENTS`` numbers."""
-    count = max(1, BLOCK_ELEMENTS // max(1, x[0].numel())) if len(x) else 1
-    return [slice(start, start + count) for start in range(0, len(x), count)]
 
 
 def _forward(x, slope):
@@ -24,7 +19,7 @@ def _forward(x, slope):
     if by_torch:
         return torch.prelu(x, slope.flatten())
     out = torch.empty_like(x)  # torch's kernel goes number by number here
-    for block in _blocks(x):
+    for block in blocks(x):
         torch.mul(x[block].clamp(max=0), slope, out=out[block])
         out[block].add_(x[block].clamp(min=0))  # one of the two is zero: nothing is rounded
     return out
@@ -44,7 +39,7 @@ class _BlockwisePReLU(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         slope = weight.to(x.dtype).view(-1, 1, 1)
         grad_x, grad_weight = torch.empty_like(x), torch.zeros_like(weight)
-        for block in _blocks(x):
+        for block in blocks(x):
             out = grad_x[block]
             torch.ops.aten.threshold_backward.grad_input(grad[block], x[block], 0, grad_input=out)
             below = grad[block] - out  # the gradient where x <= 0, zero elsewhere
@@ -67,14 +62,8 @@ class PReLU(nn.PReLU):
     blockwise = True  # the benchmark sets it to False to measure against torch's own
 
     def _plain(self, x):
-        return (not self.blockwise or x.device.type != 'cpu' or x.dim() != 4 or self.num_parameters != x.shape[1]
-                or not (torch.is_grad_enabled() and x.requires_grad and self.weight.requires_grad)
-                or not self._fits(x.dtype) or torch.compiler.is_compiling() or torch.jit.is_tracing())
-
-    def _fits(self, dtype):
-        """Whether maps of a type are for a slope of this one: the same, or what autocast makes of it."""
-        half = torch.is_autocast_enabled('cpu') and dtype in (torch.bfloat16, torch.float16)
-        return dtype == self.weight.dtype or half and self.weight.dtype == torch.float32
+        return not (self.blockwise and trains_eagerly_on_cpu(x) and self.num_parameters == x.shape[1]
+                    and self.weight.requires_grad and fits(x.dtype, self.weight.dtype))
 
     def forward(self, x):
         """Map (N, C, H, W), shape kept."""

@@ -40,7 +40,10 @@ def test_the_two_open_gates_differ_in_slope_only():
 def test_each_level_alone(levels, kept):
     plugin, x = hybrid(levels=levels), torch.randn(2, 32, 6, 5, dtype=torch.double)
     assert {name.partition('.')[0] for name in plugin.state_dict()} == {kept}
-    torch.testing.assert_close(plugin(x), getattr(plugin, kept)(x) * x)
+    places, channels = (-2, -1), 1
+    gate = (plugin.ca(x.mean(places, keepdim=True), x.amax(places, keepdim=True)) if kept == 'ca' else
+            plugin.sa(torch.stack([x.mean(channels), x.amax(channels)], 1)))
+    torch.testing.assert_close(plugin(x), gate * x)
     with pytest.raises(ValueError, match='levels'):
         hybrid(levels=[])
 

@@ -3,6 +3,7 @@
 Examples:
   python tools/analysis/benchmark.py train configs/mla_r18w025_synthetic.py
   python tools/analysis/benchmark.py train configs/mla_r18w025_synthetic.py --bare --batch-size 32 --out train.json
+  python tools/analysis/benchmark.py train configs/mla_r50_ms1mv3.py --over configs/arcface_r50_ms1mv3.py
   python tools/analysis/benchmark.py train CONFIG --obvious --cfg-options optim_wrapper.amp=bfloat16
 """
 import argparse
@@ -10,6 +11,7 @@ import copy
 import itertools
 import tempfile
 import time
+from pathlib import Path
 
 from mlaface.cli.benchmarks.harness import measure, paired_ratio, result, row, show
 from mlaface.cli.parts.cfg_options import add_cfg_options
@@ -24,6 +26,8 @@ def parse(arguments):
     parser.add_argument('--bare', action='store_true', help='measure a bare torch loop in turn, and the ratio')
     parser.add_argument('--obvious', action='store_true', help="measure a bare loop with torch's own PReLU and "
                         'contiguous memory in turn, and what the tuned step gains')
+    parser.add_argument('--over', nargs='+', default=[], metavar='CONFIG', help='other configs, whose runners make '
+                        'steps in turn, and the ratio to each; --cfg-options are for all')
     parser.add_argument('--batch-size', type=int, help='images of a step (default: that of the config)')
     parser.add_argument('--num-classes', type=int, default=1000, help='classes of the head (default: 1000)')
     parser.add_argument('--steps', type=int, default=1, help='steps of one block (default: 1)')
@@ -41,7 +45,7 @@ class MemoryLoader:
         batch_size (int): Images of a batch. size (int): Their height and width. classes (int): Labels drawn from.
     """
 
-    sampler, metainfo = None, {}
+    sampler, metainfo, drop_last = range(10 ** 6), {}, True
 
     def __init__(self, batch_size, size, classes):
         import torch
@@ -52,7 +56,7 @@ class MemoryLoader:
                              labels=torch.randint(0, classes, (batch_size,), generator=generator)) for _ in range(4)]
 
     def __len__(self):
-        return 1_000_000
+        return len(self.sampler)
 
     def __iter__(self):
         return itertools.cycle(self.batches)
@@ -133,14 +137,12 @@ def _twin(model):
 
 
 def _make_obvious(model):
-    """Undo what makes a step fast and changes no result: channels-last memory, and our own PReLU."""
+    """Undo what makes a step fast and changes no result: channels-last memory and work by blocks."""
     import torch
-
-    from mlaface.models.prelu import PReLU
     model.to(memory_format=torch.contiguous_format)
     model.preprocessor.channels_last = False
     for module in model.modules():
-        if isinstance(module, PReLU):
+        if hasattr(module, 'blockwise'):
             module.blockwise = False
 
 
@@ -182,6 +184,10 @@ def main(arguments):
             cases['bare torch loop'] = bare_block(runner, options.steps)
         if options.obvious:
             cases['obvious bare loop'] = bare_block(runner, options.steps, obvious=True)
+        for number, config in enumerate(options.over):
+            other = make_runner(load_config(config, options.cfg_options), options, f'{folder}/{number}')
+            other.model.train()
+            cases[Path(config).stem] = runner_block(other, iter(other.train_dataloader), options.steps)
         seconds = measure(cases, options.repeats)
         images = options.steps * runner.train_dataloader.batch_size
     rows = [row(name, [images / spent for spent in times], 'images/s') for name, times in seconds.items()]

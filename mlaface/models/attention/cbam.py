@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from mlaface.models.gated_map import gated_map
 from mlaface.registry import ATTENTION
 
 
@@ -15,6 +16,8 @@ class CBAM(nn.Module):
         kernel_size (int): Of the spatial convolution, odd. Default 7.
     """
 
+    blockwise = True  # as in HybridAttention
+
     def __init__(self, channels, reduction=16, kernel_size=7):
         super().__init__()
         hidden = max(1, channels // reduction)
@@ -24,8 +27,10 @@ class CBAM(nn.Module):
 
     def forward(self, x):
         """Attended map, shape as the input (N, C, H, W)."""
-        average = self.mlp(nn.functional.adaptive_avg_pool2d(x, 1))
-        maximum = self.mlp(nn.functional.adaptive_max_pool2d(x, 1))
-        x = x * torch.sigmoid(average + maximum)
-        pooled = torch.cat([x.max(1, keepdim=True).values, x.mean(1, keepdim=True)], 1)
-        return x * torch.sigmoid(self.bn(self.conv(pooled)))
+        return gated_map(x, self._channels, self._places, tuple(self.parameters()), self.blockwise)
+
+    def _channels(self, average, maximum):
+        return torch.sigmoid(self.mlp(average) + self.mlp(maximum))
+
+    def _places(self, pooled):
+        return torch.sigmoid(self.bn(self.conv(pooled.flip(1))))  # the maximum first, as published

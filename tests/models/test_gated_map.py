@@ -1,0 +1,105 @@
+"""Attention by blocks of images gives what torch's own operators give: values, gradients, statistics, types."""
+import copy
+
+import pytest
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from mlaface.models import blockwise
+from mlaface.models.attention.cbam import CBAM
+from mlaface.models.attention.hybrid import HybridAttention
+
+KINDS = {'hybrid': HybridAttention, 'cbam': CBAM,
+         'channel': lambda channels: HybridAttention(channels, levels='channel', gate='1 + tanh'),
+         'spatial': lambda channels: HybridAttention(channels, levels='spatial')}
+
+
+def tensors(shape, dtype, seed=0):
+    drawn = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=drawn).to(dtype).contiguous(memory_format=torch.channels_last)
+            for _ in range(2)]
+
+
+def trained(attention, x, grad, blocks, step=lambda attention, x: attention(x)):
+    """Output, gradient of the map, and gradients and statistics by name, of a copy."""
+    attention, x = copy.deepcopy(attention), x.clone().requires_grad_()
+    attention.blockwise = blocks
+    out = step(attention, x)
+    out.backward(grad)
+    found = {name: value.grad for name, value in attention.named_parameters() if value.grad is not None}
+    return [out.detach(), x.grad, found | dict(attention.named_buffers())]
+
+
+def agree(found, expected, **limits):
+    for a, b in zip(found[:2], expected[:2]):
+        assert a.dtype == b.dtype and a.stride() == b.stride()
+        torch.testing.assert_close(a, b, **limits)
+    assert found[2].keys() == expected[2].keys()
+    for name in found[2]:
+        torch.testing.assert_close(found[2][name], expected[2][name], **limits)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    torch.manual_seed(1)
+    return KINDS[request.param]
+
+
+@pytest.mark.parametrize('shape', [(5, 16, 14, 10), (1, 32, 7, 7), (3, 8, 1, 2)])
+@pytest.mark.parametrize('elements', [1, 1 << 17])
+def test_the_numbers_are_the_same_to_rounding(kind, shape, elements, monkeypatch):
+    monkeypatch.setattr(blockwise, 'BLOCK_ELEMENTS', elements)
+    attention, (x, grad) = kind(shape[1]).double(), tensors(shape, torch.float64)
+    agree(trained(attention, x, grad, True), trained(attention, x, grad, False), rtol=1e-10, atol=1e-12)
+
+
+def test_under_autocast_maps_stay_of_its_type(kind):
+    def half(attention, x):
+        with torch.autocast('cpu', torch.bfloat16):
+            return attention(x)
+    attention, (x, grad) = kind(16), tensors((6, 16, 14, 14), torch.bfloat16)
+    found = trained(attention, x, grad, True, half)
+    assert found[0].dtype == torch.bfloat16 and all(value.dtype != torch.bfloat16 for value in found[2].values())
+    plain, exact = trained(attention, x, grad, False, half), trained(attention, x.float(), grad.float(), False)
+    for blocks, torchs, value in zip(*((*each[:2], *each[2].values()) for each in (found, plain, exact))):
+        blocks, torchs, value = blocks.float(), torchs.float(), value.float()
+        assert (blocks - value).norm() <= 1.5 * (torchs - value).norm() + 0.01 * value.norm() + 1e-6
+
+
+def test_a_place_that_ties_with_another_is_treated_as_by_torch():
+    attention, (x, grad) = HybridAttention(16), tensors((2, 16, 7, 7), torch.float32)
+    x[:, 3:9] = 5.0
+    agree(trained(attention, x, grad, True), trained(attention, x, grad, False))
+
+
+def test_frozen_weights_have_no_gradient_and_the_others_theirs(kind):
+    attention, (x, grad) = kind(16).double(), tensors((3, 16, 7, 7), torch.float64)
+    first = next(attention.parameters()).requires_grad_(False)
+    found = trained(attention, x, grad, True)
+    agree(found, trained(attention, x, grad, False))
+    assert len(found[2]) == sum(1 for weight in attention.parameters() if weight is not first) + len(
+        list(attention.buffers()))
+
+
+def test_a_checkpointed_block_and_a_second_backward_pass(kind):
+    attention, (x, grad) = kind(16).eval().double(), tensors((3, 16, 7, 7), torch.float64)
+    plain = trained(attention, x, grad, False)
+    agree(trained(attention, x, grad, True, lambda attention, x: checkpoint(attention, x, use_reentrant=False)), plain)
+    x.requires_grad_()
+    out = attention(x)
+    for _ in range(2):
+        out.backward(grad, retain_graph=True)
+    torch.testing.assert_close(x.grad, 2 * plain[1])
+
+
+def test_blocks_are_for_channels_last_training_only(monkeypatch):
+    from mlaface.models import gated_map
+    attention, (x, _) = HybridAttention(16), tensors((2, 16, 7, 7), torch.float32)
+
+    def used(x):
+        out = attention(x)
+        return out.grad_fn is not None and '_GatedMap' in out.grad_fn.name()
+    assert used(x.requires_grad_()) and not used(x.contiguous()) and not used(x.double().float().contiguous())
+    with torch.no_grad():
+        assert not used(x)
+    assert not gated_map._pays(x.half(), attention.parameters())
