@@ -22,6 +22,7 @@ MISTAKES = {
     'compare-runs': (['{0}'], 'no scalars.jsonl'), 'study': (['{0}/none.py'], 'no config at'),
     'list-plugins': (['margns'], "did you mean 'margins'"), 'inspect-set': (['{0}'], 'holds no image'),
     'make-synthetic': (['--contact-sheet', '{0}/junk/x.png'], 'Not a directory|File exists'),
+    'data': (['inspect', '{0}'], 'holds no image'),
     'verify-records': (['{0}'], 'Is a directory'), 'to-onnx': (['{0}/junk', '{0}/out'], 'cannot be read'),
     'export': (['{0}/junk', '{0}/out.onnx'], 'cannot be read'),
     'mxnet': (['{0}/none.params', '{0}/out.pth'], 'no symbol at'),

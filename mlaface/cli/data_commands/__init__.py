@@ -1,0 +1,1 @@
+"""What ``mlaface data VERB`` does, a module a verb."""
