@@ -1,5 +1,6 @@
 """Commands end in one line on what a user can mend, and with a traceback on a mistake of ours."""
 import importlib
+import os
 import pkgutil
 import re
 
@@ -45,6 +46,14 @@ def test_every_command_tells_a_mistake_in_one_line(command, tmp_path, capsys):
         main([command, *(argument.format(tmp_path) for argument in arguments)])
     said = end.value.code if isinstance(end.value.code, str) else capsys.readouterr().err.rstrip('\n')
     assert end.value.code and re.fullmatch(f'error: .*({message}).*', said)
+
+
+def test_a_reader_that_has_enough_is_no_error(monkeypatch, capfd):
+    put = []
+    monkeypatch.setattr(os, 'dup2', lambda *files: put.append(files))
+    with pytest.raises(SystemExit) as end, errors.explained():
+        raise BrokenPipeError(32, 'Broken pipe')
+    assert end.value.code == 141 and len(put) == 1 and capfd.readouterr().err == ''
 
 
 @pytest.mark.parametrize('text, message', [('a = undefined', "NameError: name 'undefined' is not defined.*line 1"),

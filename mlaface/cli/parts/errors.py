@@ -28,6 +28,9 @@ def explained(*kinds, refused=(ValueError,), status=1):
     """
     try:
         yield
+    except BrokenPipeError:  # who read the output, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + 13)
     except Exception as error:
         mendable = isinstance(error, (UserError, OSError, *refused, *kinds)) or _is_out_of_memory(error)
         if not mendable or os.environ.get('MLAFACE_TRACEBACK'):
