@@ -47,12 +47,18 @@ class SeparateHeads(nn.Module):
             for number, (config, size) in enumerate(zip(configs, label_spaces))])
         self.ranks = Ranks()
 
-    def loss(self, embeddings, labels):
+    @property
+    def needs_images(self):
+        """Whether ``loss`` must be given the images (bool)."""
+        return any(getattr(head, 'needs_images', False) for head in self.heads)
+
+    def loss(self, embeddings, labels, images=None):
         """Loss of the global batch.
 
         Args:
             embeddings (Tensor): This rank's, raw, (N, D); ranks may have other N, also 0.
             labels (Tensor): int64 (N,).
+            images (Tensor | None): (N, 3, H, W), where ``needs_images``.
 
         Returns:
             dict[str, Tensor]: ``loss``, a scalar equal on all ranks; ``loss_0``, ``loss_1``, ...: the part of it that
@@ -68,7 +74,8 @@ class SeparateHeads(nn.Module):
         for number, (head, size) in enumerate(zip(self.heads, self.label_spaces)):
             own = (labels >= start) & (labels < start + size)
             count = sum(self.ranks.batch_sizes(int(own.sum())))
-            value = (head.loss(embeddings[own], labels[own] - start)['loss'] if count
+            needed = dict(images=images[own]) if getattr(head, 'needs_images', False) else {}
+            value = (head.loss(embeddings[own], labels[own] - start, **needed)['loss'] if count
                      else self._nothing(head, embeddings))
             parts[f'loss_{number}'] = self.weights[number] * count / images * value
             start += size
