@@ -40,7 +40,7 @@ def test_the_nearest_are_those_of_the_largest_cosine(tmp_path, margin):
 
 OPTIONS = dict(train_dataloader__sampler=dict(type='HardIdentitySampler', images_per_identity=2, near=1),
                train_dataloader__dataset=dict(type='LabelledToyFaces'), train_cfg__max_epochs=2,
-               default_hooks__checkpoint__interval=1, val_dataloader=None, val_evaluator=None, val_cfg=None,
+               val_dataloader=None, val_evaluator=None, val_cfg=None,
                custom_hooks=[dict(type='HardIdentityHook')],
                model__head=dict(type='MarginHead', embedding_size=6, margin=dict(type='ArcFace', s=16.0, m=0.3)))
 
@@ -48,11 +48,12 @@ OPTIONS = dict(train_dataloader__sampler=dict(type='HardIdentitySampler', images
 @pytest.mark.parametrize('kept', [pytest.param(2, marks=pytest.mark.slow), 7])
 def test_a_run_that_was_stopped_goes_on_with_the_same_batches(tmp_path, kept):
     """In the epoch that draws at random, and in the middle of a hard one."""
-    whole = run(tmp_path / 'whole', **OPTIONS)
+    options = dict(OPTIONS, default_hooks__checkpoint__interval=kept)
+    whole = run(tmp_path / 'whole', **options)
     shutil.copytree(tmp_path / 'whole', tmp_path / 'run')
-    for path in store.checkpoints(tmp_path / 'run')[:-kept]:
+    for path in store.checkpoints(tmp_path / 'run')[:-1]:
         store.remove(path)
-    resumed = run(tmp_path / 'run', **OPTIONS, resume=True)
+    resumed = run(tmp_path / 'run', **options, resume=True)
     assert resumed.iter == whole.iter == 10
     assert resumed.history.scalars['train/loss'] == whole.history.scalars['train/loss']
     assert torch.equal(resumed.bare_model.head.weight, whole.bare_model.head.weight)

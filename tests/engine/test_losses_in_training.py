@@ -1,17 +1,23 @@
 """Runs with losses beside the margin, and with stages: logged apart, checked configs, the same after a stop."""
+import copy
+import os
 import shutil
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from mlaface.engine.checkpoint import store
 from mlaface.engine.config import load_config
 from mlaface.engine.errors import ConfigError
+from mlaface.engine.launch import build_runner
+from mlaface.models.heads.margin_head import MarginHead
 from mlaface.registry import MODELS
-from tests.engine.toy import ToyRecognizer, config_file, run
+from tests.engine.gloo import run_ranks
+from tests.engine.toy import ToyRecognizer, config_file, run, toy_config
 
 HEAD = dict(type='MarginHead', embedding_size=6, margin=dict(type='ArcFace', s=16.0, m=0.3))
-OPTIONS = dict(train_cfg__max_epochs=2, default_hooks__checkpoint__interval=1, val_dataloader=None,
+OPTIONS = dict(train_cfg__max_epochs=2, default_hooks__checkpoint__interval=5, val_dataloader=None,
                val_evaluator=None, val_cfg=None)
 
 
@@ -51,8 +57,7 @@ def test_a_taught_run_is_the_same_after_a_stop(tmp_path, teacher):
         assert loss == pytest.approx(parts[0] + 0.5 * parts[1] + 0.1 * parts[2], rel=1e-5)
     assert not any('teacher' in name for name in whole.bare_model.state_dict())
     shutil.copytree(tmp_path / 'whole', tmp_path / 'run')
-    for path in store.checkpoints(tmp_path / 'run')[:-4]:
-        store.remove(path)
+    store.remove(store.checkpoints(tmp_path / 'run')[0])
     resumed = run(tmp_path / 'run', resume=True, **options)
     assert resumed.history.scalars['train/loss'] == logged['train/loss']
     assert torch.equal(resumed.bare_model.head.weight, whole.bare_model.head.weight)
@@ -79,3 +84,75 @@ def test_a_library_that_is_not_there_is_named(tmp_path, monkeypatch):
                                         "losses=[dict(type='pml.TripletMarginLoss', weight=0.1)]))\n")
     with pytest.raises(ConfigError, match=r"toy.py.*losses\[0\].*pip install 'mlaface\[metric\]'"):
         load_config(path)
+
+
+STAGES = [dict(iters=0, sample_rate=0.4), dict(iters=3, losses=dict(centroid_penalty=1.0), margin=dict(m=0.1)),
+          dict(epochs=1.4, sample_rate=1.0, margin=dict(m=0.5))]
+STAGED = dict(OPTIONS, custom_hooks=[dict(type='HeadStagesHook', stages=STAGES)], model__dropout=0.0,
+              model__head=dict(HEAD, losses=[dict(type='CentroidPenalty', weight=0)]),
+              optim_wrapper__optimizer=dict(type='RowSGD', lr=0.05, momentum=0.9, weight_decay=5e-4))
+
+
+class Watch(Hook):
+    """What the head is in each iteration."""
+
+    def __init__(self):
+        self.seen = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        head = runner.bare_model.head
+        self.seen.append((head.sample_rate, head.margin.m, head.terms.weights['centroid_penalty'],
+                          head.weight.grad is None or head.weight.grad.is_sparse))
+
+
+def test_stages_begin_when_they_should_and_a_stopped_run_is_the_same(tmp_path):
+    runner = build_runner(toy_config(tmp_path / 'whole', **STAGED))
+    watch = Watch()
+    runner.register_hook(watch)
+    runner.train()
+    stage = [entry[:3] for entry in watch.seen]
+    assert stage == [(0.4, 0.3, 0.0)] * 3 + [(0.4, 0.1, 1.0)] * 4 + [(1.0, 0.5, 1.0)] * 3
+    head = runner.bare_model.head
+    other = MarginHead(5, 6, dict(HEAD['margin'], m=0.5))
+    other.weight.data.copy_(head.weight.data)
+    embeddings = torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(head.logits(embeddings, torch.arange(4)), other.logits(embeddings, torch.arange(4)))
+    shutil.copytree(tmp_path / 'whole', tmp_path / 'run')
+    store.remove(store.checkpoints(tmp_path / 'run')[0])  # what is left is of iteration 5, in the second stage
+    resumed = run(tmp_path / 'run', resume=True, **STAGED)
+    assert resumed.history.scalars['train/loss'] == runner.history.scalars['train/loss']
+    assert torch.equal(resumed.bare_model.head.weight, head.weight)
+
+
+def staged_rank(rank, world, folder, options):
+    os.environ.update(LOCAL_RANK=str(rank), RANK=str(rank), WORLD_SIZE=str(world))
+    runner = build_runner(toy_config(folder, launcher='pytorch', **copy.deepcopy(options)))
+    runner.train()
+    return dict(losses=runner.history.scalars['train/loss'][1], rate=runner.bare_model.head.sample_rate,
+                weight=runner.bare_model.head.weight.detach())
+
+
+@pytest.mark.parametrize('every', [pytest.param(2, marks=pytest.mark.slow), 5])
+def test_two_ranks_go_through_the_stages_together(tmp_path, every):
+    stages = [dict(STAGES[0]), dict(STAGES[1]), dict(STAGES[2], epochs=None, iters=6)]
+    options = dict(STAGED, train_dataloader__batch_size=1, train_cfg__max_epochs=None, train_cfg__max_iters=8,
+                   custom_hooks=[dict(type='HeadStagesHook', stages=stages)], default_hooks__checkpoint__interval=every)
+    whole = run_ranks(staged_rank, 2, tmp_path / 'first', tmp_path / 'run', options)
+    assert [result['rate'] for result in whole] == [1.0, 1.0] and whole[0]['losses'] == whole[1]['losses']
+    for path in store.checkpoints(tmp_path / 'run')[:-1]:
+        store.remove(path)
+    again = run_ranks(staged_rank, 2, tmp_path / 'second', tmp_path / 'run', dict(options, resume=True))
+    for first, second in zip(whole, again):
+        assert first['losses'] == second['losses'] and torch.equal(first['weight'], second['weight'])
+
+
+@pytest.mark.parametrize('stages, message', [
+    ([dict(iters=0)], 'what changes'), ([dict(iters=2, epochs=1, sample_rate=1.0)], 'one of iters and epochs'),
+    ([dict(iters=2, sample_rate=0)], r'must lie in \(0, 1\]'), (dict(iters=1), 'write'),
+    ([dict(iters=2, sample_rate=1.0), dict(iters=1, sample_rate=1.0)], 'ascend'),
+    ([dict(iters=2, samplerate=1.0)], "did you mean 'sample_rate'"),
+    ([dict(iters=2, margin=dict(margin=1))], r"stages\[0\].margin: ArcFace has no argument 'margin'"),
+    ([dict(iters=2, losses=dict(centroid=1))], 'the head has the losses centroid_penalty')])
+def test_stages_that_cannot_be_meant(tmp_path, stages, message):
+    with pytest.raises((ConfigError, TypeError), match=message):
+        run(tmp_path / 'run', **dict(STAGED, custom_hooks=[dict(type='HeadStagesHook', stages=stages)]))

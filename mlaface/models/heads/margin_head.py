@@ -74,10 +74,23 @@ class MarginHead(nn.Module):
         self.row_hook = None
         self.step = 0
         self._check = BatchCheck(num_classes)
-        size = max(1, round(sample_rate * self.shard.rows))
-        self.sampler = RowSampler(self.shard.rows, size, seed, self.ranks.rank) if sample_rate < 1 else None
+        self.set_sample_rate(sample_rate)
         self._make_weight()
         self._adopt_margin()
+
+    def set_sample_rate(self, rate):
+        """Let another share of the classes take part from the next step on.
+
+        Args:
+            rate (float): In (0, 1].
+
+        Raises:
+            ValueError: If it is no such share.
+        """
+        if not 0 < rate <= 1:
+            raise ValueError(f'MarginHead: sample_rate must lie in (0, 1], got {rate}')
+        self.sample_rate, size = rate, max(1, round(rate * self.shard.rows))
+        self.sampler = RowSampler(self.shard.rows, size, self.seed, self.ranks.rank) if rate < 1 else None
 
     def _make_weight(self):
         shard = split_rows(self.num_classes, self.ranks.rank, self.ranks.size, self.margin.centers_per_class)
@@ -98,7 +111,7 @@ class MarginHead(nn.Module):
                                            self.margin.centers_per_class)
         for name in self.margin.class_parameters:
             getattr(self.margin, name).row_shard = self.shard
-        if self.sampler is not None:
+        if self.weight.requires_grad:
             self.weight.register_post_accumulate_grad_hook(self._mark_distinct)
 
     def _mark_distinct(self, weight):
