@@ -24,6 +24,7 @@ COMMANDS = {
     'print-config': 'a config with all it inherits',
     'list-plugins': 'what is registered, with its arguments',
     'make-synthetic': 'draw the built-in faces: training set and benchmarks',
+    'browse-dataset': 'a picture of training images, as they are and as they are augmented',
     'inspect-set': 'count what is in a data set, and find images that cannot be used',
     'verify-records': 'find damage in a .rec file, and write an index of what is whole',
     'centers': 'class centres as one file, and onto other identities',

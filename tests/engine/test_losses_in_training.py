@@ -86,7 +86,7 @@ def test_a_library_that_is_not_there_is_named(tmp_path, monkeypatch):
         load_config(path)
 
 
-STAGES = [dict(iters=0, sample_rate=0.4), dict(iters=3, losses=dict(centroid_penalty=1.0), margin=dict(m=0.1)),
+STAGES = [dict(iters=0, sample_rate=0.4), dict(iters=3, weights=dict(centroid_penalty=1.0), margin=dict(m=0.1)),
           dict(epochs=1.4, sample_rate=1.0, margin=dict(m=0.5))]
 STAGED = dict(OPTIONS, custom_hooks=[dict(type='HeadStagesHook', stages=STAGES)], model__dropout=0.0,
               model__head=dict(HEAD, losses=[dict(type='CentroidPenalty', weight=0)]),
@@ -152,7 +152,7 @@ def test_two_ranks_go_through_the_stages_together(tmp_path, every):
     ([dict(iters=2, sample_rate=1.0), dict(iters=1, sample_rate=1.0)], 'ascend'),
     ([dict(iters=2, samplerate=1.0)], "did you mean 'sample_rate'"),
     ([dict(iters=2, margin=dict(margin=1))], r"stages\[0\].margin: ArcFace has no argument 'margin'"),
-    ([dict(iters=2, losses=dict(centroid=1))], 'the head has the losses centroid_penalty')])
+    ([dict(iters=2, weights=dict(centroid=1))], 'the head has the losses centroid_penalty')])
 def test_stages_that_cannot_be_meant(tmp_path, stages, message):
     with pytest.raises((ConfigError, TypeError), match=message):
         run(tmp_path / 'run', **dict(STAGED, custom_hooks=[dict(type='HeadStagesHook', stages=stages)]))

@@ -11,7 +11,7 @@ PLAIN = (int, float, bool, str, tuple, type(None))
 class HeadStagesHook(Hook):
     """Sets the head's ``sample_rate``, arguments of its margin and weights of its losses at stated points.
 
-    ``stages=[dict(iters=0, sample_rate=0.1), dict(epochs=10, losses=dict(centroid_penalty=1.0)),
+    ``stages=[dict(iters=0, sample_rate=0.1), dict(epochs=10, weights=dict(centroid_penalty=1.0)),
     dict(epochs=15, sample_rate=1.0)]`` has the order of LVFace (You et al., ICCV 2025): first a share of the negatives,
     then a penalty that holds the centres, then all classes. What a stage does not state stays as it was before. The
     stage is a function of the iteration alone, so that a run may be resumed anywhere.
@@ -20,8 +20,8 @@ class HeadStagesHook(Hook):
 
     Args:
         stages (Sequence[dict]): Each with ``iters`` (updates) or ``epochs`` (passes over the data) at which it begins,
-            in ascending order, and any of ``sample_rate`` (float), ``margin`` (dict of arguments), ``losses`` (dict:
-            name to weight).
+            in ascending order, and any of ``sample_rate`` (float), ``margin`` (dict of arguments), ``weights`` (of the
+            head's losses, dict: name to weight).
 
     Raises:
         ConfigError: If a stage is not written like this.
@@ -52,7 +52,7 @@ class HeadStagesHook(Hook):
         if not hasattr(self._head, 'set_sample_rate'):
             raise ConfigError(f'HeadStagesHook: a {type(self._head).__name__} has no stages; use a MarginHead')
         weights = dict(getattr(self._head.terms, 'weights', {}))
-        self._settings = [dict(sample_rate=self._head.sample_rate, margin={}, losses=weights)]
+        self._settings = [dict(sample_rate=self._head.sample_rate, margin={}, weights=weights)]
         for number, stage in enumerate(self.stages):
             self._settings.append(self._after(self._settings[-1], stage, number))
         margin = runner.cfg.model.head.get('margin') or dict(type='ArcFace', s=64.0, m=0.5)
@@ -67,15 +67,15 @@ class HeadStagesHook(Hook):
     @staticmethod
     def _after(setting, stage, number):
         """What holds in a stage, from what held before it."""
-        rate, losses = stage.get('sample_rate', setting['sample_rate']), stage.get('losses') or {}
+        rate, weights = stage.get('sample_rate', setting['sample_rate']), stage.get('weights') or {}
         if not 0 < rate <= 1:
             raise ConfigError(f'HeadStagesHook: stages[{number}].sample_rate must lie in (0, 1], got {rate}')
-        for name, weight in losses.items():
-            if name not in setting['losses'] or weight < 0:
-                raise ConfigError(f'HeadStagesHook: stages[{number}].losses: {name}={weight}; the head has the losses '
-                                  f'{", ".join(setting["losses"]) or "none"}, with weights of at least 0')
+        for name, weight in weights.items():
+            if name not in setting['weights'] or weight < 0:
+                raise ConfigError(f'HeadStagesHook: stages[{number}].weights: {name}={weight}; the head has the losses '
+                                  f'{", ".join(setting["weights"]) or "none"}, with weights of at least 0')
         return dict(sample_rate=rate, margin={**setting['margin'], **(stage.get('margin') or {})},
-                    losses={**setting['losses'], **losses})
+                    weights={**setting['weights'], **weights})
 
     def _margin(self, config, changes, number):
         """The numbers of a margin with some arguments changed, by attribute (dict)."""
@@ -99,12 +99,12 @@ class HeadStagesHook(Hook):
             if before.get(key) != value:
                 setattr(self._head.margin, key, value)
         if self._head.terms is not None:
-            self._head.terms.weights.update(setting['losses'])
+            self._head.terms.weights.update(setting['weights'])
         self._now = due
         changed = {key: value for key, value in self.stages[due - 1].items() if key not in ('iters', 'epochs')}
         runner.logger.info(f'stage {due} of {len(self.stages)} of the head from iteration {self._starts[due - 1]} on: '
                            + ', '.join(f'{key}={value}' for key, value in changed.items()))
 
 
-def _stage(iters=None, epochs=None, sample_rate=None, margin=None, losses=None):
+def _stage(iters=None, epochs=None, sample_rate=None, margin=None, weights=None):
     """The keys of a stage."""
