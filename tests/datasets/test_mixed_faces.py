@@ -3,10 +3,13 @@ import copy
 
 import numpy as np
 import pytest
+import torch
 
+from mlaface.datasets.collate import collate_images
 from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.jpeg import encode
-from mlaface.registry import DATASETS
+from mlaface.engine.loader import FaceLoader
+from mlaface.registry import DATA_SAMPLERS, DATASETS
 
 SETS = dict(one=((0, 0, 1, 2), ['Ann', 'Bea', 'Cy']), two=((0, 1, 1), ['Bea', 'Dan']))
 
@@ -66,3 +69,15 @@ def test_a_copy_without_transforms_leaves_the_mix_alone():
 def test_what_is_refused(options, message):
     with pytest.raises((ValueError, OSError), match=message):
         mixed(**options)
+
+
+def test_workers_change_nothing():
+    def batches(workers):
+        faces = mixed(transforms=[dict(type='RandomFlip'), dict(type='FaceMask', prob=0.5)])
+        sampler = DATA_SAMPLERS.build(dict(type='MixedSampler', dataset=faces, batch_size=3, weights=[1, 2], seed=4))
+        loader = FaceLoader(faces, num_workers=workers, batch_size=3, sampler=sampler, collate_fn=collate_images)
+        sampler.load_state_dict(dict(epoch=1, position=3, seed=4))
+        return list(loader)
+    one, two = batches(0), batches(2)
+    assert len(one) == len(two) == 1
+    assert all(torch.equal(one[0][key], two[0][key]) for key in one[0])
