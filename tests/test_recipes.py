@@ -19,7 +19,7 @@ def test_a_recipe_is_whole(path):
     if config.model.head.type == 'SeparateHeads':
         config.model.head.label_spaces = [6, 4]
     with torch.device('meta'):
-        MODELS.build(config.model)
+        MODELS.build(dict(config.model, backbone=dict(config.model.backbone, depth=18)))
     dataset = config.train_dataloader.dataset
     assert all(TRANSFORMS.build(cfg) for cfg in dataset.get('transforms', ()))
     assert DATA_SAMPLERS.get(config.train_dataloader.sampler.type)

@@ -26,7 +26,7 @@ def found_on(rank, world, margin=None):
     return nearest_people(head, torch.tensor(PEOPLE), 3)
 
 
-@pytest.mark.parametrize('margin', [None, dict(type='SubCenterArcFace', k=2)])
+@pytest.mark.parametrize('margin', [pytest.param(None, marks=pytest.mark.slow), dict(type='SubCenterArcFace', k=2)])
 def test_the_nearest_are_those_of_the_largest_cosine(tmp_path, margin):
     centres = MarginHead(11, 8, margin, seed=4).weight.detach()
     unit = torch.nn.functional.normalize(centres).view(11, -1, 8).mean(1)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 from mmengine.hooks import Hook
+from torch import distributed
 
 from mlaface.engine.checkpoint import store
 from mlaface.engine.config import load_config
@@ -132,7 +133,31 @@ def staged_rank(rank, world, folder, options):
                 weight=runner.bare_model.head.weight.detach())
 
 
-@pytest.mark.parametrize('every', [pytest.param(2, marks=pytest.mark.slow), 5])
+def head_rank(rank, world):
+    torch.manual_seed(0)
+    embeddings, labels = torch.randn(6, 6), torch.tensor([0, 9, 3, 3, 7, 1])
+    head, mine = MarginHead(10, 6, HEAD['margin'], sample_rate=0.4), slice(3 * rank, 3 * rank + 3)
+    found = []
+    for rate in (0.4, 1.0, 0.4):
+        head.set_sample_rate(rate)
+        head.weight.grad = None
+        loss = head.loss(embeddings[mine], labels[mine])['loss']
+        loss.backward()
+        found.append((loss.detach(), head.weight.grad.is_sparse))
+    whole = MarginHead(10, 6, HEAD['margin'], group=distributed.new_group([rank], use_local_synchronization=True))
+    return dict(losses=torch.stack([loss for loss, _ in found]), sparse=[sparse for _, sparse in found],
+                whole=whole.loss(embeddings, labels)['loss'].detach())
+
+
+def test_a_sharded_head_takes_another_share_of_classes(tmp_path):
+    found = run_ranks(head_rank, 2, tmp_path)
+    assert torch.equal(found[0]['losses'], found[1]['losses']) and found[0]['sparse'] == [True, False, True]
+    torch.testing.assert_close(found[0]['losses'][1], found[0]['whole'])
+    assert (found[0]['losses'][[0, 2]] < found[0]['whole']).all(), 'fewer others'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('every', [2, 5])
 def test_two_ranks_go_through_the_stages_together(tmp_path, every):
     stages = [dict(STAGES[0]), dict(STAGES[1]), dict(STAGES[2], epochs=None, iters=6)]
     options = dict(STAGED, train_dataloader__batch_size=1, train_cfg__max_epochs=None, train_cfg__max_iters=8,
