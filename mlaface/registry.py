@@ -135,7 +135,14 @@ def _build_checked(cfg, registry, default_args=None):
 
 
 class FaceRegistry(Registry):
-    """A registry that imports whole packages and explains a name it does not know."""
+    """A registry that imports whole packages and explains a name it does not know.
+
+    Attributes:
+        foreign (dict[str, str]): Prefixes of the names of other libraries' parts, and the module whose ``named(name)``
+            gives what builds the part of a name. Nothing of it is imported before it is asked for.
+    """
+
+    foreign = {}
 
     def import_from_location(self):
         """Import every module of the registry's packages, and the out-of-tree plugins."""
@@ -169,7 +176,11 @@ class FaceRegistry(Registry):
 
         Raises:
             UnknownNameError: If there is none; names the nearest one and what was imported.
+            MissingPackageError: If it is of a library that is not installed.
         """
+        library, _, name = str(key).partition('.')
+        if name and library in self.foreign:
+            return import_module(self.foreign[library]).named(name)
         found = self._find(key)
         if found is None and self.parent is not None:
             import_module('mmengine.runner')  # MMEngine's own registries know no locations: this fills them
@@ -197,10 +208,12 @@ def first_line(plugin):
     return (inspect.getdoc(plugin) or '').partition('\n')[0]
 
 
-def _registry(name, *locations, parent=None):
-    """Make a registry of scope ``mlaface`` that is filled from ``locations``."""
-    return FaceRegistry(name, build_func=_build_checked, parent=parent, scope='mlaface',
+def _registry(name, *locations, parent=None, **foreign):
+    """Make a registry of scope ``mlaface`` that is filled from ``locations``, and of ``foreign`` libraries."""
+    made = FaceRegistry(name, build_func=_build_checked, parent=parent, scope='mlaface',
                         locations=[f'mlaface.{location}' for location in locations])
+    made.foreign = {prefix: f'mlaface.{module}' for prefix, module in foreign.items()}
+    return made
 
 
 MODELS = _registry(
@@ -208,9 +221,12 @@ MODELS = _registry(
     parent=mmengine_registry.MODELS)
 ATTENTION = _registry('attention', 'models.attention')
 MARGINS = _registry('margin', 'models.margins')
+LOSSES = _registry('loss', 'models.losses', pml='models.losses._pml')
 DATASETS = _registry('dataset', 'datasets.sets', parent=mmengine_registry.DATASETS)
 DATA_SAMPLERS = _registry('data sampler', 'datasets.samplers', parent=mmengine_registry.DATA_SAMPLERS)
-TRANSFORMS = _registry('transform', 'datasets.transforms', parent=mmengine_registry.TRANSFORMS)
+TRANSFORMS = _registry(
+    'transform', 'datasets.transforms', parent=mmengine_registry.TRANSFORMS,
+    albumentations='datasets.transforms._albumentations', torchvision='datasets.transforms._torchvision')
 PROTOCOLS = _registry('protocol', 'evaluation.protocols')
 NETWORKS = _registry('network', 'evaluation.networks', 'apis')
 METRICS = _registry('metric', 'evaluation', parent=mmengine_registry.METRICS)

@@ -24,6 +24,7 @@ COMMANDS = {
     'print-config': 'a config with all it inherits',
     'list-plugins': 'what is registered, with its arguments',
     'make-synthetic': 'draw the built-in faces: training set and benchmarks',
+    'browse-dataset': 'a picture of training images, as they are and as they are augmented',
     'data': 'data sets: inspect, verify ...',
     'inspect-set': 'data inspect, by its older name',
     'verify-records': 'data verify, by its older name',

@@ -28,12 +28,13 @@ PLAIN = {'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
          'optim_wrapper.paramwise_cfg': set(OPTIONS)}
 SPECIAL = {'type', '_scope_', 'priority', 'convert_to_iter_based'}
 # config key -> registry of the dicts below it; others inherit that of the dict around them
-ROOMS = dict(model='MODELS', attention='ATTENTION', margin='MARGINS', dataset='DATASETS', sampler='DATA_SAMPLERS',
-             batch_sampler='DATA_SAMPLERS', transforms='TRANSFORMS', pipeline='TRANSFORMS', val_evaluator='METRICS',
-             test_evaluator='METRICS', metrics='METRICS', default_hooks='HOOKS', custom_hooks='HOOKS',
-             train_cfg='LOOPS', val_cfg='LOOPS', test_cfg='LOOPS', param_scheduler='PARAM_SCHEDULERS',
-             optim_wrapper='OPTIM_WRAPPERS', optimizer='OPTIMIZERS', model_wrapper_cfg='MODEL_WRAPPERS',
-             visualizer='VISUALIZERS', vis_backends='VISBACKENDS', collate_fn=None, worker_init_fn=None)
+ROOMS = dict(model='MODELS', attention='ATTENTION', margin='MARGINS', losses='LOSSES', dataset='DATASETS',
+             sampler='DATA_SAMPLERS', batch_sampler='DATA_SAMPLERS', transforms='TRANSFORMS', pipeline='TRANSFORMS',
+             val_evaluator='METRICS', test_evaluator='METRICS', metrics='METRICS', default_hooks='HOOKS',
+             custom_hooks='HOOKS', train_cfg='LOOPS', val_cfg='LOOPS', test_cfg='LOOPS',
+             param_scheduler='PARAM_SCHEDULERS', optim_wrapper='OPTIM_WRAPPERS', optimizer='OPTIMIZERS',
+             model_wrapper_cfg='MODEL_WRAPPERS', visualizer='VISUALIZERS', vis_backends='VISBACKENDS',
+             collate_fn=None, worker_init_fn=None)
 
 
 def known_keys():
@@ -221,4 +222,6 @@ def _check_type_is_spelled(value, where, room, origins):
 
 def _special(where):
     """Keys beside the arguments that a dict may have."""
+    if where.endswith(']') and where.rpartition('[')[0].endswith('.losses'):
+        return SPECIAL | {'weight', 'name'}
     return SPECIAL | ({'optimizer', 'constructor', 'paramwise_cfg'} if where == 'optim_wrapper' else set())

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from mlaface.engine.errors import ConfigError, refusals
 from mlaface.engine.loader import FaceLoader
-from mlaface.registry import DATA_SAMPLERS, DATASETS
+from mlaface.registry import DATA_SAMPLERS, DATASETS, MODELS, parameters_of
 from mlaface.utils.errors import MissingDataError
 
 COLLATE = 'collate_images'
@@ -105,6 +105,8 @@ def build_dataloader(cfg, seed, dataset=None):
 def fill_num_classes(cfg):
     """Open the training set, take the number of classes from it, and compare it with a stated one.
 
+    A head that takes ``label_spaces`` is told those of a mix of sets.
+
     Args:
         cfg (Config): Changed in place: ``model.head.num_classes`` is filled in.
 
@@ -120,7 +122,8 @@ def fill_num_classes(cfg):
         return None
     seed = (cfg.get('randomness') or {}).get('seed')
     dataset = build_dataset(loader['dataset'], 'train_dataloader.dataset', seed)
-    found = (getattr(dataset, 'metainfo', None) or {}).get('num_classes')
+    metainfo = getattr(dataset, 'metainfo', None) or {}
+    found = metainfo.get('num_classes')
     head = cfg['model'].get('head') if isinstance(cfg.get('model'), dict) else None
     if found is None or not isinstance(head, dict):
         return dataset
@@ -129,6 +132,8 @@ def fill_num_classes(cfg):
         raise ConfigError(f'model.head.num_classes is {stated}, but the training set has {found} classes '
                           f'({loader["dataset"]["type"]}). Leave it out to take the number from the data')
     head['num_classes'] = found
+    if metainfo.get('label_spaces') and 'label_spaces' in (parameters_of(MODELS.get(head.get('type'))) or {}):
+        head['label_spaces'] = list(metainfo['label_spaces'])
     return dataset
 
 

@@ -53,7 +53,8 @@ class FaceRecognizer(nn.Module):
     Args:
         backbone (dict): Config of the trunk: image to map.
         neck (dict): Config of the neck: map to embedding.
-        head (dict, optional): Config of the head, with ``loss(embeddings, labels) -> dict``. None for inference only.
+        head (dict, optional): Config of the head, with ``loss(embeddings, labels) -> dict``, which is also
+            given ``images=`` where it has ``needs_images``. None for inference only.
         branch (dict, optional): Config of a branch: image to a map like the backbone's; or, where its class has
             ``takes_trunk = True``, the backbone's map to another of its shape.
         fusion (dict, optional): Config of what joins backbone and branch; both or neither must be given.
@@ -173,7 +174,8 @@ class FaceRecognizer(nn.Module):
             raise ValueError(f"mode='loss' needs one label per image: {images.shape[0]} images, labels "
                              f'{None if labels is None else tuple(labels.shape)}')
         embeddings = self.embed(self.preprocessor(images))
-        losses = self.head.loss(embeddings, labels.to(embeddings.device, non_blocking=True))
+        needed = dict(images=images) if getattr(self.head, 'needs_images', False) else {}
+        losses = self.head.loss(embeddings, labels.to(embeddings.device, non_blocking=True), **needed)
         return {**self.gates(), **losses}
 
     def gates(self):

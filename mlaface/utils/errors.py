@@ -27,5 +27,9 @@ class ArgumentError(UserError, TypeError, ValueError):
     """An argument that a plugin does not take, or lacks."""
 
 
+class MissingPackageError(UserError, ImportError):
+    """A package that a part needs and that is not installed."""
+
+
 class FullDiskError(UserError):
     """A disk that takes no more."""

@@ -17,6 +17,7 @@ MODULES = [module.name for module in pkgutil.walk_packages(mlaface.__path__, 'ml
 # arguments that a user may give by mistake, with the message; {0} is an empty folder, whose `junk` holds no data
 MISTAKES = {
     'train': (['{0}/none.py'], 'no config at'), 'print-config': (['{0}/none.py'], 'no config at'),
+    'browse-dataset': (['{0}/none.py'], 'no config at'),
     'plan-memory': (['{0}/none.py'], 'no config at'), 'benchmark': (['data', '{0}/none.rec'], 'no training set'),
     'test': (['{0}/junk.pth', '--sets', '{0}/none.bin'], 'no verification set'),
     'calibrate': (['{0}/text.npz', '--out', '{0}/out'], 'must be numbers'),

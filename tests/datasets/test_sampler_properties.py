@@ -10,6 +10,8 @@ from mlaface.registry import DATA_SAMPLERS
 class Faces:
     def __init__(self, labels):
         self.labels = np.asarray(labels)
+        half = (len(labels) + 1) // 2
+        self.sizes = [half, len(labels) - half] if len(labels) > 1 else [half]  # as of two sets
 
     def __len__(self):
         return len(self.labels)
@@ -23,8 +25,15 @@ def samplers(world, kind, labels, **arguments):
         for module in (base, sequential_sampler):
             module.get_dist_info = lambda rank=rank: (rank, world)
         found.append(DATA_SAMPLERS.build(dict(type=kind, dataset=Faces(labels), **arguments)))
+        if kind == 'HardIdentitySampler':
+            found[-1].tell(neighbours(len(found[-1].people)))
     base.get_dist_info = sequential_sampler.get_dist_info = real
     return found
+
+
+def neighbours(people):
+    """Everybody else for each, the next numbers first."""
+    return (np.arange(people)[:, None] + np.arange(1, people)) % people
 
 
 def epoch(ranks, number):
@@ -39,7 +48,10 @@ def in_order(shares, block):
     return [draw for start in range(0, whole, block) for share in shares for draw in share[start:start + block]]
 
 
-KINDS = st.sampled_from(['EpochSampler', 'IdentitySampler'])
+KINDS = st.sampled_from(['EpochSampler', 'IdentitySampler', 'ClassBalancedSampler', 'RepeatedAugmentationSampler',
+                         'MixedSampler', 'HardIdentitySampler'])
+GROUPED = dict(IdentitySampler='images_per_identity', HardIdentitySampler='images_per_identity',
+               RepeatedAugmentationSampler='repeats')
 LABELS = st.lists(st.integers(0, 9), min_size=1, max_size=45)
 WORLDS, SEEDS, EPOCHS = st.integers(1, 5), st.integers(0, 2**32), st.integers(0, 10**6)
 
@@ -60,9 +72,10 @@ def test_every_image_once_an_epoch(labels, world, size, seed, number, drop_last)
 @settings(max_examples=80)
 @given(KINDS, LABELS, WORLDS, st.integers(1, 3), st.integers(1, 3), SEEDS, EPOCHS, st.booleans(), st.integers(0, 12))
 def test_any_place_is_one_to_go_on_from(kind, labels, world, size, group, seed, number, drop_last, done):
+    size += kind == 'HardIdentitySampler'  # room for somebody who is near
     arguments = dict(batch_size=size * group, drop_last=drop_last)
-    if kind == 'IdentitySampler':
-        arguments['images_per_identity'] = group
+    if kind in GROUPED:
+        arguments[GROUPED[kind]] = group
     ranks = samplers(world, kind, labels, seed=seed, **arguments)
     shares = epoch(ranks, number)
     block = size * group
@@ -76,14 +89,15 @@ def test_any_place_is_one_to_go_on_from(kind, labels, world, size, group, seed, 
 
 
 @settings(max_examples=60)
-@given(KINDS, LABELS, st.sampled_from([(1, 2), (2, 1), (4, 2), (2, 4), (3, 1)]), SEEDS, st.integers(0, 3))
+@given(KINDS.filter(lambda kind: kind != 'HardIdentitySampler'), LABELS,
+       st.sampled_from([(1, 2), (2, 1), (4, 2), (2, 4), (3, 1)]), SEEDS, st.integers(0, 3))
 def test_other_ranks_with_the_same_global_batch_take_the_same_images(kind, labels, worlds, seed, done):
     """The order is one, whoever deals it: block r of a global batch goes to rank r."""
     block = 12
     orders = []
     for world in worlds:
         ranks = samplers(world, kind, labels, seed=seed, batch_size=block // world,
-                         **(dict(images_per_identity=1) if kind == 'IdentitySampler' else {}))
+                         **({GROUPED[kind]: 1} if kind in GROUPED else {}))
         for sampler in ranks:
             sampler.load_state_dict(dict(epoch=3, position=min(done * block, len(labels) // block * block), seed=seed))
         orders.append(in_order(list(map(list, ranks)), block // world))
@@ -98,9 +112,10 @@ def test_a_group_is_of_one_person_on_one_rank(labels, world, size, group, seed, 
                      drop_last=drop_last)
     labels = np.asarray(labels)
     for share in epoch(ranks, 0):
-        groups = labels[np.array(share, int)].reshape(-1, group)
+        images = np.array(share, int) % len(labels)
+        groups = labels[images].reshape(-1, group)
         assert (groups == groups[:, :1]).all()
-        for row in np.array(share, int).reshape(-1, group):
+        for row in images.reshape(-1, group):
             assert len(set(row)) == min(group, (labels == labels[row[0]]).sum())
 
 
@@ -123,6 +138,81 @@ def test_the_images_of_an_identity_are_shown_equally_often(labels, group, seed, 
         own = shown[np.asarray(labels) == label]
         if len(own) >= group:  # in a group of fewer images some come twice
             assert own.max() - own.min() <= 1
+
+
+@settings(max_examples=60)
+@given(KINDS, LABELS, WORLDS, st.integers(2, 6), SEEDS, EPOCHS)
+def test_an_image_that_comes_again_is_another_draw(kind, labels, world, size, seed, number):
+    draws = sum(epoch(samplers(world, kind, labels, seed=seed, batch_size=size,
+                               **({GROUPED[kind]: 1} if kind in GROUPED else {})), number), [])
+    assert len(set(draws)) == len(draws)
+    assert all(draw // len(labels) % base.AGAIN == number for draw in draws)
+
+
+@settings(max_examples=60)
+@given(LABELS, st.sampled_from([0.0, 0.5, 1.0]), SEEDS, EPOCHS)
+def test_classes_come_as_often_as_their_share(labels, power, seed, number):
+    sampler, = samplers(1, 'ClassBalancedSampler', labels, batch_size=1, seed=seed, power=power)
+    draws = np.array(epoch([sampler], number)[0]) % len(labels)
+    counts = np.bincount(labels, minlength=10)
+    wanted = np.where(counts > 0, counts.clip(1) ** power, 0)
+    wanted = wanted / wanted.sum() * len(labels)
+    assert len(draws) == len(labels)
+    assert (np.abs(np.bincount(np.asarray(labels)[draws], minlength=10) - wanted) < 1 + 1e-9).all()
+    for label in set(labels):
+        own = np.bincount(draws, minlength=len(labels))[np.asarray(labels) == label]
+        assert own.max() - own.min() <= 1
+
+
+@settings(max_examples=60)
+@given(LABELS, st.integers(1, 5), SEEDS)
+def test_repeated_images_come_in_groups_and_all_before_any_again(labels, repeats, seed):
+    sampler, = samplers(1, 'RepeatedAugmentationSampler', labels, batch_size=repeats, repeats=repeats, seed=seed)
+    shown = []
+    for number in range(4):
+        groups = np.array(epoch([sampler], number)[0], int).reshape(-1, repeats) % len(labels)
+        assert (groups == groups[:, :1]).all()
+        shown += groups[:, 0].tolist()
+    for start in range(0, len(shown), len(labels)):
+        turn = shown[start:start + len(labels)]
+        assert len(set(turn)) == len(turn)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=4), st.data(), SEEDS)
+def test_sets_are_mixed_by_their_weights_everywhere(sizes, data, seed):
+    weights = data.draw(st.lists(st.integers(0, 9), min_size=len(sizes), max_size=len(sizes)).filter(any))
+    faces, real = Faces(range(sum(sizes))), base.get_dist_info
+    faces.sizes = sizes
+    sampler = DATA_SAMPLERS.build(dict(type='MixedSampler', dataset=faces, batch_size=1, weights=weights, seed=seed,
+                                       images_per_epoch=60))
+    assert base.get_dist_info is real
+    kind = np.repeat(np.arange(len(sizes)), sizes)
+    shown = np.stack([np.array(epoch([sampler], number)[0]) % sum(sizes) for number in range(3)])
+    share = sampler.shares / 60
+    assert (np.abs(share - np.array(weights) / sum(weights)) < 1 / 60).all()
+    for row in kind[shown]:
+        for start, stop in ((0, 60), (0, 13), (20, 41)):
+            found = np.bincount(row[start:stop], minlength=len(sizes))
+            assert (np.abs(found - share * (stop - start)) <= 1 + len(sizes) * share).all()
+    for number, size in enumerate(sizes):
+        own = shown.ravel()[kind[shown.ravel()] == number]
+        for start in range(0, len(own), size):
+            assert len(set(own[start:start + size])) == len(own[start:start + size])
+
+
+@settings(max_examples=60)
+@given(LABELS, st.integers(1, 3), st.integers(2, 4), SEEDS)
+def test_a_batch_brings_those_who_are_near(labels, near, size, seed):
+    size = max(size, near + 1)
+    sampler, = samplers(1, 'HardIdentitySampler', labels, batch_size=size, near=near, images_per_identity=1, seed=seed)
+    people, batches = len(sampler.people), np.asarray(labels)[np.array(epoch([sampler], 1)[0], int) % len(labels)]
+    place = np.searchsorted(sampler.people, batches)
+    for row in place.reshape(-1, size) if people > size else ():
+        assert len(set(row)) == size
+        first = row[:size // (1 + near)]
+        wanted = {(one + step) % people for one in first for step in range(1, near + 1)}
+        assert wanted <= set(row)
 
 
 @settings(max_examples=60)

@@ -54,7 +54,7 @@ def test_a_resumed_epoch_goes_on_where_it_stopped(monkeypatch, kind, position):
     resumed.load_state_dict(dict(epoch=2, position=position, seed=9))
     assert list(resumed) == list(whole)[position:]
     assert resumed.state_dict() == dict(epoch=2, position=position, seed=9)
-    assert all(draw // 23 == 2 for draw in resumed)
+    assert all(draw // 23 % base.AGAIN == 2 for draw in resumed)
 
 
 def test_epochs_and_seeds_differ_and_the_order_can_be_kept(monkeypatch):
@@ -82,6 +82,8 @@ def test_evaluation_covers_each_row_once(monkeypatch, world):
 def test_identity_batches_are_groups_of_one_person(monkeypatch):
     sampler = build(monkeypatch, kind='IdentitySampler', batch_size=8, images_per_identity=4, drop_last=False)
     draws = np.array(list(sampler)).reshape(-1, 4)
+    assert len(set(draws.ravel())) == draws.size, 'an image that comes again is augmented anew'
+    draws %= len(DATASET)
     people = Labelled.labels[draws]
     assert len(sampler) == draws.size == 20 and (people == people[:, :1]).all()
     assert sorted(people[:, 0]) == [0, 1, 2, 3, 4]
@@ -98,7 +100,7 @@ def test_a_batch_has_as_many_identities_as_there_is_room_for(monkeypatch, people
     dataset.labels = rng.permutation(np.concatenate([np.arange(people), rng.integers(people, size=40 - people)])) * 7
     sampler = build(monkeypatch, kind='IdentitySampler', dataset=dataset, batch_size=6, images_per_identity=2,
                     seed=seed)
-    batches = dataset.labels[np.array(list(sampler)).reshape(-1, 3, 2)]
+    batches = dataset.labels[np.array(list(sampler)).reshape(-1, 3, 2) % 40]
     assert (batches[..., 0] == batches[..., 1]).all()
     assert all(len(set(batch.ravel())) == 3 for batch in batches)
 
@@ -113,3 +115,23 @@ def test_the_images_of_an_identity_take_turns(monkeypatch):
 def test_a_batch_has_an_image(monkeypatch):
     with pytest.raises(ValueError, match='batch_size'):
         build(monkeypatch, batch_size=0)
+
+
+def test_what_samplers_refuse(monkeypatch):
+    for arguments, message in [
+            (dict(kind='ClassBalancedSampler', power=2), 'power is 2'),
+            (dict(kind='RepeatedAugmentationSampler', repeats=3), 'no multiple of repeats'),
+            (dict(kind='MixedSampler'), "dataset.type='MixedFaces'"),
+            (dict(kind='HardIdentitySampler', images_per_identity=2, near=2), 'room for 2 identities')]:
+        with pytest.raises(ValueError, match=message):
+            build(monkeypatch, batch_size=4, **arguments)
+    dataset = Labelled(range(23))
+    dataset.sizes = [20, 3]
+    for weights in ([1], [1, -1], [0, 0], [1, float('nan')]):
+        with pytest.raises(ValueError, match='one of at least 0 for each of the 2 sets'):
+            build(monkeypatch, kind='MixedSampler', dataset=dataset, batch_size=4, weights=weights)
+    hard = build(monkeypatch, kind='HardIdentitySampler', batch_size=4, images_per_identity=1)
+    with pytest.warns(UserWarning, match='HardIdentityHook'):
+        list(hard)
+    with pytest.raises(ValueError, match='of 5 identities'):
+        hard.tell(np.zeros((4, 1), int))

@@ -2,6 +2,39 @@
 import numpy as np
 from mmengine.dist import get_dist_info
 
+AGAIN = 1 << 20  # epochs between the draws of an image that comes again in one epoch
+
+
+def occurrences(order):
+    """How often each entry has come before.
+
+    Args:
+        order (ndarray): Integers (M,), with repeats.
+
+    Returns:
+        ndarray: int64 (M,): 0 where an entry comes for the first time, 1 for the second, ...
+    """
+    places = np.argsort(order, kind='stable')
+    first = np.r_[True, np.diff(order[places]) != 0]
+    starts = np.flatnonzero(first)
+    counts = np.empty(len(order), np.int64)
+    counts[places] = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
+    return counts
+
+
+def seeded_turns(labels, rng):
+    """The images by class, each class in an order of its own.
+
+    Args:
+        labels (ndarray): int (M,).
+        rng (numpy.random.Generator): What shuffles.
+
+    Returns:
+        ndarray: Indices int64 (M,), the classes one behind the other in ascending order.
+    """
+    mixed = rng.permutation(len(labels))
+    return mixed[np.argsort(labels[mixed], kind='stable')]
+
 
 def deal(order, start, batch_size, rank, world_size, group=1):
     """One rank's share of a global batch.
@@ -27,10 +60,12 @@ def deal(order, start, batch_size, rank, world_size, group=1):
 class GlobalBatches:
     """An endless row of epochs, of which one is walked at a time.
 
-    A subclass gives ``order()``: indices of the current epoch, from ``seed`` and ``epoch`` alone.
+    A subclass gives ``order()``: indices of the current epoch, from ``seed`` and ``epoch`` alone. An image that comes
+    again has another draw, and so is augmented anew.
 
     Attributes:
         group (int): Images that follow each other in ``order()`` and stay on one rank.
+        distinct (bool): Whether no image comes twice in an epoch, so that nobody has to look.
 
     Args:
         length (int): Images of the data set.
@@ -43,6 +78,7 @@ class GlobalBatches:
     """
 
     group = 1
+    distinct = False
 
     def __init__(self, length, batch_size, seed, drop_last):
         if batch_size < 1:
@@ -66,11 +102,16 @@ class GlobalBatches:
         return full * self.batch_size + len(self._deal(np.arange(rest), 0))
 
     def __iter__(self):
-        """Draws of this rank: ``epoch * length + index``, from the position to the end of the epoch."""
-        order, block = self.order(), self.batch_size * self.world_size
-        first = self.epoch * self.length
+        """Draws of this rank, from the position to the end of the epoch."""
+        draws, block = self.draws(), self.batch_size * self.world_size
         for start in range(self.position, self._end(), block):
-            yield from (first + self._deal(order[:self._end()], start)).tolist()
+            yield from self._deal(draws[:self._end()], start).tolist()
+
+    def draws(self):
+        """The epoch's draws, int64 (images,): ``(epoch + 2**20 * times before in this epoch) * length + index``."""
+        order = self.order()
+        epochs = self.epoch if self.distinct else self.epoch + AGAIN * occurrences(order)
+        return epochs * self.length + order
 
     def _deal(self, order, start):
         return deal(order, start, self.batch_size, self.rank, self.world_size, self.group)

@@ -23,6 +23,24 @@ def epoch_permutation(length, seed, epoch, shuffle=True):
     return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(length)
 
 
+def endless_row(length, start, count, *seeds):
+    """A part of an endless row of permutations, one behind the other: every index once before any comes again.
+
+    Args:
+        length (int): Indices of one permutation.
+        start (int): First place.
+        count (int): Places.
+        seeds (int): Of the permutations.
+
+    Returns:
+        ndarray: int64 (count,), indices.
+    """
+    first, last = start // length, -(-(start + count) // length)
+    rows = [np.random.Generator(np.random.PCG64([*seeds, number])).permutation(length) for number in range(first, last)]
+    offset = start - first * length
+    return np.concatenate([*rows, np.empty(0, np.int64)])[offset:offset + count]
+
+
 @DATA_SAMPLERS.register_module()
 class EpochSampler(GlobalBatches, Sampler):
     """Every image once an epoch, in a new order each time; can be put anywhere into an epoch.
@@ -37,6 +55,8 @@ class EpochSampler(GlobalBatches, Sampler):
         drop_last (bool): Leave out the images that fill no global batch; otherwise the last one is shorter and is
             divided over the ranks as evenly as possible.
     """
+
+    distinct = True
 
     def __init__(self, dataset, batch_size, seed=0, shuffle=True, drop_last=True):
         super().__init__(len(dataset), batch_size, seed, drop_last)

@@ -2,7 +2,7 @@
 import numpy as np
 from torch.utils.data import Sampler
 
-from mlaface.datasets.samplers.base import GlobalBatches
+from mlaface.datasets.samplers.base import GlobalBatches, seeded_turns
 from mlaface.registry import DATA_SAMPLERS
 
 
@@ -12,7 +12,7 @@ class IdentitySampler(GlobalBatches, Sampler):
 
     An epoch has as many images as the data set, rounded down to whole groups of K. Identities come in seeded orders,
     each once before any comes again, and none twice in a batch while there are P; each goes through its images in a
-    seeded order, so that a group repeats one only if the identity has fewer than K.
+    seeded order, so that a group repeats one, augmented anew, only if the identity has fewer than K.
 
     Args:
         dataset (Dataset): Has ``labels``, int (M,).
@@ -41,8 +41,7 @@ class IdentitySampler(GlobalBatches, Sampler):
     def order(self):
         """Indices of the current epoch, int64 (images,), a group's images adjacent."""
         rng = np.random.Generator(np.random.PCG64([self.seed, self.epoch]))
-        by_identity = rng.permutation(self.length)
-        by_identity = by_identity[np.argsort(self.labels[by_identity], kind='stable')]
+        by_identity = seeded_turns(self.labels, rng)
         starts = np.cumsum(self.counts) - self.counts
         groups = self.images // self.group
         chosen = self._identities(groups, rng)

@@ -4,6 +4,7 @@ A transform is called as ``transform(image, rng) -> image``. The image is RGB, u
 ``(H, W, 3)``, as OpenCV works on it; the data set puts colour first afterwards. All randomness comes from ``rng``, the
 image's own generator, so that an augmented image depends on seed, epoch and index alone.
 """
+import math
 
 
 class RandomTransform:
@@ -52,7 +53,10 @@ def check_range(name, values, low, high):
 
 
 def random_rectangle(shape, area, ratio, rng):
-    """A rectangle anywhere inside an image.
+    """A rectangle anywhere inside an image, as the crops of torchvision (``RandomResizedCrop.get_params``) are drawn.
+
+    Ten sizes are drawn until one fits, the area uniformly and the ratio on a logarithmic scale; if none does, the whole
+    image's nearest of an allowed ratio is taken.
 
     Args:
         shape (tuple[int, ...]): The image's, (H, W, ...).
@@ -64,8 +68,13 @@ def random_rectangle(shape, area, ratio, rng):
         tuple[slice, slice]: Its rows and columns.
     """
     height, width = shape[:2]
-    size, over = rng.uniform(*area) * height * width, rng.uniform(*ratio)
-    w = min(width, max(1, round((size * over) ** 0.5)))
-    h = min(height, max(1, round((size / over) ** 0.5)))
+    for _ in range(10):
+        size, over = rng.uniform(*area) * height * width, math.exp(rng.uniform(*map(math.log, ratio)))
+        w, h = max(1, round((size * over) ** 0.5)), max(1, round((size / over) ** 0.5))
+        if w <= width and h <= height:
+            break
+    else:
+        over = min(max(width / height, ratio[0]), ratio[1])
+        w, h = min(width, round(height * over)), min(height, round(width / over))
     top, left = rng.integers(height - h + 1), rng.integers(width - w + 1)
     return slice(top, top + h), slice(left, left + w)

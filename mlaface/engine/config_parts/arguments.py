@@ -5,10 +5,11 @@ from mlaface.engine.config_parts.options import DELETE
 from mlaface.engine.config_parts.origins import dotted
 from mlaface.engine.errors import ConfigError
 from mlaface.registry import REGISTRIES, check_arguments, check_required, nearest, parameters_of
+from mlaface.utils.errors import MissingPackageError
 
 # what the engine hands to the parts of a registry that it builds itself
 SUPPLIED = dict(OPTIMIZERS={'params'}, PARAM_SCHEDULERS={'optimizer', 'param_name'}, DATASETS=(), TRANSFORMS=(),
-                METRICS=(), HOOKS=(), LOOPS={'runner', 'dataloader', 'evaluator'},
+                LOSSES=(), METRICS=(), HOOKS=(), LOOPS={'runner', 'dataloader', 'evaluator'},
                 DATA_SAMPLERS={'dataset', 'batch_size', 'seed'})
 TRUTH = ('true', 'false', 'yes', 'no', 'on', 'off')
 
@@ -29,11 +30,11 @@ def check_typed(value, where, room, origins, beside):
     """
     try:
         target = REGISTRIES[room].get(value['type'])
-    except KeyError as error:
+    except (KeyError, MissingPackageError) as error:
         raise ConfigError(f'{origins}: {where}{origins.elsewhere(where, "type")}: {error.args[0]}') from error
     arguments = [key for key in value if key not in beside]
-    known = parameters_of(target) or arguments
-    unknown = [key for key in arguments if key not in known]
+    known = parameters_of(target)
+    unknown = [key for key in arguments if known is not None and key not in known]
     inherited = {key: origin for key in unknown if (origin := _inherited(origins, where, key)) is not None}
     try:
         for key in unknown:

@@ -4,7 +4,7 @@ from mlaface.engine.config_parts.origins import dotted
 from mlaface.engine.errors import ConfigError
 from mlaface.registry import REGISTRIES, nearest
 
-LISTS = ('custom_hooks', 'transforms', 'pipeline', 'vis_backends')  # of dicts with a type
+LISTS = ('custom_hooks', 'transforms', 'pipeline', 'vis_backends', 'losses')  # of dicts with a type
 DICTS_OR_LISTS = ('param_scheduler', 'val_evaluator', 'test_evaluator', 'metrics')
 UNTYPED = ('optim_wrapper', 'train_cfg', 'val_cfg', 'test_cfg', 'default_hooks', 'visualizer', 'model_wrapper_cfg',
            'collate_fn', 'worker_init_fn')  # the engine gives them a type of its own

@@ -35,6 +35,9 @@ class ClassMeansHook(Hook):
         """
         if runner.train_loop.iter > 0:
             return
+        if not hasattr(runner.bare_model.head, 'weight'):
+            raise ConfigError(f'init_centers: a {type(runner.bare_model.head).__name__} has no centres of one label '
+                              'space. Leave init_centers out, or use a MarginHead')
         if not runner.loaded:
             raise ConfigError("init_centers='class_means' needs a network that has learned: set load_from")
         start = time.perf_counter()

@@ -35,6 +35,9 @@ class InitCentersHook(Hook):
         """
         if runner.train_loop.iter > 0:
             return
+        if not hasattr(runner.bare_model.head, 'weight'):
+            raise ConfigError(f'init_centers: a {type(runner.bare_model.head).__name__} has no centres of one label '
+                              'space. Leave init_centers out, or use a MarginHead')
         try:
             together(lambda: check_seal(self.file) if rank() == 0 else None)
             self._fill(runner)

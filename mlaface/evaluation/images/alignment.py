@@ -1,9 +1,9 @@
 """Alignment of faces: the similarity that brings five points nearest to those of ArcFace's template."""
 import numpy as np
 
-# the five points of ArcFace's alignment at 112 x 112: eyes, nose, corners of the mouth
-TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
-                     [70.7299, 92.2041]])
+from mlaface.utils.template import TEMPLATE
+
+__all__ = ['TEMPLATE', 'can_align', 'similarity']
 
 
 def can_align(points):

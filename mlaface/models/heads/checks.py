@@ -32,6 +32,19 @@ def checked_threshold(threshold, margin):
     return threshold
 
 
+def check_terms(terms, reduction, margin):
+    """Refuse further losses where there is no mean to add them to, or no cosine where one is needed."""
+    if terms is None:
+        return
+    if reduction != 'mean':
+        raise ValueError(f"MarginHead: losses are added to the mean over the global batch: set reduction='mean', not "
+                         f'{reduction!r}, or leave losses out')
+    held = [name for name, term in terms.terms.items() if term.needs_centers]
+    if held and not margin.normalized:
+        raise ValueError(f'MarginHead: {held[0]} needs cosines to class centres, and {type(margin).__name__} takes raw '
+                         'products')
+
+
 def check_batch(embeddings, labels, size):
     """Refuse a batch of another shape than the head's."""
     if embeddings.ndim != 2 or embeddings.shape[1] != size:

@@ -7,9 +7,10 @@ from torch import nn
 from torch.nn import functional
 
 from mlaface.models.heads.blocks import LocalClasses
-from mlaface.models.heads.checks import BatchCheck, check_arguments, check_batch, checked_threshold
+from mlaface.models.heads.checks import BatchCheck, check_arguments, check_batch, check_terms, checked_threshold
 from mlaface.models.heads.ranks import Ranks
 from mlaface.models.heads.rows import RowSampler, fill_rows
+from mlaface.models.losses.base import LossTerms
 from mlaface.registry import MARGINS, MODELS
 from mlaface.utils.sharding import split_rows
 
@@ -46,6 +47,8 @@ class MarginHead(nn.Module):
         reduction (str): ``'mean'``, ``'sum'`` or ``'none'``, over the global batch. Default: ``'mean'``.
         filter_threshold (float | None): Other cosines above it count as 0 (margins.md 2.24). Default: None.
         seed (int): Seed of start values and sampling. Default: 0.
+        losses (Sequence[dict]): Further losses of the global batch, which are added by their ``weight`` and logged
+            apart: ``mlaface/models/losses``, or ``pml.NAME`` of pytorch-metric-learning. Default: none.
         compute_dtype (str | None): ``'bfloat16'`` or ``'float16'`` for the factors of large products; sums stay in
             float32. Default: None.
         group (ProcessGroup | None): Ranks that share the head. Default: the default group, else one process.
@@ -55,7 +58,7 @@ class MarginHead(nn.Module):
     """
 
     def __init__(self, num_classes, embedding_size=512, margin=None, sample_rate=1.0, chunk_size=None,
-                 reduction='mean', filter_threshold=None, seed=0, compute_dtype=None, group=None):
+                 reduction='mean', filter_threshold=None, losses=(), seed=0, compute_dtype=None, group=None):
         super().__init__()
         self.ranks = Ranks(group)
         check_arguments(num_classes, embedding_size, sample_rate, chunk_size, reduction, compute_dtype, self.ranks)
@@ -66,13 +69,28 @@ class MarginHead(nn.Module):
         self.margin = margin if isinstance(margin, nn.Module) else MARGINS.build(margin)
         self.filter_threshold = checked_threshold(filter_threshold, self.margin)
         self.shard = split_rows(num_classes, self.ranks.rank, self.ranks.size)  # in classes
+        self.terms = LossTerms(losses, self.ranks, seed) if losses else None
+        check_terms(self.terms, reduction, self.margin)
         self.row_hook = None
         self.step = 0
         self._check = BatchCheck(num_classes)
-        size = max(1, round(sample_rate * self.shard.rows))
-        self.sampler = RowSampler(self.shard.rows, size, seed, self.ranks.rank) if sample_rate < 1 else None
+        self.set_sample_rate(sample_rate)
         self._make_weight()
         self._adopt_margin()
+
+    def set_sample_rate(self, rate):
+        """Let another share of the classes take part from the next step on.
+
+        Args:
+            rate (float): In (0, 1].
+
+        Raises:
+            ValueError: If it is no such share.
+        """
+        if not 0 < rate <= 1:
+            raise ValueError(f'MarginHead: sample_rate must lie in (0, 1], got {rate}')
+        self.sample_rate, size = rate, max(1, round(rate * self.shard.rows))
+        self.sampler = RowSampler(self.shard.rows, size, self.seed, self.ranks.rank) if rate < 1 else None
 
     def _make_weight(self):
         shard = split_rows(self.num_classes, self.ranks.rank, self.ranks.size, self.margin.centers_per_class)
@@ -93,7 +111,7 @@ class MarginHead(nn.Module):
                                            self.margin.centers_per_class)
         for name in self.margin.class_parameters:
             getattr(self.margin, name).row_shard = self.shard
-        if self.sampler is not None:
+        if self.weight.requires_grad:
             self.weight.register_post_accumulate_grad_hook(self._mark_distinct)
 
     def _mark_distinct(self, weight):
@@ -113,25 +131,39 @@ class MarginHead(nn.Module):
         """Put back what ``get_extra_state`` gave."""
         self.step = int(state['step'])
 
-    def loss(self, embeddings, labels, drawn=None):
+    @property
+    def needs_images(self):
+        """Whether ``loss`` must be given the images (bool)."""
+        return self.terms is not None and self.terms.needs_images
+
+    def loss(self, embeddings, labels, drawn=None, images=None):
         """Loss of the global batch.
 
         Args:
             embeddings (Tensor): This rank's, raw, (N, D); ranks may have other N, also 0.
             labels (Tensor): int64 (N,).
             drawn (Tensor | None): Given random margins, (N,), for margins that draw.
+            images (Tensor | None): (N, 3, H, W), where ``needs_images``.
 
         Returns:
-            dict[str, Tensor]: ``loss``, a scalar equal on all ranks; (N_global,) if ``reduction='none'``.
+            dict[str, Tensor]: ``loss``, a scalar equal on all ranks; (N_global,) if ``reduction='none'``. With further
+            losses also ``loss_margin`` and ``loss_NAME`` of each, before its weight.
 
         Raises:
             ValueError: If a label is out of range or an embedding not finite (on a GPU: in a later step).
         """
+        sizes = None if self.terms is None else self.ranks.batch_sizes(len(embeddings))
+        targets = None if self.terms is None else self.terms.targets(images, sizes)
         with torch.autocast(embeddings.device.type, enabled=False):
-            raw, labels, drawn, faulty = self._global_batch(embeddings, labels, drawn)
-            losses = self._losses(raw, labels, drawn, update=self.training)
+            raw, labels, drawn, faulty = self._global_batch(embeddings, labels, drawn, sizes)
+            losses, target = self._losses(raw, labels, drawn, update=self.training)
             losses = torch.where(faulty, torch.nan, losses)
-        return dict(loss=losses if self.reduction == 'none' else getattr(losses, self.reduction)())
+            loss = losses if self.reduction == 'none' else getattr(losses, self.reduction)()
+            if self.terms is None:
+                return dict(loss=loss)
+            terms = self.terms(raw, labels, targets, target)
+            return dict(loss=loss + self.terms.weighted(terms), loss_margin=loss.detach(),
+                        **{f'loss_{name}': value.detach() for name, value in terms.items()})
 
     def forward(self, embeddings, labels):
         """The same as ``loss``."""
@@ -232,7 +264,7 @@ class MarginHead(nn.Module):
         return [torch.where(owned, getattr(self.margin, name)[place], 0.0) for name in self.margin.class_parameters]
 
     def _losses(self, raw, labels, drawn, update):
-        """Loss of each sample of the global batch, (N,)."""
+        """Loss of each sample of the global batch, (N,), and its cosine to its own class, (N,)."""
         rows = self._sample(labels)
         if rows is None and self.row_hook is not None:
             self.row_hook(None)
@@ -245,7 +277,7 @@ class MarginHead(nn.Module):
                       + self.margin.negative_weight * self.ranks.sum(others))
         else:
             losses = functional.softplus(self.ranks.log_sum_exp(others) - own, threshold=40)
-        return self._with_penalties(losses, context, raw, labels)
+        return self._with_penalties(losses, context, raw, labels), target
 
     def _with_penalties(self, losses, context, raw, labels):
         shared = self.ranks.share(raw) if self.margin.needs_embeddings else None

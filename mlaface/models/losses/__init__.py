@@ -1,0 +1,1 @@
+"""Losses beside the margin: metric learning, distillation, penalties."""
