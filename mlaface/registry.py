@@ -137,6 +137,26 @@ def _build_checked(cfg, registry, default_args=None):
 class FaceRegistry(Registry):
     """A registry that imports whole packages and explains a name it does not know."""
 
+    def add_source(self, scope, find):
+        """Let ``'SCOPE.NAME'`` be the name of a part of another package, which is imported when it is first asked for.
+
+        Args:
+            scope (str): What stands before the first dot.
+            find (callable): Name to class or function; raises ``UnknownNameError``.
+        """
+        self._sources = {**getattr(self, '_sources', {}), scope: find}
+
+    def from_source(self, key):
+        """What a package beside ours has as ``key``, ``'SCOPE.NAME'``; None where the scope is none of its sources.
+
+        Raises:
+            UnknownNameError: If the package is missing, or has no such part.
+        """
+        self.import_from_location()
+        scope, dot, name = str(key).partition('.')
+        find = getattr(self, '_sources', {}).get(scope) if dot else None
+        return None if find is None else find(name)
+
     def import_from_location(self):
         """Import every module of the registry's packages, and the out-of-tree plugins."""
         if not self._imported:
@@ -170,7 +190,9 @@ class FaceRegistry(Registry):
         Raises:
             UnknownNameError: If there is none; names the nearest one and what was imported.
         """
-        found = self._find(key)
+        found = self.from_source(key)
+        if found is None:
+            found = self._find(key)
         if found is None and self.parent is not None:
             import_module('mmengine.runner')  # MMEngine's own registries know no locations: this fills them
             found = self._find(key)

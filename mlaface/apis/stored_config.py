@@ -59,7 +59,7 @@ def check_parts(config, source, imports=(), registries=(MODELS, ATTENTION)):
         value = waiting.pop()
         if isinstance(value, dict):
             kind = value.get('type')
-            if 'type' in value and not (isinstance(kind, str) and kind in known):
+            if 'type' in value and not (isinstance(kind, str) and (kind in known or _of_a_package(kind, registries))):
                 close = nearest(str(kind), known)
                 hint = f' (the nearest is {close!r})' if close else ''
                 raise InputError(f'the config inside {source} names the part {kind!r}, which is not registered{hint}. '
@@ -70,6 +70,11 @@ def check_parts(config, source, imports=(), registries=(MODELS, ATTENTION)):
             waiting += value.values()
         elif isinstance(value, (list, tuple)):
             waiting += value
+
+
+def _of_a_package(kind, registries):
+    """Whether a name is that of a part of a package beside ours: ``timm.gc``. One that is missing says so itself."""
+    return any(registry.from_source(kind) is not None for registry in registries)
 
 
 def _remedy(imports):

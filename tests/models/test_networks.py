@@ -33,7 +33,7 @@ def test_attention_stands_in_the_named_stages_only(backbone):
 
 @pytest.mark.parametrize('attention', tiny.attentions())
 def test_attention_keeps_shape_and_the_batch_apart(attention):
-    plugin = ATTENTION.build(dict(type=attention, channels=16)).double().eval()
+    plugin = tiny.moved(ATTENTION.build(dict(type=attention, channels=16))).double().eval()
     x = torch.randn(3, 16, 6, 5, dtype=torch.double)
     assert plugin(x).shape == x.shape
     torch.testing.assert_close(plugin(x)[1:2], plugin(x[1:2]))

@@ -89,8 +89,9 @@ class IResNet(Backbone):
         self.bn1 = nn.BatchNorm2d(channels[0])
         self.prelu = PReLU(channels[0])
         for stage, (blocks, c_in, c_out) in enumerate(zip(DEPTHS[depth], channels[:1] + channels, channels), 1):
+            size = -(-in_size // (stem_stride * 2 ** stage))
             layer = [IBasicBlock(c_out if index else c_in, c_out, 1 if index else 2, index == 0,
-                                 build_attention(attention, c_out, stage, attention_stages), activation)
+                                 build_attention(attention, c_out, stage, attention_stages, size), activation)
                      for index in range(blocks)]
             setattr(self, f'layer{stage}', nn.Sequential(*layer))
         init_convolutions(self)
