@@ -3,7 +3,7 @@ import ast
 import sys
 
 from mlaface.registry import ATTENTION, MODELS, nearest
-from mlaface.utils.errors import InputError
+from mlaface.utils.errors import InputError, UnknownNameError
 from mlaface.utils.literals import literal
 
 
@@ -59,7 +59,8 @@ def check_parts(config, source, imports=(), registries=(MODELS, ATTENTION)):
         value = waiting.pop()
         if isinstance(value, dict):
             kind = value.get('type')
-            if 'type' in value and not (isinstance(kind, str) and (kind in known or _of_a_package(kind, registries))):
+            if 'type' in value and not (isinstance(kind, str) and (
+                    kind in known or _of_a_package(kind, source, registries))):
                 close = nearest(str(kind), known)
                 hint = f' (the nearest is {close!r})' if close else ''
                 raise InputError(f'the config inside {source} names the part {kind!r}, which is not registered{hint}. '
@@ -72,9 +73,12 @@ def check_parts(config, source, imports=(), registries=(MODELS, ATTENTION)):
             waiting += value
 
 
-def _of_a_package(kind, registries):
-    """Whether a name is that of a part of a package beside ours: ``timm.gc``. One that is missing says so itself."""
-    return any(registry.from_source(kind) is not None for registry in registries)
+def _of_a_package(kind, source, registries):
+    """Whether a name is that of a part of a package beside ours that the registries know: ``timm.gc``."""
+    try:
+        return any(registry.from_source(kind) is not None for registry in registries)
+    except UnknownNameError as error:
+        raise InputError(f'the config inside {source} names a part that is not there: {error}') from error
 
 
 def _remedy(imports):
