@@ -4,7 +4,7 @@ import copy
 import torch
 from torch import nn
 
-from mlaface.registry import ATTENTION, nearest
+from mlaface.registry import ATTENTION, MODELS, nearest
 from mlaface.utils.errors import ArgumentError
 
 ACTIVATIONS = dict(relu=nn.ReLU, elu=nn.ELU, silu=nn.SiLU)
@@ -66,22 +66,25 @@ def init_convolutions(module, std=0.1):
         nn.init.normal_(layer.weight, 0.0, std)
 
 
-def build_activation(name):
-    """The activation called ``name``, a fresh module; None gives the identity.
+def build_activation(given):
+    """An activation, a fresh module; None gives the identity.
 
     Args:
-        name (str | None): ``'relu'``, ``'elu'``, ``'silu'`` or None.
+        given (str | dict | None): ``'relu'``, ``'elu'``, ``'silu'``; or a config for ``MODELS``, such as
+            ``dict(type='mmcv.HSwish')``; or None.
 
     Raises:
         ValueError: If the name is unknown; names the nearest one.
     """
-    if name is None:
+    if given is None:
         return nn.Identity()
-    if name not in ACTIVATIONS:
-        close = nearest(str(name), ACTIVATIONS)
-        raise ValueError(f'activation={name!r} is unknown; choose None, {", ".join(map(repr, ACTIVATIONS))}'
-                         + (f'. Did you mean {close!r}?' if close else ''))
-    return ACTIVATIONS[name]()
+    if isinstance(given, dict):
+        return MODELS.build(given)
+    if given not in ACTIVATIONS:
+        close = nearest(str(given), ACTIVATIONS)
+        raise ValueError(f'activation={given!r} is unknown; choose None, {", ".join(map(repr, ACTIVATIONS))}, or '
+                         "a dict, as dict(type='mmcv.HSwish')" + (f'. Did you mean {close!r}?' if close else ''))
+    return ACTIVATIONS[given]()
 
 
 def build_attention(config, channels, stage, stages, size=7):

@@ -1,7 +1,7 @@
 """Layers of MMCV by its registered names: ``mmcv.HSwish``, ``mmcv.GN``."""
 from mmengine.registry import MODELS as ENGINE_MODELS
 
-from mlaface.models.packages import import_extra, unknown
+from mlaface.models.packages import import_optional, unknown
 from mlaface.registry import MODELS
 
 
@@ -11,7 +11,7 @@ def find_in_mmcv(name):
     Raises:
         UnknownNameError: If MMCV is not installed, or has registered none of that name.
     """
-    import_extra('mmcv.cnn', f'mmcv.{name}', 'mmcv')
+    import_optional('mmcv.cnn', f'mmcv.{name}')
     known = {key: part for key, part in ENGINE_MODELS.module_dict.items() if _is_layer(part)}
     if name not in known:
         raise unknown(f'mmcv.{name}', known, 'layers')

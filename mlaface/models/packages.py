@@ -5,27 +5,27 @@ from importlib import import_module
 from mlaface.registry import did_you_mean
 from mlaface.utils.errors import ArgumentError, UnknownNameError
 
+REMEDIES = {'timm': "pip install 'mlaface[timm]'",
+            'mmcv': "pip install --no-deps mmcv-lite, or with the full mmengine 'mlaface[mmcv]'"}
 
-def import_extra(module, key, extra):
+
+def import_optional(module, key):
     """A module of an optional package.
 
     Args:
         module (str): Its name.
         key (str): What is asked for, for the message.
-        extra (str): The extra of ours that brings the package.
 
     Raises:
-        UnknownNameError: If it cannot be imported; names the extra, and what the package itself lacks.
+        UnknownNameError: If it cannot be imported; says how it is installed, and what the package itself lacks.
     """
     try:
         return import_module(module)
     except (ImportError, RuntimeError) as error:  # torchvision without its operators raises the latter
         package = module.partition('.')[0]
-        if isinstance(error, ModuleNotFoundError) and error.name == package:
-            raise UnknownNameError(f"{key!r} needs {package}, which is not installed: pip install 'mlaface[{extra}]'"
-                                   ) from error
-        raise UnknownNameError(f'{key!r} needs {package}, which cannot be imported ({error}): pip install --upgrade '
-                               f"'mlaface[{extra}]'") from error
+        missing = isinstance(error, ModuleNotFoundError) and error.name == package
+        state = 'is not installed' if missing else f'cannot be imported ({error})'
+        raise UnknownNameError(f'{key!r} needs {package}, which {state}: {REMEDIES[package]}') from error
 
 
 def unknown(key, names, kind):

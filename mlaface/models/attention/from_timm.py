@@ -1,5 +1,5 @@
 """The attention of timm (https://github.com/huggingface/pytorch-image-models) by the names of its ``create_attn``."""
-from mlaface.models.packages import import_extra, unknown, with_channels
+from mlaface.models.packages import import_optional, unknown, with_channels
 from mlaface.registry import ATTENTION
 
 NAMES = ('se', 'ese', 'eca', 'ecam', 'ceca', 'ge', 'gc', 'gca', 'cbam', 'lcbam', 'coord', 'scoord', 'ela', 'strip',
@@ -13,7 +13,7 @@ def find(name):
         UnknownNameError: If timm is not installed, or has none of that name.
     """
     key = f'timm.{name}'
-    layers = import_extra('timm.layers', key, 'timm')
+    layers = import_optional('timm.layers', key)
     if name not in NAMES:
         raise unknown(key, NAMES, 'attention')
     try:

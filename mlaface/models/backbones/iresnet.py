@@ -63,8 +63,8 @@ class IResNet(Backbone):
         width (float): Multiplies the channels, rounded to multiples of 8. Default 1.0.
         attention (dict, optional): Config for ``ATTENTION``, placed after ``bn3`` and before the addition.
         attention_stages (Sequence[int]): Stages, of 1 to 4, whose blocks have it. Default all.
-        activation (str, optional): After the addition: None (InsightFace), ``'relu'`` (MLA-ArcFace), ``'elu'``,
-            ``'silu'``.
+        activation (str | dict, optional): After the addition: None (InsightFace), ``'relu'`` (MLA-ArcFace), ``'elu'``,
+            ``'silu'``; or a config, as ``dict(type='mmcv.HSwish')``.
         in_size (int): Height and width of the image in pixels. Default 112.
         stem_stride (int): Stride of the first convolution. Default 1.
         with_cp (bool): Compute each block again in the backward pass to hold less. Default False.

@@ -103,6 +103,15 @@ def test_one_inside_a_backbone_learns_keeps_its_start_and_is_looked_into(config,
     assert '2 x 2' in AttentionMaps(model)(tiny.images()[0].numpy())
 
 
+def test_an_activation_of_mmcv_stands_in_every_block():
+    mmcv = import_mmcv()
+    model = tiny.recognizer(backbone_options=dict(activation=dict(type='mmcv.HSwish')))
+    assert sum(isinstance(part, mmcv.cnn.HSwish) or type(part).__name__ == 'Hardswish' for part in model.modules()) == 8
+    model(tiny.images(), tiny.labels(), mode='loss')['loss'].backward()
+    with pytest.raises(UserError, match="mmcv has no 'HSwich' among its layers; did you mean 'HSwish'"):
+        tiny.recognizer(backbone_options=dict(activation=dict(type='mmcv.HSwich')))
+
+
 def test_a_config_inside_a_file_may_name_it():
     import_mmcv()
     check_parts(dict(type='IResNet', attention=dict(type='mmcv.ContextBlock', ratio=0.25)), 'best.pth')
@@ -115,9 +124,10 @@ def test_a_config_inside_a_file_may_name_it():
 @pytest.mark.parametrize('config, missing, line', [
     (dict(type='timm.gc'), 'timm', "'timm.gc' needs timm, which is not installed: pip install 'mlaface[timm]'"),
     (dict(type='timm.gc'), 'torchvision', "'timm.gc' needs timm, which cannot be imported (No module named "
-     "'torchvision'): pip install --upgrade 'mlaface[timm]'"),
+     "'torchvision'): pip install 'mlaface[timm]'"),
     (dict(type='mmcv.ContextBlock', ratio=0.1), 'mmcv',
-     "'mmcv.ContextBlock' needs mmcv, which is not installed: pip install 'mlaface[mmcv]'")])
+     "'mmcv.ContextBlock' needs mmcv, which is not installed: pip install --no-deps mmcv-lite, or with the full "
+     "mmengine 'mlaface[mmcv]'")])
 def test_a_package_that_is_missing_is_said_in_one_line(config, missing, line, monkeypatch):
     def refuse(name):
         raise ModuleNotFoundError(f'No module named {missing!r}', name=missing)
