@@ -36,7 +36,7 @@ GALLERY = dict(gallery=['numkong>=7.8,<8'], encryption=['cryptography>=42'], pos
 # Endpoints and their document, the server, forms, and what Prometheus reads.
 SERVE = ['fastapi>=0.115', 'uvicorn>=0.30', 'python-multipart>=0.0.18', 'prometheus_client>=0.20']
 # mmcv requires the full mmengine by name: beside another engine it would install a second one; there it goes in with
-# --no-deps, as .ci/run does with it and with timm, whose torchvision would bring CUDA.
+# --no-deps, as .ci/run does.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
 TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values()), *SERVE, 'httpx2>=2.0', 'pytest>=8', 'pytest-xdist>=3',
          'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6',

@@ -2,7 +2,9 @@
 
 A plugin is one file in the package of its registry: all modules of that package are imported when the
 registry is first asked for a name. Plugins outside the tree register from ``custom_imports`` in a config or
-from the entry-point group ``mlaface.plugins``.
+from the entry-point group ``mlaface.plugins``. A class that is registered as ``timm.*`` stands for a family of names:
+``timm.resnet18`` is a subclass of it whose attribute ``member`` is ``'resnet18'``, or what the class says by its method
+``named``.
 """
 import difflib
 import inspect
@@ -137,26 +139,6 @@ def _build_checked(cfg, registry, default_args=None):
 class FaceRegistry(Registry):
     """A registry that imports whole packages and explains a name it does not know."""
 
-    def add_source(self, scope, find):
-        """Let ``'SCOPE.NAME'`` be the name of a part of another package, which is imported when it is first asked for.
-
-        Args:
-            scope (str): What stands before the first dot.
-            find (callable): Name to class or function; raises ``UnknownNameError``.
-        """
-        self._sources = {**getattr(self, '_sources', {}), scope: find}
-
-    def from_source(self, key):
-        """What a package beside ours has as ``key``, ``'SCOPE.NAME'``; None where the scope is none of its sources.
-
-        Raises:
-            UnknownNameError: If the package is missing, or has no such part.
-        """
-        self.import_from_location()
-        scope, dot, name = str(key).partition('.')
-        find = getattr(self, '_sources', {}).get(scope) if dot else None
-        return None if find is None else find(name)
-
     def import_from_location(self):
         """Import every module of the registry's packages, and the out-of-tree plugins."""
         if not self._imported:
@@ -178,6 +160,20 @@ class FaceRegistry(Registry):
         """Name -> what is registered here (not in the parent), sorted by name; imports no torch by itself."""
         return {name: self._module_dict[name] for name in self.names()}
 
+    def knows(self, key):
+        """Whether a name is registered here, or of a family that is (bool)."""
+        return key in self.names() or self._of_family(key) is not None
+
+    def _of_family(self, key):
+        """The member of a family that ``PREFIX.NAME`` names, where ``PREFIX.*`` is registered; else None."""
+        prefix, _, member = str(key).partition('.')
+        family = self.classes().get(f'{prefix}.*') if member else None
+        if family is None or member == '*':
+            return family
+        if hasattr(family, 'named'):
+            return family.named(member)
+        return type(key, (family,), dict(member=member, __doc__=family.__doc__, __module__=family.__module__))
+
     def _find(self, key):
         try:
             return super().get(key)
@@ -190,9 +186,7 @@ class FaceRegistry(Registry):
         Raises:
             UnknownNameError: If there is none; names the nearest one and what was imported.
         """
-        found = self.from_source(key)
-        if found is None:
-            found = self._find(key)
+        found = self._of_family(key) or self._find(key)
         if found is None and self.parent is not None:
             import_module('mmengine.runner')  # MMEngine's own registries know no locations: this fills them
             found = self._find(key)

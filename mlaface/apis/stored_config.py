@@ -59,8 +59,7 @@ def check_parts(config, source, imports=(), registries=(MODELS, ATTENTION)):
         value = waiting.pop()
         if isinstance(value, dict):
             kind = value.get('type')
-            if 'type' in value and not (isinstance(kind, str) and (
-                    kind in known or _of_a_package(kind, source, registries))):
+            if 'type' in value and not (isinstance(kind, str) and _is_known(kind, source, registries)):
                 close = nearest(str(kind), known)
                 hint = f' (the nearest is {close!r})' if close else ''
                 raise InputError(f'the config inside {source} names the part {kind!r}, which is not registered{hint}. '
@@ -73,10 +72,10 @@ def check_parts(config, source, imports=(), registries=(MODELS, ATTENTION)):
             waiting += value
 
 
-def _of_a_package(kind, source, registries):
-    """Whether a name is that of a part of a package beside ours that the registries know: ``timm.gc``."""
+def _is_known(kind, source, registries):
+    """Whether a name is that of a part, or of a package's part that the registries have a family for: ``timm.gc``."""
     try:
-        return any(registry.from_source(kind) is not None for registry in registries)
+        return any(registry.knows(kind) for registry in registries)
     except UnknownNameError as error:
         raise InputError(f'the config inside {source} names a part that is not there: {error}') from error
 

@@ -26,7 +26,7 @@ def backbones():
 
 
 def attentions():
-    return ATTENTION.names()
+    return [name for name in ATTENTION.names() if not name.endswith('.*')]
 
 
 def recognizer(backbone='IResNet', attention=None, mla=False, neck='EmbeddingNeck', norm='separate', **options):

@@ -39,8 +39,13 @@ def parse(arguments):
 def backbones():
     """Names of the registered backbones that are built without being told more (list of str)."""
     found = {name: kind for name, kind in MODELS.classes().items() if '.models.backbones.' in kind.__module__}
-    return [name for name, kind in found.items()
-            if all(p.default is not p.empty for p in (parameters_of(kind) or {}).values())]
+    return [name for name, kind in found.items() if not name.endswith('.*')
+            and all(p.default is not p.empty for p in (parameters_of(kind) or {}).values())]
+
+
+def attentions():
+    """Names of the attention plugins of ours (list of str)."""
+    return [name for name in ATTENTION.names() if not name.endswith('.*')]
 
 
 def takes_attention(backbone):
@@ -152,7 +157,7 @@ def main(arguments):
     import torch
     if options.threads:
         torch.set_num_threads(options.threads)
-    plugins = {PLAIN: None, **{text: read_attention(text) for text in options.attention or ATTENTION.names()}}
+    plugins = {PLAIN: None, **{text: read_attention(text) for text in options.attention or attentions()}}
     given = dict(attention_stages=options.stages, width=options.width, in_size=options.size)
     given = {name: value for name, value in given.items() if value is not None}
     found = {name: costs(name, plugins, given, options.repeats, options.batch_size) if takes_attention(name) else None

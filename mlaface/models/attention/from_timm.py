@@ -1,4 +1,4 @@
-"""The attention of timm (https://github.com/huggingface/pytorch-image-models) by the names of its ``create_attn``."""
+"""The attention of timm (Wightman, PyTorch Image Models) by the names of its ``create_attn``: ``timm.gc``."""
 from mlaface.models.packages import import_optional, unknown, with_channels
 from mlaface.registry import ATTENTION
 
@@ -6,21 +6,23 @@ NAMES = ('se', 'ese', 'eca', 'ecam', 'ceca', 'ge', 'gc', 'gca', 'cbam', 'lcbam',
          'sk', 'splat', 'lambda', 'bottleneck', 'halo', 'nl', 'bat')
 
 
-def find(name):
-    """The attention that timm calls so, as a plugin: ``attention=dict(type='timm.gc', rd_ratio=1/16)``.
+@ATTENTION.register_module(name='timm.*')
+class TimmAttention:
+    """Any attention of timm that keeps the shape of the map, with timm's own arguments and start."""
 
-    Raises:
-        UnknownNameError: If timm is not installed, or has none of that name.
-    """
-    key = f'timm.{name}'
-    layers = import_optional('timm.layers', key)
-    if name not in NAMES:
-        raise unknown(key, NAMES, 'attention')
-    try:
-        target = layers.get_attn(name)
-    except AssertionError as error:
-        raise unknown(key, [known for known in NAMES if known != name], 'attention') from error
-    return with_channels(target, key)
+    @staticmethod
+    def named(name):
+        """The plugin that timm calls so.
 
-
-ATTENTION.add_source('timm', find)
+        Raises:
+            UnknownNameError: If timm is not installed, or has none of that name.
+        """
+        key = f'timm.{name}'
+        layers = import_optional('timm.layers', key)
+        if name not in NAMES:
+            raise unknown(key, NAMES, 'attention')
+        try:
+            target = layers.get_attn(name)
+        except AssertionError as error:  # a timm that has not got it yet
+            raise unknown(key, [known for known in NAMES if known != name], 'attention') from error
+        return with_channels(target, key)

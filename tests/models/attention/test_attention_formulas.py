@@ -173,7 +173,7 @@ def test_parameters_are_those_of_the_papers(config, few, many):
 
 
 def test_every_plugin_has_its_parameters_counted():
-    assert {config['type'] for config, *_ in COUNTS} >= set(ATTENTION.names())
+    assert {config['type'] for config, *_ in COUNTS} >= set(tiny.attentions())
 
 
 @pytest.mark.parametrize('name', ['GlobalContext', 'NonLocal'])

@@ -10,8 +10,9 @@ from mlaface.models import packages
 from mlaface.models.layers import build_attention
 from mlaface.registry import ATTENTION, MODELS
 from mlaface.utils.errors import InputError, UserError
+from tests.libraries import timm
 from tests.models import tiny
-from tests.models.other_packages import import_mmcv, import_timm
+from tests.models.mmcv_package import import_mmcv
 
 
 def built(config, channels=16, size=7):
@@ -19,7 +20,7 @@ def built(config, channels=16, size=7):
 
 
 def test_every_name_of_timm_keeps_the_map_or_says_in_one_line_why_not():
-    timm = import_timm()
+    layers = timm().layers
     from mlaface.models.attention.from_timm import NAMES
     refused, x = {}, torch.randn(2, 64, 8, 8)
     for name in NAMES:
@@ -30,7 +31,7 @@ def test_every_name_of_timm_keeps_the_map_or_says_in_one_line_why_not():
             refused[name] = str(error)
             continue
         torch.manual_seed(0)
-        own = timm.layers.create_attn(name, 64)
+        own = layers.create_attn(name, 64)
         own.load_state_dict(plugin.state_dict())
         assert torch.equal(plugin.eval()(x), own.eval()(x)), name
     # bottleneck wants feat_size, bat maps of a multiple of 7; timm 1.0.31 builds no ge with an MLP
@@ -49,13 +50,13 @@ def test_every_name_of_timm_keeps_the_map_or_says_in_one_line_why_not():
 
 
 def test_gather_excite_and_global_context_are_timms():
-    timm = import_timm()
+    layers = timm().layers
     x = torch.randn(2, 16, 7, 7, dtype=torch.double)
     for extent in (2, 4, 8):
-        theirs = timm.layers.create_attn('ge', 16, extent=extent, use_mlp=False).double().eval()
+        theirs = layers.create_attn('ge', 16, extent=extent, use_mlp=False).double().eval()
         ours = ATTENTION.build(dict(type='GatherExcite', channels=16, extent=extent)).double()
         torch.testing.assert_close(ours(x), theirs(x))
-    theirs = tiny.moved(timm.layers.create_attn('gca', 16, rd_ratio=1 / 4)).double().eval()
+    theirs = tiny.moved(layers.create_attn('gca', 16, rd_ratio=1 / 4)).double().eval()
     ours = ATTENTION.build(dict(type='GlobalContext', channels=16, reduction=4)).double()
     state, mlp, ours.transform[1].eps = theirs.state_dict(), 'mlp_add', theirs.mlp_add.norm.eps
     ours.load_state_dict({'mask.weight': state['conv_attn.weight']} | {
@@ -89,7 +90,7 @@ def test_non_local_and_global_context_are_mmcvs():
 @pytest.mark.parametrize('config', [dict(type='mmcv.ContextBlock', ratio=1 / 4), dict(type='mmcv.NonLocal2d'),
                                     dict(type='timm.gca')], ids=lambda config: config['type'])
 def test_one_inside_a_backbone_learns_keeps_its_start_and_is_looked_into(config, drawn):
-    (import_timm if config['type'].startswith('timm') else import_mmcv)()
+    (timm if config['type'].startswith('timm') else import_mmcv)()
     torch.manual_seed(0)
     model = tiny.recognizer(backbone_options=dict(attention=config))
     plain = tiny.recognizer()

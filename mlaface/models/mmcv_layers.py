@@ -1,4 +1,4 @@
-"""Layers of MMCV by its registered names: ``mmcv.HSwish``, ``mmcv.GN``."""
+"""Layers of MMCV by its registered names: ``activation=dict(type='mmcv.HSwish')``."""
 from mmengine.registry import MODELS as ENGINE_MODELS
 
 from mlaface.models.packages import import_optional, unknown
@@ -23,4 +23,8 @@ def _is_layer(part):
     return isinstance(part, type) and part.__module__.partition('.')[0] in ('mmcv', 'torch')
 
 
-MODELS.add_source('mmcv', find_in_mmcv)
+@MODELS.register_module(name='mmcv.*')
+class MMCVLayer:
+    """Any layer of MMCV, such as the activations HSwish, HSigmoid, Swish, GELU."""
+
+    named = staticmethod(find_in_mmcv)
