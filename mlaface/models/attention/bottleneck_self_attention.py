@@ -39,15 +39,16 @@ class BottleneckSelfAttention(nn.Module):
         self.rows, self.columns = (nn.Parameter(torch.randn(2 * size - 1, width) * width ** -0.5) for _ in range(2))
 
     def offset_codes(self, codes, length):
-        """Codes (length, length, D) of the offsets between the places of one axis, rows for queries."""
+        """Codes (length, D, length) of the offsets between the places of one axis, rows for queries."""
         steps = torch.arange(length, device=codes.device)
-        return codes[(steps[None] - steps[:, None]).clamp(1 - self.size, self.size - 1) + self.size - 1]
+        offsets = (steps[None] - steps[:, None]).clamp(1 - self.size, self.size - 1)
+        return codes[offsets + self.size - 1].transpose(1, 2)
 
     def positions(self, query, shape):
         """What positions add to the energies: (N, heads, H W, H W) of queries (N, heads, H W, D)."""
         query = query.unflatten(2, shape) * query.shape[-1] ** -0.5
-        rows = torch.einsum('nhijd,iad->nhija', query, self.offset_codes(self.rows, shape[0]))
-        columns = torch.einsum('nhijd,jbd->nhijb', query, self.offset_codes(self.columns, shape[1]))
+        rows = query @ self.offset_codes(self.rows, shape[0])
+        columns = (query.transpose(2, 3) @ self.offset_codes(self.columns, shape[1])).transpose(2, 3)
         return (rows[..., None] + columns[..., None, :]).flatten(4).flatten(2, 3)
 
     def forward(self, x):

@@ -172,6 +172,26 @@ def test_parameters_are_those_of_the_papers(config, few, many):
         assert sum(p.numel() for p in plugin.parameters()) == expected
 
 
+# what weights are called in files: a name that changes leaves trained networks behind
+BN = 'weight bias running_mean running_var num_batches_tracked'
+NAMES = {
+    'GlobalContext': ['mask.weight', *(f'transform.{place}.{kind}' for place in (0, 1, 3)
+                                       for kind in ('weight', 'bias'))],
+    'TripletAttention': [f'{gate}.{name}' for gate in ('cw', 'hc', 'hw')
+                         for name in ('conv.weight', *(f'bn.{kind}' for kind in BN.split()))],
+    'EfficientMultiScaleAttention': [f'{part}.{kind}' for part in ('conv1x1', 'conv3x3', 'gn')
+                                     for kind in ('weight', 'bias')],
+    'NonLocal': [*(f'{part}.{kind}' for part in ('theta', 'phi', 'g') for kind in ('weight', 'bias')), 'project.weight',
+                 *(f'norm.{kind}' for kind in BN.split())],
+    'GatherExcite': [],
+    'BottleneckSelfAttention': ['rows', 'columns', 'query.weight', 'key.weight', 'value.weight']}
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_names_of_weights_stay(name):
+    assert list(ATTENTION.build(dict(type=name, channels=16)).state_dict()) == NAMES[name]
+
+
 def test_every_plugin_has_its_parameters_counted():
     assert {config['type'] for config, *_ in COUNTS} >= set(tiny.attentions())
 
