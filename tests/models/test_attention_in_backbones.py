@@ -44,7 +44,7 @@ def assert_same(found, expected, **tolerance):
         torch.testing.assert_close(found[name], expected[name], **tolerance, msg=lambda m, n=name: f'{n}: {m}')
 
 
-@pytest.mark.parametrize('backbone, attention', PAIRS)
+@pytest.mark.parametrize('backbone, attention', SOME_QUICK)
 def test_every_backbone_learns_with_every_attention(backbone, attention):
     model = build(backbone, attention)
     assert len(attention_in(model, attention)) > 1

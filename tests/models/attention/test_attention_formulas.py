@@ -196,6 +196,20 @@ def test_every_plugin_has_its_parameters_counted():
     assert {config['type'] for config, *_ in COUNTS} >= set(tiny.attentions())
 
 
+@pytest.mark.parametrize('size', [(1, 1), (7, 7), (14, 9), pytest.param((28, 28), marks=pytest.mark.slow),
+                                  pytest.param((56, 56), marks=pytest.mark.slow)])
+@pytest.mark.parametrize('name', tiny.attentions())
+def test_maps_of_every_size_memory_and_precision(name, size):
+    plugin = tiny.moved(ATTENTION.build(dict(type=name, channels=32))).eval()
+    x = torch.randn(2, 32, *size, generator=torch.manual_seed(0))
+    expected = plugin(x)
+    assert expected.shape == x.shape and expected.isfinite().all()
+    torch.testing.assert_close(plugin(x.to(memory_format=torch.channels_last)), expected, rtol=1e-4, atol=1e-5)
+    half = plugin.to(torch.bfloat16)(x.to(torch.bfloat16))
+    assert half.dtype == torch.bfloat16
+    assert F.cosine_similarity(half.float().flatten(1), expected.flatten(1)).min() > 0.99
+
+
 @pytest.mark.parametrize('name', ['GlobalContext', 'NonLocal'])
 @pytest.mark.parametrize('backbone', ['IResNet', 'MobileFaceNet'])
 def test_those_that_start_as_nothing_do_so_inside_a_backbone(name, backbone):
