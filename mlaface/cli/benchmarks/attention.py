@@ -1,7 +1,8 @@
 """What each attention plugin costs in each backbone: parameters, multiply-accumulates, time of a training step.
 
-A step is forward and backward of the network without a head. Networks with and without attention are measured in turn,
-and a ratio is the median over rounds. Backbones that take no attention are named.
+A step is forward and backward of the network without a head. The processor's time is counted, so that others on the
+machine change little; networks with and without attention are measured in turn, and a ratio is the median over rounds.
+Backbones that take no attention are named.
 
 Examples:
   python tools/analysis/benchmark.py attention --table attention.md
@@ -9,6 +10,7 @@ Examples:
   python tools/analysis/benchmark.py attention --attention "dict(type='mmcv.ContextBlock', ratio=0.0625)"
 """
 import argparse
+import time
 from pathlib import Path
 
 from mlaface.cli.benchmarks.harness import measure, paired_ratio, result, row, show
@@ -75,7 +77,7 @@ def network(backbone, attention=None, recognizer=None, **options):
         made = MODELS.build(trunk)
     if attention is not None:
         trunk['attention'] = attention
-    neck = dict(type='EmbeddingNeck', in_channels=made.out_channels, in_size=made.out_size, embedding_size=16)
+    neck = dict(type='EmbeddingNeck', in_channels=made.out_channels, in_size=made.out_size, embedding_size=512)
     return MODELS.build(dict(type='FaceRecognizer', backbone=trunk, neck=neck, **(recognizer or {})))
 
 
@@ -106,7 +108,8 @@ def costs(backbone, plugins, options, repeats=5, batch_size=8):
         batch_size (int): Images of a step. Default 8.
 
     Returns:
-        dict[str, dict]: Label to ``parameters``, ``macs`` of one image, ``seconds`` of each round.
+        dict[str, dict]: Label to ``parameters``, ``macs`` of one image, processor ``seconds`` of each
+            round.
     """
     import torch
 
@@ -119,8 +122,10 @@ def costs(backbone, plugins, options, repeats=5, batch_size=8):
 
     def step(model):
         def case():
+            start = time.process_time()
             train_step(model, images)
             model.zero_grad(set_to_none=True)
+            return time.process_time() - start
         return case
     seconds = measure({label: step(model.train()) for label, model in models.items()}, repeats)
     return {label: dict(found[label], seconds=seconds[label]) for label in models}
