@@ -104,6 +104,20 @@ def test_one_inside_a_backbone_learns_keeps_its_start_and_is_looked_into(config,
     assert '2 x 2' in AttentionMaps(model)(tiny.images()[0].numpy())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('config', [dict(type='mmcv.ContextBlock', ratio=1 / 4), dict(type='mmcv.NonLocal2d'),
+                                    dict(type='timm.gc'), dict(type='timm.coord')], ids=lambda config: config['type'])
+def test_one_is_compiled_and_exported(config, tmp_path):
+    (timm if config['type'].startswith('timm') else import_mmcv)()
+    from mlaface.export.export import export_model
+    eager, compiled = (tiny.recognizer(backbone_options=dict(attention=config), **more)
+                       for more in ({}, dict(compile=dict(backend='aot_eager'))))
+    compiled.load_state_dict(eager.state_dict())
+    losses = [model(tiny.images(), tiny.labels(), mode='loss')['loss'] for model in (eager, compiled)]
+    torch.testing.assert_close(*losses)
+    export_model(eager, tmp_path / 'm.onnx')
+
+
 def test_an_activation_of_mmcv_stands_in_every_block():
     mmcv = import_mmcv()
     model = tiny.recognizer(backbone_options=dict(activation=dict(type='mmcv.HSwish')))
