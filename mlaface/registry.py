@@ -2,7 +2,9 @@
 
 A plugin is one file in the package of its registry: all modules of that package are imported when the
 registry is first asked for a name. Plugins outside the tree register from ``custom_imports`` in a config or
-from the entry-point group ``mlaface.plugins``.
+from the entry-point group ``mlaface.plugins``. A class that is registered as ``timm.*`` stands for a family of names:
+``timm.resnet18`` is a subclass of it whose attribute ``member`` is ``'resnet18'``, or what the class says by its method
+``named``.
 """
 import difflib
 import inspect
@@ -135,14 +137,7 @@ def _build_checked(cfg, registry, default_args=None):
 
 
 class FaceRegistry(Registry):
-    """A registry that imports whole packages and explains a name it does not know.
-
-    Attributes:
-        foreign (dict[str, str]): Prefixes of the names of other libraries' parts, and the module whose ``named(name)``
-            gives what builds the part of a name. Nothing of it is imported before it is asked for.
-    """
-
-    foreign = {}
+    """A registry that imports whole packages and explains a name it does not know."""
 
     def import_from_location(self):
         """Import every module of the registry's packages, and the out-of-tree plugins."""
@@ -165,6 +160,20 @@ class FaceRegistry(Registry):
         """Name -> what is registered here (not in the parent), sorted by name; imports no torch by itself."""
         return {name: self._module_dict[name] for name in self.names()}
 
+    def knows(self, key):
+        """Whether a name is registered here, or of a family that is (bool)."""
+        return key in self.names() or self._of_family(key) is not None
+
+    def _of_family(self, key):
+        """The member of a family that ``PREFIX.NAME`` names, where ``PREFIX.*`` is registered; else None."""
+        prefix, _, member = str(key).partition('.')
+        family = self.classes().get(f'{prefix}.*') if member else None
+        if family is None or member == '*':
+            return family
+        if hasattr(family, 'named'):
+            return family.named(member)
+        return type(key, (family,), dict(member=member, __doc__=family.__doc__, __module__=family.__module__))
+
     def _find(self, key):
         try:
             return super().get(key)
@@ -178,10 +187,7 @@ class FaceRegistry(Registry):
             UnknownNameError: If there is none; names the nearest one and what was imported.
             MissingPackageError: If it is of a library that is not installed.
         """
-        library, _, name = str(key).partition('.')
-        if name and library in self.foreign:
-            return import_module(self.foreign[library]).named(name)
-        found = self._find(key)
+        found = self._of_family(key) or self._find(key)
         if found is None and self.parent is not None:
             import_module('mmengine.runner')  # MMEngine's own registries know no locations: this fills them
             found = self._find(key)
@@ -208,12 +214,10 @@ def first_line(plugin):
     return (inspect.getdoc(plugin) or '').partition('\n')[0]
 
 
-def _registry(name, *locations, parent=None, **foreign):
-    """Make a registry of scope ``mlaface`` that is filled from ``locations``, and of ``foreign`` libraries."""
-    made = FaceRegistry(name, build_func=_build_checked, parent=parent, scope='mlaface',
+def _registry(name, *locations, parent=None):
+    """Make a registry of scope ``mlaface`` that is filled from ``locations``."""
+    return FaceRegistry(name, build_func=_build_checked, parent=parent, scope='mlaface',
                         locations=[f'mlaface.{location}' for location in locations])
-    made.foreign = {prefix: f'mlaface.{module}' for prefix, module in foreign.items()}
-    return made
 
 
 MODELS = _registry(
@@ -221,12 +225,10 @@ MODELS = _registry(
     parent=mmengine_registry.MODELS)
 ATTENTION = _registry('attention', 'models.attention')
 MARGINS = _registry('margin', 'models.margins')
-LOSSES = _registry('loss', 'models.losses', pml='models.losses._pml')
+LOSSES = _registry('loss', 'models.losses')
 DATASETS = _registry('dataset', 'datasets.sets', parent=mmengine_registry.DATASETS)
 DATA_SAMPLERS = _registry('data sampler', 'datasets.samplers', parent=mmengine_registry.DATA_SAMPLERS)
-TRANSFORMS = _registry(
-    'transform', 'datasets.transforms', parent=mmengine_registry.TRANSFORMS,
-    albumentations='datasets.transforms._albumentations', torchvision='datasets.transforms._torchvision')
+TRANSFORMS = _registry('transform', 'datasets.transforms', parent=mmengine_registry.TRANSFORMS)
 PROTOCOLS = _registry('protocol', 'evaluation.protocols')
 NETWORKS = _registry('network', 'evaluation.networks', 'apis')
 METRICS = _registry('metric', 'evaluation', parent=mmengine_registry.METRICS)

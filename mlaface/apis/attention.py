@@ -19,7 +19,8 @@ class AttentionMaps:
         )
         self.model = model
         kinds = tuple(kind for kind in ATTENTION.classes().values() if isinstance(kind, type))
-        self._gates = [module for module in model.modules() if isinstance(module, kinds)]
+        self._gates = [module for module in model.modules()
+                       if isinstance(module, kinds) or getattr(module, 'is_attention', False)]
         self._branches = [module for module in model.modules() if isinstance(module, PatchSelfAttention)]
 
     @classmethod

@@ -3,7 +3,7 @@ import ast
 import sys
 
 from mlaface.registry import ATTENTION, MODELS, nearest
-from mlaface.utils.errors import InputError
+from mlaface.utils.errors import InputError, UnknownNameError
 from mlaface.utils.literals import literal
 
 
@@ -59,7 +59,7 @@ def check_parts(config, source, imports=(), registries=(MODELS, ATTENTION)):
         value = waiting.pop()
         if isinstance(value, dict):
             kind = value.get('type')
-            if 'type' in value and not (isinstance(kind, str) and kind in known):
+            if 'type' in value and not (isinstance(kind, str) and _is_known(kind, source, registries)):
                 close = nearest(str(kind), known)
                 hint = f' (the nearest is {close!r})' if close else ''
                 raise InputError(f'the config inside {source} names the part {kind!r}, which is not registered{hint}. '
@@ -70,6 +70,14 @@ def check_parts(config, source, imports=(), registries=(MODELS, ATTENTION)):
             waiting += value.values()
         elif isinstance(value, (list, tuple)):
             waiting += value
+
+
+def _is_known(kind, source, registries):
+    """Whether a name is that of a part, or of a package's part that the registries have a family for: ``timm.gc``."""
+    try:
+        return any(registry.knows(kind) for registry in registries)
+    except UnknownNameError as error:
+        raise InputError(f'the config inside {source} names a part that is not there: {error}') from error
 
 
 def _remedy(imports):

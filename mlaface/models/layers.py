@@ -1,7 +1,11 @@
 """What several backbones share: width, initialisation, attention by stage, activations by name."""
+import copy
+
+import torch
 from torch import nn
 
-from mlaface.registry import ATTENTION, nearest
+from mlaface.registry import ATTENTION, MODELS, nearest
+from mlaface.utils.errors import ArgumentError
 
 ACTIVATIONS = dict(relu=nn.ReLU, elu=nn.ELU, silu=nn.SiLU)
 
@@ -47,32 +51,43 @@ class StridedPointwise(nn.Conv2d):
         return nn.functional.conv2d(x[:, :, ::self.stride[0], ::self.stride[1]], self.weight)
 
 
+def convolutions(module):
+    """The 2-D convolutions whose weights a backbone draws: all but those in a part whose class says ``own_init``."""
+    if isinstance(module, nn.Conv2d):
+        yield module
+    for part in module.children():
+        if not getattr(part, 'own_init', False):
+            yield from convolutions(part)
+
+
 def init_convolutions(module, std=0.1):
-    """Draw every convolution weight of ``module`` from normal(0, ``std``), as InsightFace's IResNet does."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.normal_(layer.weight, 0.0, std)
+    """Draw the convolution weights of ``module`` from normal(0, ``std``), as InsightFace's IResNet does."""
+    for layer in convolutions(module):
+        nn.init.normal_(layer.weight, 0.0, std)
 
 
-def build_activation(name):
-    """The activation called ``name``, a fresh module; None gives the identity.
+def build_activation(given):
+    """An activation, a fresh module; None gives the identity.
 
     Args:
-        name (str | None): ``'relu'``, ``'elu'``, ``'silu'`` or None.
+        given (str | dict | None): ``'relu'``, ``'elu'``, ``'silu'``; or a config for ``MODELS``, such as
+            ``dict(type='mmcv.HSwish')``; or None.
 
     Raises:
         ValueError: If the name is unknown; names the nearest one.
     """
-    if name is None:
+    if given is None:
         return nn.Identity()
-    if name not in ACTIVATIONS:
-        close = nearest(str(name), ACTIVATIONS)
-        raise ValueError(f'activation={name!r} is unknown; choose None, {", ".join(map(repr, ACTIVATIONS))}'
-                         + (f'. Did you mean {close!r}?' if close else ''))
-    return ACTIVATIONS[name]()
+    if isinstance(given, dict):
+        return MODELS.build(given)
+    if given not in ACTIVATIONS:
+        close = nearest(str(given), ACTIVATIONS)
+        raise ValueError(f'activation={given!r} is unknown; choose None, {", ".join(map(repr, ACTIVATIONS))}, or '
+                         "a dict, as dict(type='mmcv.HSwish')" + (f'. Did you mean {close!r}?' if close else ''))
+    return ACTIVATIONS[given]()
 
 
-def build_attention(config, channels, stage, stages):
+def build_attention(config, channels, stage, stages, size=7):
     """The attention plugin of one residual block, or None where the block has none.
 
     Args:
@@ -80,10 +95,32 @@ def build_attention(config, channels, stage, stages):
         channels (int): Channels of the block's map.
         stage (int): Stage of the block, counted from 1.
         stages (Sequence[int]): Stages that have attention.
+        size (int): Height and width of the block's map, on which the plugin is tried. Default 7.
+
+    Raises:
+        ArgumentError: If the plugin cannot take such a map, or makes one of another shape.
     """
     if config is None or stage not in stages:
         return None
-    return ATTENTION.build(config, default_args=dict(channels=channels))
+    plugin = ATTENTION.build(config, default_args=dict(channels=channels))
+    _check_keeps_shape(plugin, config['type'], (1, channels, size, size))
+    return plugin
+
+
+@torch.no_grad()
+def _check_keeps_shape(plugin, name, shape):
+    """Try a copy of a plugin on one map, before the first image does."""
+    device = next((parameter.device for parameter in plugin.parameters()), None)
+    try:
+        made = copy.deepcopy(plugin).eval()(torch.zeros(shape, device=device))
+    except Exception as error:  # whatever a plugin raises is a word about the map
+        word = (str(error) or type(error).__name__).splitlines()[0]
+        raise ArgumentError(f'attention {name!r} cannot take a map of shape {shape}: {word}. Set its arguments for '
+                            'that size, or attention_stages to the stages of a size that it takes') from error
+    found = tuple(made.shape) if torch.is_tensor(made) else type(made).__name__
+    if found != shape:
+        raise ArgumentError(f'attention {name!r} makes {found} of a map of shape {shape}: in a residual block the '
+                            'shape must stay')
 
 
 def check_stages(stages, count):

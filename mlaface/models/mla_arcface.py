@@ -13,8 +13,8 @@ HEAD = dict(type='MarginHead', margin=dict(type='ArcFace', s=64.0, m=0.5))
 
 
 def _over(defaults, given):
-    """What is given, over the defaults; a part of another type stands alone."""
-    if given is None or given.get('type', defaults['type']) != defaults['type']:
+    """What is given, over the defaults; a part of another type stands alone, and so do several parts."""
+    if given is None or isinstance(given, (list, tuple)) or given.get('type', defaults['type']) != defaults['type']:
         return given
     return {**defaults, **given}
 
@@ -37,7 +37,7 @@ class MLAArcFace(FaceRecognizer):
         width (float): Multiplies its channels, and those of branch, gate and neck. Default 1.0.
         embedding_size (int): D, of neck and head. Default 512.
         backbone (dict): What is changed in the trunk, an IResNet with HybridAttention.
-        branch (dict): What is changed in the branch, or a branch of another type.
+        branch (dict): What is changed in the branch, or a branch of another type, or several.
         fusion (dict): What is changed in the gate, or a fusion of another type.
         neck (dict): What is changed in the neck, or a neck of another type.
         head (dict, optional): What is changed in the head, or a head of another type. None for inference only.

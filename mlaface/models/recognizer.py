@@ -1,4 +1,4 @@
-"""FaceRecognizer: preprocessor, backbone, branch and fusion, neck, head."""
+"""FaceRecognizer: preprocessor, backbone, branches and fusion, neck, head."""
 import contextlib
 
 import torch
@@ -24,6 +24,8 @@ def _apply_variant(variant, part, config):
     """``config`` of ``part`` with what a variant fixes; a value that contradicts it is refused."""
     if variant is None or config is None:
         return config
+    if not isinstance(config, dict):
+        raise ValueError(f'variant={variant!r} has one {part}, not {len(config)}: give a dict')
     fixed = VARIANTS[_choose(variant, VARIANTS, 'variant')][part]
     for key, value in fixed.items():
         stated = config.get(key, value)
@@ -55,9 +57,10 @@ class FaceRecognizer(nn.Module):
         neck (dict): Config of the neck: map to embedding.
         head (dict, optional): Config of the head, with ``loss(embeddings, labels) -> dict``, which is also
             given ``images=`` where it has ``needs_images``. None for inference only.
-        branch (dict, optional): Config of a branch: image to a map like the backbone's; or, where its class has
-            ``takes_trunk = True``, the backbone's map to another of its shape.
-        fusion (dict, optional): Config of what joins backbone and branch; both or neither must be given.
+        branch (dict | Sequence[dict], optional): Config of a branch: image to a map like the backbone's; or, where its
+            class has ``takes_trunk = True``, the backbone's map to another of its shape. Or of several, whose
+            parameters are named ``branch.0`` and so on.
+        fusion (dict, optional): Config of what joins backbone and branches; both or neither must be given.
         preprocessor (dict, optional): Config of the preprocessor. Default ``FacePreprocessor`` of the backbone's size.
         flip (str): How ``predict`` joins an image and its mirror image: ``'none'``, ``'sum'`` (default), ``'concat'``.
         variant (str, optional): ``'published'`` makes branch and fusion those of the published MLA-ArcFace code.
@@ -78,7 +81,7 @@ class FaceRecognizer(nn.Module):
             raise ValueError('branch and fusion come together: give both, or neither')
         self.flip = _choose(flip, FLIPS, 'flip')
         self.backbone = MODELS.build(backbone)
-        self.branch = MODELS.build(_apply_variant(variant, 'branch', branch)) if branch else None
+        self.branch = self._build_branch(_apply_variant(variant, 'branch', branch)) if branch else None
         self.fusion = MODELS.build(_apply_variant(variant, 'fusion', fusion)) if fusion else None
         self.neck = MODELS.build(neck)
         self.head = MODELS.build(head) if head else None
@@ -100,18 +103,41 @@ class FaceRecognizer(nn.Module):
         freeze(named_parts(self, names))
         return self
 
+    @staticmethod
+    def _build_branch(config):
+        return MODELS.build(config) if isinstance(config, dict) else nn.ModuleList(map(MODELS.build, config))
+
+    @property
+    def branches(self):
+        """The branches (list of nn.Module), none or more."""
+        if self.branch is None:
+            return []
+        return list(self.branch) if isinstance(self.branch, nn.ModuleList) else [self.branch]
+
+    def _check_branches(self):
+        """Refuse branches that the fusion does not join."""
+        joined = getattr(self.fusion, 'branches', len(self.branches))
+        if self.branches and joined != len(self.branches):
+            raise ValueError(f'the fusion {type(self.fusion).__name__} joins {joined} branch(es), and there are '
+                             f'{len(self.branches)}: set fusion.branches={len(self.branches)} where it takes that')
+        taken = getattr(self.fusion, 'branch_channels', self.backbone.out_channels)
+        for number, branch in enumerate(self.branches):
+            channels = getattr(branch, 'out_channels', taken)
+            if channels != taken:
+                place = f'branch.{number}' if isinstance(self.branch, nn.ModuleList) else 'branch'
+                raise ValueError(f'the {place} makes maps of {channels} channels, and {taken} are fused with the '
+                                 f"backbone's {self.backbone.out_channels}: set {place}.channels={taken}")
+
     def _check_parts(self):
         """Refuse parts whose shapes do not fit, before the first image does."""
-        made = (self.backbone.out_channels, self.backbone.out_size)
+        self._check_branches()
+        made = (getattr(self.fusion, 'out_channels', self.backbone.out_channels), self.backbone.out_size)
         taken = (getattr(self.neck, 'in_channels', made[0]), getattr(self.neck, 'in_size', made[1]))
         if made != taken:
-            raise ValueError(f'the backbone makes maps of {made[0]} channels and {made[1]}x{made[1]}, the neck takes '
+            raise ValueError(f'the {"fusion" if made[0] != self.backbone.out_channels else "backbone"} makes maps of '
+                             f'{made[0]} channels and {made[1]}x{made[1]}, the neck takes '
                              f'{taken[0]} channels and {taken[1]}x{taken[1]}: set neck.in_channels={made[0]}, '
                              f'neck.in_size={made[1]}')
-        channels = getattr(self.branch, 'out_channels', made[0])
-        if channels != made[0]:
-            raise ValueError(f'the branch makes maps of {channels} channels, the backbone of {made[0]}: '
-                             f'set branch.channels={made[0]}')
         size = getattr(self.head, 'embedding_size', self.embedding_size)
         if size != self.embedding_size:
             raise ValueError(f'the neck makes embeddings of {self.embedding_size}, the head takes {size}: '
@@ -119,7 +145,7 @@ class FaceRecognizer(nn.Module):
 
     def _compile(self, options):
         # part by part and in place: names of parameters stay, and a deep copy (as for EMA) never calls the original
-        for part in (self.backbone, self.branch, self.fusion, self.neck):
+        for part in (self.backbone, *self.branches, self.fusion, self.neck):
             if part is not None:
                 try:
                     part.compile(**options)
@@ -140,9 +166,9 @@ class FaceRecognizer(nn.Module):
         """Normalised images (N, 3, H, W) to embeddings (N, D), as the network makes them."""
         features = self.backbone(x)
         if self.branch is not None:
-            norm = (self.neck.bn2,) if getattr(self.fusion, 'needs_neck_norm', False) else ()
-            source = features if getattr(self.branch, 'takes_trunk', False) else x
-            features = self.fusion(features, self.branch(source), *norm)
+            norm = dict(neck_norm=self.neck.bn2) if getattr(self.fusion, 'needs_neck_norm', False) else {}
+            made = [branch(features if getattr(branch, 'takes_trunk', False) else x) for branch in self.branches]
+            features = self.fusion(features, *made, **norm)
         return self.neck(features)
 
     def forward(self, images, labels=None, mode='tensor'):
@@ -179,10 +205,15 @@ class FaceRecognizer(nn.Module):
         return {**self.gates(), **losses}
 
     def gates(self):
-        """Learned gates for the log: ``gate`` of the fusion, ``attention_gate`` the mean over blocks (dict of ())."""
+        """Learned gates for the log (dict of ()).
+
+        ``gate`` of the fusion, ``gate_0`` and so on where it has one for each of several branches; ``attention_gate``,
+        the mean over blocks.
+        """
         values = {}
         if hasattr(self.fusion, 'gate'):
-            values['gate'] = self.fusion.gate.detach().mean()
+            gates = self.fusion.gate.detach().flatten()
+            values = dict(gate=gates.mean()) if len(gates) == 1 else {f'gate_{i}': each for i, each in enumerate(gates)}
         if self._inner_gates:
             values['attention_gate'] = torch.cat([module.gamma.detach() for module in self._inner_gates]).mean()
         return values

@@ -145,7 +145,7 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(library, module
 
 def test_torchvisions_randomness_is_the_images(face):
     """Torch's generator is borrowed: the same image for the same numbers, and nothing else is moved."""
-    from mlaface.datasets.transforms._torchvision import TorchvisionTransform
+    from mlaface.datasets.transforms.from_torchvision import TorchvisionTransform
     noise = TorchvisionTransform(lambda x: (x + torch.randint(0, 9, x.shape)).clamp(max=255).to(torch.uint8))
     before = torch.get_rng_state()
     one, same, other = (noise(face, np.random.default_rng(number)) for number in (1, 1, 2))

@@ -26,7 +26,7 @@ def backbones():
 
 
 def attentions():
-    return ATTENTION.names()
+    return [name for name in ATTENTION.names() if not name.endswith('.*')]
 
 
 def recognizer(backbone='IResNet', attention=None, mla=False, neck='EmbeddingNeck', norm='separate', **options):
@@ -39,6 +39,18 @@ def recognizer(backbone='IResNet', attention=None, mla=False, neck='EmbeddingNec
     options.setdefault('head', dict(type='TinyHead'))
     return MODELS.build(dict(type='FaceRecognizer', backbone=trunk, **options,
                              neck=dict(type=neck, in_channels=64, in_size=2, embedding_size=16)))
+
+
+def moved(module, seed=0):
+    """The module with every parameter and running statistic away from where it starts: some start at zero."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+            if tensor.is_floating_point():
+                tensor.add_(0.3 * torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype)
+                            if name.endswith('running_var') else
+                            0.3 * torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype))
+    return module
 
 
 def images(count=4, size=SIZE, seed=0):

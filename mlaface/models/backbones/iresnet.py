@@ -63,8 +63,8 @@ class IResNet(Backbone):
         width (float): Multiplies the channels, rounded to multiples of 8. Default 1.0.
         attention (dict, optional): Config for ``ATTENTION``, placed after ``bn3`` and before the addition.
         attention_stages (Sequence[int]): Stages, of 1 to 4, whose blocks have it. Default all.
-        activation (str, optional): After the addition: None (InsightFace), ``'relu'`` (MLA-ArcFace), ``'elu'``,
-            ``'silu'``.
+        activation (str | dict, optional): After the addition: None (InsightFace), ``'relu'`` (MLA-ArcFace), ``'elu'``,
+            ``'silu'``; or a config, as ``dict(type='mmcv.HSwish')``.
         in_size (int): Height and width of the image in pixels. Default 112.
         stem_stride (int): Stride of the first convolution. Default 1.
         with_cp (bool): Compute each block again in the backward pass to hold less. Default False.
@@ -89,8 +89,9 @@ class IResNet(Backbone):
         self.bn1 = nn.BatchNorm2d(channels[0])
         self.prelu = PReLU(channels[0])
         for stage, (blocks, c_in, c_out) in enumerate(zip(DEPTHS[depth], channels[:1] + channels, channels), 1):
+            size = -(-in_size // (stem_stride * 2 ** stage))
             layer = [IBasicBlock(c_out if index else c_in, c_out, 1 if index else 2, index == 0,
-                                 build_attention(attention, c_out, stage, attention_stages), activation)
+                                 build_attention(attention, c_out, stage, attention_stages, size), activation)
                      for index in range(blocks)]
             setattr(self, f'layer{stage}', nn.Sequential(*layer))
         init_convolutions(self)

@@ -8,7 +8,7 @@ from torch import nn
 
 from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
-from mlaface.models.layers import build_attention, check_stages, scale_channels
+from mlaface.models.layers import build_attention, check_stages, convolutions, scale_channels
 from mlaface.models.prelu import PReLU
 from mlaface.registry import MODELS
 
@@ -97,8 +97,9 @@ class MobileFaceNet(Backbone):
             for index in range(count):
                 block_stride, c_out = (1 if index else stride), scale_channels(wide, width)
                 residual = block_stride == 1 and narrow == c_out
-                attn = build_attention(attention, c_out * scale, RESIDUAL_STAGES[row],
-                                       attention_stages) if residual else None
+                stage = RESIDUAL_STAGES.get(row)
+                attn = build_attention(attention, c_out * scale, stage, attention_stages,
+                                       -(-in_size // 2 ** (stage + 1))) if residual else None
                 self.blocks.append(Bottleneck(narrow * scale, c_out * scale, narrow * expansion, block_stride, attn))
                 narrow = c_out
         self.out_channels, self.out_size = scale_channels(512, width), -(-in_size // 16)
@@ -115,9 +116,8 @@ class MobileFaceNet(Backbone):
         return stages
 
     def _init_weights(self):
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, mode='fan_out')
+        for layer in convolutions(self):
+            nn.init.kaiming_normal_(layer.weight, mode='fan_out')
 
     def forward(self, x):
         """Normalised images (N, 3, in_size, in_size) to a map (N, out_channels, out_size, out_size)."""

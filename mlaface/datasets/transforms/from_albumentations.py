@@ -2,6 +2,7 @@
 import os
 import random
 
+from mlaface.registry import TRANSFORMS
 from mlaface.utils.foreign import Library
 
 os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')  # its import would ask a server for a newer version
@@ -23,4 +24,7 @@ class Albumentation:
         return self.transform(image=image)['image']
 
 
-named = Library('albumentations', ['albumentations'], "pip install 'mlaface[albumentations]'", Albumentation).named
+@TRANSFORMS.register_module(name='albumentations.*')
+class OfAlbumentations:
+    """Transforms of albumentations by name, ``albumentations.NAME``."""
+    named = Library('albumentations', ['albumentations'], "pip install 'mlaface[albumentations]'", Albumentation).named

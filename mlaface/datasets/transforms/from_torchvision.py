@@ -2,6 +2,7 @@
 import numpy as np
 import torch
 
+from mlaface.registry import TRANSFORMS
 from mlaface.utils.foreign import Library
 
 
@@ -26,5 +27,8 @@ class TorchvisionTransform:
         return np.ascontiguousarray(changed.permute(1, 2, 0).numpy())
 
 
-named = Library('torchvision', ['torchvision.transforms.v2'],
+@TRANSFORMS.register_module(name='torchvision.*')
+class OfTorchvision:
+    """Transforms of torchvision, version 2 by name, ``torchvision.NAME``."""
+    named = Library('torchvision', ['torchvision.transforms.v2'],
                 "pip install 'mlaface[torchvision]', of the release that goes with torch's", TorchvisionTransform).named

@@ -1,5 +1,6 @@
 """Losses of pytorch-metric-learning (Musgrave et al., 2020) by name: ``pml.TripletMarginLoss``."""
 from mlaface.models.losses.base import FaceLoss
+from mlaface.registry import LOSSES
 from mlaface.utils.foreign import Library
 
 PLACES = ('losses', 'miners', 'distances', 'reducers', 'regularizers')
@@ -29,5 +30,8 @@ def _wrap(part, miner=None):
     return MetricLoss(part, miner) if isinstance(part, BaseMetricLossFunction) else part
 
 
-named = Library('pml', [f'pytorch_metric_learning.{place}' for place in PLACES],
+@LOSSES.register_module(name='pml.*')
+class OfPml:
+    """Losses, miners, distances and reducers of pytorch-metric-learning by name, ``pml.NAME``."""
+    named = Library('pml', [f'pytorch_metric_learning.{place}' for place in PLACES],
                 "pip install 'mlaface[metric]'", _wrap).named
