@@ -7,7 +7,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from tests.models import tiny
 
-STAGES = dict(IResNet=4, MobileFaceNet=3)
+STAGES = dict(IResNet=4, MobileFaceNet=3, VisionTransformer=4, EdgeFace=4, GhostFaceNet=5)
+NORMED = [name for name in tiny.backbones() if name not in ('VisionTransformer', 'EdgeFace')]  # by BatchNorm
 AUTOCAST = {None: contextlib.nullcontext, 'bfloat16': lambda: torch.autocast('cpu', torch.bfloat16)}
 
 
@@ -58,7 +59,7 @@ def test_stages_are_the_whole_backbone_and_others_are_refused(backbone):
             tiny.recognizer(backbone, backbone_options=dict(frozen_stages=stage))
 
 
-@pytest.mark.parametrize('backbone', tiny.backbones())
+@pytest.mark.parametrize('backbone', NORMED)
 def test_held_norms_keep_their_statistics_and_learn_scale_and_shift(backbone):
     model = tiny.recognizer(backbone, backbone_options=dict(norm_eval=True))
     moved = changed(*train(model))
@@ -92,7 +93,7 @@ def settle(model):
 
 
 @pytest.mark.parametrize('amp', AUTOCAST)
-@pytest.mark.parametrize('backbone', tiny.backbones())
+@pytest.mark.parametrize('backbone', NORMED)
 @pytest.mark.parametrize('frozen', [('backbone', 'neck'), ('neck',), ('neck.bn2', 'neck.features')], ids=str)
 def test_frozen_norms_with_dead_channels_and_one_image_give_no_nan(backbone, frozen, amp):
     torch.manual_seed(0)
