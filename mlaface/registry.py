@@ -2,7 +2,8 @@
 
 A plugin is one file in the package of its registry: all modules of that package are imported when the
 registry is first asked for a name. Plugins outside the tree register from ``custom_imports`` in a config or
-from the entry-point group ``mlaface.plugins``.
+from the entry-point group ``mlaface.plugins``. A class that is registered as ``timm.*`` stands for a family of names:
+``timm.resnet18`` is a subclass of it whose attribute ``member`` is ``'resnet18'``.
 """
 import difflib
 import inspect
@@ -158,6 +159,18 @@ class FaceRegistry(Registry):
         """Name -> what is registered here (not in the parent), sorted by name; imports no torch by itself."""
         return {name: self._module_dict[name] for name in self.names()}
 
+    def knows(self, key):
+        """Whether a name is registered here, or of a family that is (bool)."""
+        return key in self.names() or self._of_family(key) is not None
+
+    def _of_family(self, key):
+        """The member of a family that ``PREFIX.NAME`` names, where ``PREFIX.*`` is registered; else None."""
+        prefix, _, member = str(key).partition('.')
+        family = self.classes().get(f'{prefix}.*') if member else None
+        if family is None or member == '*':
+            return family
+        return type(key, (family,), dict(member=member, __doc__=family.__doc__, __module__=family.__module__))
+
     def _find(self, key):
         try:
             return super().get(key)
@@ -170,7 +183,7 @@ class FaceRegistry(Registry):
         Raises:
             UnknownNameError: If there is none; names the nearest one and what was imported.
         """
-        found = self._find(key)
+        found = self._of_family(key) or self._find(key)
         if found is None and self.parent is not None:
             import_module('mmengine.runner')  # MMEngine's own registries know no locations: this fills them
             found = self._find(key)

@@ -59,7 +59,7 @@ def check_parts(config, source, imports=(), registries=(MODELS, ATTENTION)):
         value = waiting.pop()
         if isinstance(value, dict):
             kind = value.get('type')
-            if 'type' in value and not (isinstance(kind, str) and kind in known):
+            if 'type' in value and not (isinstance(kind, str) and any(part.knows(kind) for part in registries)):
                 close = nearest(str(kind), known)
                 hint = f' (the nearest is {close!r})' if close else ''
                 raise InputError(f'the config inside {source} names the part {kind!r}, which is not registered{hint}. '

@@ -24,6 +24,8 @@ from tests.models import tiny
 onnx = pytest.importorskip('onnx')
 runtime = pytest.importorskip('onnxruntime')
 KINDS = [(backbone, attention) for backbone in tiny.backbones() for attention in (None, *tiny.attentions())]
+QUICK = [pytest.param(*kind, marks=() if kind[0] == 'IResNet' or kind[1] == 'HybridAttention' else pytest.mark.slow)
+         for kind in KINDS]
 FORMATS = {'m.onnx': dict(opset=13), 'm.pt': {}, 'm.pt2': {}, 'm.xml': dict(opset=17)}
 OPSETS = 18, 26  # the first of torch's current exporter, and the last that it and ONNX Runtime know
 
@@ -38,7 +40,7 @@ def needs(name):
     pytest.importorskip('openvino' if name.endswith('.xml') else 'onnx')
 
 
-@pytest.mark.parametrize('backbone, attention', KINDS)
+@pytest.mark.parametrize('backbone, attention', QUICK)
 def test_every_backbone_with_every_attention_exports(backbone, attention, tmp_path):
     model = tiny.recognizer(backbone, attention, mla=True)
     export_model(model, tmp_path / 'm.onnx', opset=17)

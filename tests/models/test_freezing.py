@@ -34,8 +34,10 @@ def changed(before, after):
     return {name for name in before if not torch.equal(before[name], after[name])}
 
 
-@pytest.mark.parametrize('options', [{}, dict(channels_last=True), dict(backbone_options=dict(with_cp=True))], ids=str)
-@pytest.mark.parametrize('backbone, stage', [(name, n) for name in tiny.backbones() for n in range(STAGES[name] + 1)])
+@pytest.mark.parametrize('backbone, stage, options', [
+    *((name, n, {}) for name in tiny.backbones() for n in range(STAGES[name] + 1)),
+    *((name, 1, options) for name in tiny.backbones()
+      for options in (dict(channels_last=True), dict(backbone_options=dict(with_cp=True))))], ids=str)
 def test_frozen_stages_stay_and_all_others_learn(backbone, stage, options):
     options = dict(options, backbone_options=dict(options.get('backbone_options', {}), frozen_stages=stage))
     model = tiny.recognizer(backbone, 'HybridAttention', **options)

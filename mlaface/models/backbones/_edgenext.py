@@ -158,7 +158,7 @@ class SplitBlock(Scaled):
 
     def forward(self, x):
         """Map (N, C, H, W) to a map of the same shape."""
-        shortcut, (_, dim, height, width) = x, x.shape
+        shortcut, height, width = x, *x.shape[2:]
         groups, done, before = x.chunk(len(self.convs) + 1, 1), [], 0
         for conv, group in zip(self.convs, groups):
             before = conv(before + group)

@@ -1,9 +1,9 @@
 """IResNet: the improved residual network of ArcFace (Deng et al., CVPR 2019; block of Han et al., CVPR 2017).
 
 Names of parameters are those of InsightFace's public networks. MLA-ArcFace (2023) adds attention to each block and
-a ReLU after the addition. Two relatives differ in their blocks: the IR of AdaFace (Kim et al., CVPR 2022) and IR-SE, the
-network of many published files (InsightFace_Pytorch, face.evoLVe), which has squeeze-and-excitation (Hu et al., CVPR 2018)
-in every block: ``attention=dict(type='SqueezeExcitation'), shortcut='subsample', inner_norm=False``.
+a ReLU after the addition. Two relatives differ in their blocks: the IR of AdaFace (Kim et al., CVPR 2022), which is
+``shortcut='subsample'``; and IR-SE, of InsightFace_Pytorch and face.evoLVe, with squeeze-and-excitation (Hu et al.,
+CVPR 2018) in every block: ``attention=dict(type='SqueezeExcitation'), shortcut='subsample', inner_norm=False``.
 """
 from torch import nn
 

@@ -132,9 +132,9 @@ class PatchMask(nn.Module):
             self.register_buffer('token', token)
 
     def take(self, x):
-        """Tokens (N, L, C) to those that stay (N, K, C) in random order, K = int(L * (1 - ratio)), and their places (N, K).
+        """Tokens (N, L, C) to those that stay (N, K, C), in random order, and their places (N, K).
 
-        In evaluation all stay, and the places are None.
+        K is ``int(L * (1 - ratio))``. In evaluation all stay, and the places are None.
         """
         if not self.training or self.ratio == 0:
             return x, None
@@ -197,9 +197,9 @@ class VisionTransformer(Backbone):
         self.counts = [depth * stage // STAGES for stage in range(STAGES + 1)]
         stages = [stage for stage in range(1, STAGES + 1)
                   for _ in range(self.counts[stage] - self.counts[stage - 1])]
-        self.blocks = nn.ModuleList(
-            TransformerBlock(dim, heads, mlp_ratio, rate, build_attention(attention, dim, stage, attention_stages), side)
-            for stage, rate in zip(stages, drop_path_rates(drop_path_rate, depth)))
+        plugins = [build_attention(attention, dim, stage, attention_stages) for stage in stages]
+        self.blocks = nn.ModuleList(TransformerBlock(dim, heads, mlp_ratio, rate, plugin, side) for plugin, rate in
+                                    zip(plugins, drop_path_rates(drop_path_rate, depth)))
         self.norm, self.mask = nn.LayerNorm(dim), PatchMask(dim, mask_ratio)
         self._init_weights()
         self.freeze_stages(frozen_stages, norm_eval)
@@ -240,5 +240,5 @@ def _check(dim, depth, heads, side, masked_plugin):
     if side < 1:
         raise ValueError('VisionTransformer: the image is smaller than a patch; set in_size or patch_size')
     if masked_plugin:
-        raise ValueError('VisionTransformer: an attention plugin takes a whole map, and mask_ratio takes patches out of '
-                         'it in training: set mask_ratio=0, or leave attention out')
+        raise ValueError('VisionTransformer: an attention plugin takes a whole map, and mask_ratio takes patches out '
+                         'of it in training: set mask_ratio=0, or leave attention out')
