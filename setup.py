@@ -39,7 +39,7 @@ SERVE = ['fastapi>=0.115', 'uvicorn>=0.30', 'python-multipart>=0.0.18', 'prometh
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
 TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values()), *SERVE, 'httpx2>=2.0', 'pytest>=8', 'pytest-xdist>=3',
          'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6',
-         'playwright>=1.45', 'psutil>=5.9']
+         'playwright>=1.45', 'psutil>=5.9', 'timm>=1.0']
 
 
 class BuildWithIndex(build_py):
@@ -72,5 +72,6 @@ setup(
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
     extras_require=dict(onnx=ONNX, openvino=OPENVINO, hub=HUB, models=MODELS, serve=SERVE, search=['faiss-cpu>=1.8'],
+                        timm=['timm>=1.0'],
                         tests=TESTS, **GALLERY, **MMCV),
 )
