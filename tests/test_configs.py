@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((ROOT / 'configs').glob('*.py'))
 SMALL = [path for path in CONFIGS if path.stem.endswith(('synthetic', 'faces_small'))]
 CLASSES = dict(ms1mv2=85742, ms1mv3=93431, glint360k=360232, vgg2=8631)
-DEPTHS = {'r18': 18, 'r34': 34, 'r50': 50, 'r100': 100, 'r200': 200, 'r18w025': 18}
+DEPTHS = {'r18': 18, 'r34': 34, 'r50': 50, 'r100': 100, 'r200': 200, 'r18w025': 18, 'irse50': 50, 'vitt': 12,
+          'vits': 12, 'vitb': 24, 'vitl': 24}
 
 
 def load(path):
@@ -29,6 +30,8 @@ def test_the_promised_configs_are_there():
                 for net in ('r18', 'r34', 'r50', 'r100', 'r200', 'mbf')}
     promised |= {'cosface_r50_glint360k', 'cosface_r100_glint360k'}
     promised |= {f'{method}_r100_{data}' for method in ('mla', 'arcface') for data in ('vgg2', 'ms_celeb_1m')}
+    promised |= {f'arcface_{net}_ms1mv3' for net in ('irse50', 'mbflarge', 'ghostv2', 'edgexs', 'edges')}
+    promised |= {f'cosface_vit{size}_glint360k' for size in 'tsbl'}
     promised |= {f'{method}_{net}_{data}' for method in ('mla', 'arcface') for net in ('mbf', 'r18w025')
                  for data in ('synthetic', 'faces_small')}
     assert promised <= names
@@ -87,3 +90,13 @@ def test_published_recipes():
     assert (config.model.head.margin.type, config.model.head.margin.m) == ('CosFace', 0.4)
     assert config.optim_wrapper.clip_grad.max_norm == 5
     assert config.train_dataloader.batch_size * 8 == config.auto_scale_lr.base_batch_size == 1024
+
+
+def test_the_recipe_of_vits_is_insightfaces():
+    config = load(ROOT / 'configs' / 'cosface_vitb_glint360k.py')
+    optimizer, backbone = config.optim_wrapper.optimizer, config.model.backbone
+    assert (optimizer.lr, optimizer.weight_decay, config.train_cfg.max_epochs, config.param_scheduler.warmup) == (
+        1e-3, 0.1, 40, 4)
+    assert 'momentum' not in optimizer and config.optim_wrapper.paramwise_cfg.decay_all
+    assert (backbone.mask_ratio, backbone.drop_path_rate, backbone.with_cp, config.model.head.sample_rate) == (
+        0.05, 0.05, True, 0.3)

@@ -21,6 +21,7 @@ COMMANDS = {
     'serve': 'all of these over HTTP, and a page: compare, enrol, identify in a browser',
     'benchmark': 'speed and memory, as ratios measured in one run',
     'plan-memory': 'what a training step needs on each rank, before it is run',
+    'flops': 'what a network costs, by its parts: parameters, MACs, activations, time',
     'print-config': 'a config with all it inherits',
     'list-plugins': 'what is registered, with its arguments',
     'make-synthetic': 'draw the built-in faces: training set and benchmarks',

@@ -1,4 +1,6 @@
-"""Rename the tensors of a published network for mlaface, or back: MLA-ArcFace, IResNet and MobileFaceNet.
+"""Rename the tensors of a published network for mlaface, or back.
+
+MLA-ArcFace; IResNet, MobileFaceNet and ViT of InsightFace; IR and IR-SE; EdgeFace.
 
 Examples:
   python tools/converters/published.py backbone.pth arcface_r50.pth

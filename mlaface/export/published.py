@@ -1,6 +1,7 @@
 """Published networks made ours, and ours published: their tensors under the names of the other side.
 
-The networks are MLA-ArcFace and InsightFace's IResNet of every depth, and MobileFaceNet of InsightFace's trainer.
+The networks are MLA-ArcFace, InsightFace's IResNet of every depth, MobileFaceNet and the ViTs of its trainer, IR and
+IR-SE of InsightFace_Pytorch, face.evoLVe and AdaFace, and EdgeFace.
 """
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from mlaface.utils.files import atomic_path, is_state_dict, load_tensors
 
 WRAPPERS = ('module.', '_orig_mod.')  # of DistributedDataParallel and torch.compile
 KEYS = ('model', 'state_dict', 'state_dict_backbone')
+EXCITE = '.attn.fc.'  # squeeze-and-excitation: our linear layers are convolutions of one place in IR-SE
+LAST_NORM = 'output_layer.4.'  # of IR; AdaFace's has neither scale nor shift
 SEPARATE_NORMS = ('fusion.norm_trunk.', 'fusion.norm_branch.')
 
 
@@ -31,6 +34,7 @@ def from_published(state, separate_norms=False):
     state = unwrapped(state)
     prefixes = prefixes_of(state)
     ours = {renamed(name, prefixes) or f'backbone.{name}': tensor for name, tensor in state.items()}
+    ours = {name: tensor.flatten(1) if EXCITE in name else tensor for name, tensor in ours.items()}
     if separate_norms:
         shared = {n.removeprefix('neck.bn2.'): t for n, t in ours.items() if n.startswith('neck.bn2.')}
         ours.update({prefix + name: torch.clone(t) for prefix in SEPARATE_NORMS for name, t in shared.items()})
@@ -38,10 +42,18 @@ def from_published(state, separate_norms=False):
 
 
 def unwrapped(state):
-    """A state dict without what wrappers write in front of every name, and its gates as vectors, whoever saved it."""
+    """A state dict without what wrappers write in front of every name, whoever saved it.
+
+    Its gates are vectors, and the last norm of AdaFace's IR gets the scale 1 and the shift 0.
+    """
     for wrapper in WRAPPERS * 2:  # either may stand inside the other
         if state and all(name.startswith(wrapper) for name in state):
             state = {name.removeprefix(wrapper): tensor for name, tensor in state.items()}
+    if 'model.input_layer.0.weight' in state:  # of Lightning
+        state = {name.removeprefix('model.'): tensor for name, tensor in state.items()}
+    mean = state.get(f'{LAST_NORM}running_mean')
+    if mean is not None:
+        state = {f'{LAST_NORM}weight': torch.ones_like(mean), f'{LAST_NORM}bias': torch.zeros_like(mean), **state}
     return {name: tensor.reshape(1) if name.endswith('lf.gamma') else tensor for name, tensor in state.items()}
 
 
@@ -49,8 +61,9 @@ def to_published(state):
     """Names of our state dict made the published ones; the head has no place there and is left out.
 
     Args:
-        state (dict[str, Tensor]): State of a ``FaceRecognizer`` with ``IResNet`` and ``EmbeddingNeck``, or with
-            ``MobileFaceNet`` and ``GDCNeck``.
+        state (dict[str, Tensor]): State of a ``FaceRecognizer`` with ``IResNet`` and ``EmbeddingNeck``,
+            ``MobileFaceNet`` and ``GDCNeck``, ``VisionTransformer`` and ``TokenNeck``, or ``EdgeFace`` and
+            ``PoolNeck``.
 
     Returns:
         dict[str, Tensor]: Published names.
@@ -64,9 +77,11 @@ def to_published(state):
     homeless = [name for name in trunk if renamed(name, prefixes) is None]
     if homeless:
         raise ValueError(f'{len(homeless)} tensors have no published name, such as {homeless[0]!r}: only IResNet with '
-                         "EmbeddingNeck has them, of MLA-ArcFace the variant='published', and MobileFaceNet with "
-                         'GDCNeck, without attention or branch')
-    return published
+                         "EmbeddingNeck has them, of MLA-ArcFace the variant='published'; and MobileFaceNet with "
+                         'GDCNeck, VisionTransformer with TokenNeck and EdgeFace with PoolNeck, without attention or '
+                         'branch')
+    return {name: tensor[:, :, None, None] if '.fc' in name and name.startswith('body.') else tensor
+            for name, tensor in published.items()}
 
 
 def read_state(source):

@@ -1,13 +1,16 @@
 """Files of published networks made ours and back: names, numbers, and what fits no network."""
 import json
 import re
+from collections import OrderedDict
 
 import pytest
 import torch
 from public_mobilefacenet import public_mobilefacenet, scramble
+from public_networks import PublicIR, PublicVit
+from torch import nn
 
 from mlaface.cli.published import main
-from mlaface.export.published import convert_file, from_published, to_published
+from mlaface.export.published import convert_file, from_published, to_published, unwrapped
 from mlaface.registry import MODELS
 
 
@@ -40,6 +43,86 @@ def test_a_public_mobilefacenet_gives_the_same_embeddings_and_comes_back(scale, 
     back = loaded(tmp_path / 'c.pth')
     assert back.keys() == public.state_dict().keys()
     assert all(torch.equal(back[name], tensor) for name, tensor in public.state_dict().items())
+
+
+def brought_over(public, tmp_path, capsys):
+    """What a public network becomes by the command: the recognizer that is printed, what is said, the way back."""
+    main([str(saved(tmp_path / 'a.pth', public.state_dict())), str(tmp_path / 'b.pth')])
+    told = capsys.readouterr().out
+    ours = MODELS.build(eval(re.search(r'model = (.*)', told)[1])).double().eval()
+    ours.load_state_dict(loaded(tmp_path / 'b.pth'))
+    main([str(tmp_path / 'b.pth'), str(tmp_path / 'c.pth'), '--back'])
+    return ours, told, loaded(tmp_path / 'c.pth')
+
+
+@pytest.mark.parametrize('options, title', [
+    (dict(excite=True), 'IR-SE-18,'), (dict(inner_norm=True), "IR-18 as AdaFace's"),
+    pytest.param(dict(), 'IR-18,', marks=pytest.mark.slow),
+    pytest.param(dict(inner_norm=True, excite=True), "IR-SE-18 as AdaFace's", marks=pytest.mark.slow)])
+def test_a_public_ir_gives_the_same_embeddings_and_comes_back(options, title, tmp_path, capsys):
+    public = scramble(PublicIR(**options).double())
+    ours, told, back = brought_over(public, tmp_path, capsys)
+    assert title in told and 'embeddings of 24' in told
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(ours.embed(x), public(x), rtol=1e-10, atol=1e-10)
+    state = public.state_dict()
+    assert state.keys() <= back.keys() and all(torch.equal(back[name], tensor) for name, tensor in state.items())
+    norm = {'output_layer.4.weight': torch.ones(24).double(), 'output_layer.4.bias': torch.zeros(24).double()}
+    assert all(torch.equal(back[name], norm[name]) for name in back.keys() - state.keys())
+    wrapped = {f'model.{name}': tensor for name, tensor in state.items()}  # of Lightning
+    assert from_published(unwrapped(wrapped)).keys() == ours.state_dict().keys()
+
+
+def test_a_public_vit_gives_the_same_embeddings_and_comes_back(tmp_path, capsys):
+    public = scramble(PublicVit(dim=24, depth=5, side=4).double())
+    ours, told, back = brought_over(public, tmp_path, capsys)
+    assert 'ViT of 24 channels and 5 blocks, embeddings of 20' in told
+    x = torch.randn(2, 3, 36, 36, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(ours.embed(x), public(x), rtol=1e-10, atol=1e-10)
+    assert back.keys() == public.state_dict().keys()
+    assert all(torch.equal(back[name], tensor) for name, tensor in public.state_dict().items())
+
+
+@pytest.mark.parametrize('size, gamma, edgenext', [
+    ('xs', 0.6, 'edgenext_x_small'), pytest.param('xxs', None, 'edgenext_xx_small', marks=pytest.mark.slow),
+    pytest.param('s', 0.5, 'edgenext_small', marks=pytest.mark.slow),
+    pytest.param('base', None, 'edgenext_base', marks=pytest.mark.slow)])
+def test_a_public_edgeface_gives_the_same_embeddings_and_comes_back(size, gamma, edgenext, images, tmp_path, capsys):
+    from tests import libraries
+    public = nn.Sequential(OrderedDict(model=libraries.timm().create_model(edgenext, num_classes=512)))
+    if gamma:
+        make_low_rank(public, gamma)
+    scramble(public.double())
+    ours, told, back = brought_over(public, tmp_path, capsys)
+    assert f'EdgeFace-{size.upper()}' + (f' with gamma {gamma}' if gamma else '') + ', embeddings of 512' in told
+    with torch.no_grad():
+        expected = public(images)
+        assert (ours.embed(images) - expected).abs().max() <= 1e-4 * expected.abs().max()  # places are float32
+    assert back.keys() == public.state_dict().keys()
+
+
+def make_low_rank(module, gamma):
+    """Every linear layer as the product of two, as the authors do."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.Linear):
+            rank = max(2, int(min(child.in_features, child.out_features) * gamma))
+            setattr(module, name, nn.Sequential(OrderedDict(
+                linear1=nn.Linear(child.in_features, rank, bias=False), linear2=nn.Linear(rank, child.out_features))))
+        else:
+            make_low_rank(child, gamma)
+
+
+@pytest.mark.parametrize('config, title', [
+    (dict(dim=256), 'ViT-T'), (dict(dim=512), 'ViT-S'), (dict(dim=512, depth=24), 'ViT-B'),
+    (dict(dim=768, depth=24, mask_ratio=0.05), 'ViT-L')])
+def test_every_vit_of_the_trainer_is_known(config, title, tmp_path):
+    state = published(backbone=dict(type='VisionTransformer', **config), neck=dict(
+        type='TokenNeck', in_channels=config['dim']))
+    assert {'mask_token', 'pos_embed', 'feature.0.weight', 'blocks.0.attn.qkv.weight'} <= state.keys()
+    network = convert_file(saved(tmp_path / 'a.pth', state), tmp_path / 'b.pth')
+    assert network.title == title
 
 
 def published(depth=18, **options):
@@ -109,7 +192,10 @@ def without(state, *names):
      r'1 of another shape \(conv_sep.layers.0.weight \(512, 64, 1, 1\), there \(512, 128, 1, 1\)\)'),
     (lambda p: {'conv1.weight': torch.zeros(64, 3, 3, 3), 'lf.gamma': torch.zeros(1)}, 'nearest is MLA-ArcFace'),
     (lambda p: {'patch_embed.proj.weight': torch.zeros(8, 3, 9, 9), 'norm.weight': torch.zeros(8)},
-     r'2 only in the file \(patch_embed.proj.weight, norm.weight\)'),
+     r'nearest is ViT of 8 channels and 4 blocks: \d+ only in the network \(pos_embed'),
+    (lambda p: {'model.stem.0.weight': torch.zeros(24, 3, 4, 4)}, r'nearest is EdgeFace-XXS: \d+ only in the network'),
+    (lambda p: {'input_layer.0.weight': torch.zeros(64, 3, 3, 3), 'odd.weight': torch.zeros(8)},
+     r'only in the file \(input_layer.0.weight, odd.weight\)'),
     (lambda p: {f'layer1.0.se.{n}': t for n, t in published().items()} | published(50),
      r'nearest is IResNet-50: \d+ only in the file \(layer1.0.se.conv1.weight'),
     (lambda p: {}, 'holds no state dict')])

@@ -5,7 +5,8 @@ from torch import nn
 from mlaface.registry import ATTENTION, MODELS
 
 SIZE = 32
-
+# what makes a backbone of 1/8 width small enough, and its map no smaller than 1x1
+SMALLEST = dict(VisionTransformer=dict(depth=4, patch_size=16), EdgeFace=dict(size='xxs', layer_scale=0.5))
 
 @MODELS.register_module(force=True)
 class TinyHead(nn.Module):
@@ -22,7 +23,8 @@ class TinyHead(nn.Module):
 
 def backbones():
     """Names of all registered backbones."""
-    return [n for n in MODELS.names() if MODELS.get(n).__module__.startswith('mlaface.models.backbones')]
+    return [n for n, kind in MODELS.classes().items()
+            if kind.__module__.startswith('mlaface.models.backbones') and not n.endswith('.*')]
 
 
 def attentions():
@@ -30,15 +32,19 @@ def attentions():
 
 
 def recognizer(backbone='IResNet', attention=None, mla=False, neck='EmbeddingNeck', norm='separate', **options):
-    """A recognizer of 1/8 width on images of 32 pixels, map 2x2."""
+    """A recognizer of 1/8 width on images of 32 pixels, map 2x2 or 1x1."""
     trunk = dict(type=backbone, width=0.125, in_size=SIZE, attention=dict(type=attention) if attention else None)
+    trunk.update(SMALLEST.get(backbone, {}))
     trunk.update(options.pop('backbone_options', {}))
+    with torch.device('meta'):
+        built = MODELS.build({**trunk, 'attention': None})
+    channels, size = built.out_channels, built.out_size
     if mla:
-        options.update(branch=dict(type='PatchSelfAttention', channels=64, qk_channels=8),
-                       fusion=dict(type='GatedFusion', channels=64, norm=norm))
+        options.update(branch=dict(type='PatchSelfAttention', channels=channels, qk_channels=8, patch=SIZE // size),
+                       fusion=dict(type='GatedFusion', channels=channels, norm=norm))
     options.setdefault('head', dict(type='TinyHead'))
     return MODELS.build(dict(type='FaceRecognizer', backbone=trunk, **options,
-                             neck=dict(type=neck, in_channels=64, in_size=2, embedding_size=16)))
+                             neck=dict(type=neck, in_channels=channels, in_size=size, embedding_size=16)))
 
 
 def moved(module, seed=0):

@@ -87,16 +87,6 @@ def _openvino_runner(path, precision, threads):
     return core().compile_model(str(path), 'CPU', settings)
 
 
-def operations(model):
-    """Floating-point operations of an image, multiplication and addition apart (int)."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-    images = torch.zeros(1, 3, *model.input_spec['size'], dtype=torch.uint8)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.eval().embed(model.preprocessor(images))
-    return counter.get_total_flops()
-
-
 def peak_cases():
     """A product of two square matrices of each type, and the operations of one."""
     import torch
@@ -116,6 +106,7 @@ def main(argv=None):
 
     from mlaface.apis import init_model
     from mlaface.export.extractor import noise
+    from mlaface.utils.flops import count_macs
     if args.threads:
         torch.set_num_threads(args.threads)
     model = init_model(None, args.config)
@@ -126,7 +117,7 @@ def main(argv=None):
         cases = {f'{name}, batch {size}': (lambda run=run, batch=images[size]: run(batch))
                  for size in args.batch_sizes for name, run in runs.items()}
         seconds = harness.measure({**cases, **peaks}, args.repeats, warmup=2)
-    show(seconds, runs, args, operations(model), of_product)
+    show(seconds, runs, args, 2 * count_macs(model), of_product)
 
 
 def show(seconds, runs, args, of_image, of_product):

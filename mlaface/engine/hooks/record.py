@@ -12,27 +12,9 @@ from mmengine.hooks import Hook
 
 from mlaface.registry import HOOKS
 from mlaface.utils.files import atomic_path
+from mlaface.utils.flops import count_macs
 
 FILE, SCORES = 'record.json', 'record_{}.npz'
-
-
-def count_macs(model):
-    """Multiply-accumulates of one image through the network, without its head (int).
-
-    Convolutions and matrix products are counted, by ``torch.utils.flop_counter``; norms, activations and sums are not.
-    Attention is run as its two products, since the counter knows no fused one on a processor.
-
-    Args:
-        model (FaceRecognizer): With ``preprocessor.spec``.
-    """
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
-    height, width = model.input_spec['size']
-    device = next(model.parameters()).device
-    image = torch.zeros(1, 3, height, width, dtype=torch.uint8, device=device)
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        model.extract(image)
-    return counter.get_total_flops() // 2
 
 
 def plain_values(metrics):
