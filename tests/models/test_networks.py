@@ -10,8 +10,12 @@ from mlaface.models.prelu import PReLU
 from mlaface.registry import ATTENTION, MODELS
 
 
-@pytest.mark.parametrize('attention', [None, *tiny.attentions()])
-@pytest.mark.parametrize('backbone', tiny.backbones())
+KINDS = [(backbone, attention) for backbone in tiny.backbones() for attention in (None, *tiny.attentions())]
+QUICK = [pytest.param(*kind, marks=() if kind[0] in ('IResNet', 'MobileFaceNet') or kind[1] in (None, 'HybridAttention')
+                      else pytest.mark.slow) for kind in KINDS]
+
+
+@pytest.mark.parametrize('backbone, attention', QUICK)
 def test_every_backbone_with_every_attention_learns(backbone, attention):
     model = tiny.recognizer(backbone, attention)
     loss = model(tiny.images(), tiny.labels(), mode='loss')['loss']
