@@ -9,7 +9,6 @@ from mlaface.models.layers import StridedPointwise
 from mlaface.models.prelu import PReLU
 from mlaface.registry import ATTENTION, MODELS
 
-
 KINDS = [(backbone, attention) for backbone in tiny.backbones() for attention in (None, *tiny.attentions())]
 QUICK = [pytest.param(*kind, marks=() if kind[0] in ('IResNet', 'MobileFaceNet') or kind[1] in (None, 'HybridAttention')
                       else pytest.mark.slow) for kind in KINDS]
