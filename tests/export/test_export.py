@@ -24,7 +24,8 @@ from tests.models import tiny
 onnx = pytest.importorskip('onnx')
 runtime = pytest.importorskip('onnxruntime')
 KINDS = [(backbone, attention) for backbone in tiny.backbones() for attention in (None, *tiny.attentions())]
-QUICK = [pytest.param(*kind, marks=() if kind[0] == 'IResNet' or kind[1] == 'HybridAttention' else pytest.mark.slow)
+QUICK = [pytest.param(*kind, marks=() if kind[0] == 'IResNet' or kind[1] == 'HybridAttention' and
+                      kind[0] != 'GhostFaceNet' else pytest.mark.slow)
          for kind in KINDS]
 FORMATS = {'m.onnx': dict(opset=13), 'm.pt': {}, 'm.pt2': {}, 'm.xml': dict(opset=17)}
 OPSETS = 18, 26  # the first of torch's current exporter, and the last that it and ONNX Runtime know

@@ -98,7 +98,8 @@ def test_edgeface_is_of_low_rank_everywhere_or_nowhere():
     assert 0.58 < min(ranks) <= max(ranks) <= 0.6
 
 
-@pytest.mark.parametrize('version, name', [(1, 'ghostnet_100'), (2, 'ghostnetv2_100')])
+@pytest.mark.parametrize('version, name', [pytest.param(1, 'ghostnet_100', marks=pytest.mark.slow),
+                                           (2, 'ghostnetv2_100')])
 def test_ghostfacenet_with_relu_is_timms_ghostnet(version, name):
     theirs = libraries.timm().create_model(name).double().eval()
     ours = draw(MODELS.build(dict(type='GhostFaceNet', version=version, width=1.0, stem_stride=2))).eval()
@@ -122,6 +123,20 @@ def test_ghostfacenet_with_relu_is_timms_ghostnet(version, name):
             found, expected = ours.last(found), theirs.blocks[9](expected)
             torch.testing.assert_close(ours(x), expected)
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize('backbone', [dict(type='VisionTransformer', dim=16, depth=4, heads=4, patch_size=8,
+                                           mask_ratio=0.25), dict(type='EdgeFace', size='xxs', width=0.125)])
+@pytest.mark.parametrize('neck', ['TokenNeck', 'PoolNeck'])
+def test_mixed_precision_ends_in_float32(backbone, neck):
+    channels, size = (16, 4) if 'dim' in backbone else (24, 1)
+    model = MODELS.build(dict(type='FaceRecognizer', backbone=dict(backbone, in_size=32), neck=dict(
+        type=neck, in_channels=channels, in_size=size, embedding_size=8)))
+    with torch.autocast('cpu', torch.bfloat16):
+        out = model(torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8))
+    out.square().mean().backward()
+    assert out.dtype == torch.float32
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters() if p.requires_grad)
 
 
 @pytest.mark.parametrize('config, message', [

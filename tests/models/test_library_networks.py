@@ -11,10 +11,10 @@ from mlaface.utils.errors import InputError, UserError
 from tests import libraries
 from tests.models import tiny
 
-NAMES = ['timm.mobilenetv3_small_050', 'timm.vit_tiny_patch16_224', 'torchvision.resnet18',
-         'torchvision.mobilenet_v3_small', *(pytest.param(name, marks=pytest.mark.slow) for name in (
-             'timm.resnet18', 'timm.convnext_atto', 'timm.ghostnetv2_100', 'timm.swin_tiny_patch4_window7_224',
-             'torchvision.shufflenet_v2_x0_5', 'torchvision.densenet121', 'torchvision.swin_t'))]
+NAMES = ['timm.mobilenetv3_small_050', 'timm.vit_tiny_patch16_224', 'torchvision.resnet18']
+MORE = ['timm.resnet18', 'timm.convnext_atto', 'timm.ghostnetv2_100', 'timm.swin_tiny_patch4_window7_224',
+        'torchvision.mobilenet_v3_small', 'torchvision.shufflenet_v2_x0_5', 'torchvision.densenet121',
+        'torchvision.swin_t']
 
 
 @pytest.fixture(scope='module')
@@ -38,7 +38,7 @@ def own_map(timm, name, net, x):
     return taken[0]
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', [*NAMES, *(pytest.param(name, marks=pytest.mark.slow) for name in MORE)])
 def test_a_network_by_name_gives_a_map_and_learns(name, timm):
     net = MODELS.build(dict(type=name))
     assert type(net).__name__ == name and net.member == name.partition('.')[2]
@@ -79,7 +79,8 @@ def test_names_of_parameters_are_torchvisions(timm):
 
 @pytest.mark.parametrize('name, message', [
     ('timm.resnet81', "timm has no network 'resnet81'; did you mean 'resnet"),
-    ('torchvision.resnet81', 'torchvision has no network'), ('torchvision.vit_b_16', 'gives no map'),
+    ('torchvision.resnet81', 'torchvision has no network'),
+    pytest.param('torchvision.vit_b_16', 'gives no map', marks=pytest.mark.slow),
     ('torchvision.maxvit_t', 'gives no map'), ('timm.*', "named as in type='timm.resnet18'"),
     ('timms.resnet18', 'is not in the registry')])
 def test_what_gives_no_map_is_refused_in_a_line(name, message, timm):
@@ -88,6 +89,14 @@ def test_what_gives_no_map_is_refused_in_a_line(name, message, timm):
     assert '\n' not in str(error.value)
 
 
+@pytest.mark.parametrize('name', ['timm.inception_v3', 'torchvision.alexnet'])
+def test_an_image_that_is_too_small_is_refused_in_a_line(name, timm):
+    with pytest.raises(UserError, match='gives no map .*|no square map') as error:
+        MODELS.build(dict(type=name, in_size=16))
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.slow
 def test_a_transformer_of_tokens_alone_is_refused(timm):
     with pytest.raises(UserError, match='it goes on with tokens'):
         MODELS.build(dict(type='torchvision.vit_b_16', in_size=224))

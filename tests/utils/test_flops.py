@@ -46,6 +46,7 @@ def built(backbone, neck):
 README = {'r18': (iresnet(18), 2.6), 'r50': (iresnet(50), 6.3), 'r100': (iresnet(100), 12.1),
           'r200': (iresnet(200), 23.5), 'vit_t': (vit(256, 12), 1.5), 'vit_s': (vit(512, 12), 5.7),
           'vit_b': (vit(512, 24), 11.4), 'vit_l': (vit(768, 24), 25.3)}
+LARGE = ('r200', 'vit_b', 'vit_l')
 # In M. EdgeFace's authors count a multiplication and an addition as two (README of otroshi/edgeface), and so do those
 # that state 439.8 for the paper's MobileFaceNet (Boutros et al., MixFaceNets, 2021). GhostFaceNets' are those of
 # TensorFlow, of which 2% are PReLUs (Alansari et al., 2023, and Flops.ipynb beside its code).
@@ -67,7 +68,8 @@ PARAMETERS = {'ir_se50': (iresnet(50, attention=dict(type='SqueezeExcitation'), 
 MILLIONS = {'edgeface_xxs': 1.24, 'edgeface_xs_gamma_06': 1.77, 'edgeface_s_gamma_05': 3.65, 'edgeface_base': 18.23}
 
 
-@pytest.mark.parametrize('name', README)
+@pytest.mark.parametrize('name', [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ())
+                                  for name in README])
 def test_products_are_those_of_insightfaces_table(name):
     network, published = README[name]
     assert count_macs(built(*network)) / 1e9 == pytest.approx(published, abs=0.05 + 0.01 * published)
@@ -99,7 +101,8 @@ def test_a_mobilefacenet_has_its_published_count_by_the_rules_of_ptflops():
     assert round((count_macs(model) + sum(more)) / 1e9, 2) == 0.45
 
 
-@pytest.mark.parametrize('depth, blocks', [(18, (2, 2, 2, 2)), (34, (3, 4, 6, 3)), (200, (6, 26, 60, 6))])
+@pytest.mark.parametrize('depth, blocks', [(18, (2, 2, 2, 2)), (34, (3, 4, 6, 3)),
+                                           pytest.param(200, (6, 26, 60, 6), marks=pytest.mark.slow)])
 def test_an_iresnet_is_counted_as_by_hand(depth, blocks):
     macs, side, c_in = 112 * 112 * 27 * 64, 112, 64
     for count, c in zip(blocks, (64, 128, 256, 512)):

@@ -64,17 +64,20 @@ class LibraryNetwork(Backbone):
         if self.member not in names:
             raise ArgumentError(f'{self.package} has no network {self.member!r}{did_you_mean(self.member, names)}')
         self.in_size, self.with_cp = in_size, with_cp
-        self.net, self.chained = self._created(source)
-        sizes = self._probe()
+        sizes = self._created(source)
         self.out_size = sizes[-1]
         steps = [a > b for a, b in zip(sizes, sizes[1:])]
         self.numbers = [sum(steps[:index]) for index in range(len(sizes))]  # of the stage of each module
         self.freeze_stages(frozen_stages, norm_eval)
 
     def _created(self, source):
+        """Make the network and its chain; the height of what each module gives (list of int)."""
         try:
-            net = self.create(source)
-            return net, self.chain(net)
+            self.net = self.create(source)
+            self.chained = self.chain(self.net)
+            return self._probe()
+        except ArgumentError:
+            raise
         except Exception as error:  # whatever a library raises on a network that is not as others are
             reason = str(error).partition('\n')[0]
             raise ArgumentError(f'{self.title} gives no map that could be made an embedding ({reason}); choose a '
