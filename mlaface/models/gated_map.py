@@ -77,12 +77,17 @@ def _times(x, along, out=None):
     return out
 
 
+def _same(tensor):
+    return tensor
+
+
 class _Gate:
     """A gate of pooled tensors, with the graph that gives their gradients and those of its parameters."""
 
     def __init__(self, function, parameters, *pooled):
         self.inputs, self.parameters = [each.detach().requires_grad_() for each in pooled], parameters
-        with torch.enable_grad():
+        # its own small tensors are kept as they are: a checkpointed block would make itself anew to find them
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(_same, _same):
             self.value = function(*self.inputs).to(pooled[0].dtype)
 
     @property
