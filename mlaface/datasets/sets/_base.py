@@ -46,6 +46,10 @@ class FaceDataset(Dataset):
         """Where a sample lies, for messages (str)."""
         raise NotImplementedError
 
+    def key(self, index):
+        """The name of a sample within its set (str), by which lists leave it out; it stays whatever they leave out."""
+        raise NotImplementedError
+
     def __iter__(self):
         """The samples of the first epoch in order; any draw is valid, so that indexing alone would never end."""
         return (self[index] for index in range(len(self)))
