@@ -24,7 +24,7 @@ COMMANDS = {
     'print-config': 'a config with all it inherits',
     'list-plugins': 'what is registered, with its arguments',
     'make-synthetic': 'draw the built-in faces: training set and benchmarks',
-    'data': 'data sets: inspect, verify ...',
+    'data': 'data sets: pack, unpack, convert, verify, inspect ...',
     'inspect-set': 'data inspect, by its older name',
     'verify-records': 'data verify, by its older name',
     'centers': 'class centres as one file, and onto other identities',

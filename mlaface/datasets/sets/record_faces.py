@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
-from mlaface.datasets.formats.image_record import label_and_image
+from mlaface.datasets.formats.image_record import label_and_image, unpack
 from mlaface.datasets.formats.insightface import open_training_set, read_property, read_table
 from mlaface.datasets.key_lists import kept_places
 from mlaface.datasets.location import missing_message, resolve_data
@@ -119,6 +119,10 @@ class RecordFaces(FaceDataset):
         """Key of a sample's record, a decimal number (str)."""
         return str(self.records.keys[self.places[index]])
 
+    def name(self, index):
+        """Key of a sample with nine digits (str)."""
+        return self.key(index).zfill(9)
+
     def where(self, index):
         """File and key of a sample."""
         return f'{self.records.path}, key {self.key(index)}'
@@ -140,6 +144,10 @@ class RecordFaces(FaceDataset):
             raise FormatError(f'{self.where(index)}: label {label} is out of range: the set has {self.num_classes} '
                               'classes, 0 to one less. Check it with tools/datasets/inspect_set.py')
         return dict(labels=int(label)), image
+
+    def further_labels(self, index):
+        """Labels of a sample behind the first, float32 (K,)."""
+        return unpack(self.records.read_position(self.places[index])).labels[1:]
 
     def _remapped(self, label, index):
         place = int(np.searchsorted(self.class_labels, label))
