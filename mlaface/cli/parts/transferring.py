@@ -5,8 +5,8 @@ import sys
 from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.errors import explained
 
-STATUS = """Killed, or on a full disk, it goes on where it was when the same command is given again, and the result is the
-same to the byte. Images that cannot be used are left out and named in left_out.txt, with the reason.
+STATUS = """Killed, or on a full disk, it goes on where it was when the same command is given again, and the result is
+the same to the byte. Images that cannot be used are left out and named in left_out.txt, with the reason.
 
 exit status: 0, or 1 if an image was left out
 """

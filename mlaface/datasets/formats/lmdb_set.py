@@ -5,7 +5,9 @@ any reader can tell whose it is; ``classes.txt`` lies beside. Two entries behind
 ``__meta__`` (JSON), spare reading all keys when a set is opened. Without those, keys are ``.../IDENTITY/IMAGE``.
 """
 import json
+import os
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from mlaface.datasets.formats.archive import Archive, Numbering, read_classes
 from mlaface.datasets.formats.errors import FormatError
 
 META, LABELS, FURTHER = b'__meta__', b'__labels__', b'__further__'
+_environments = WeakValueDictionary()
 
 
 def lmdb():
@@ -25,8 +28,14 @@ def lmdb():
 
 
 def open_environment(path):
-    """An LMDB environment to read from, without a lock: what is packed is never changed."""
+    """An LMDB environment to read from, without a lock: what is packed is never changed.
+
+    All data sets of a process share one for a file, as LMDB asks; it is closed with the last of them.
+    """
     library, path = lmdb(), Path(path)
+    name = os.getpid(), os.path.realpath(path)
+    if name in _environments:
+        return _environments[name]
     try:
         environment = library.open(str(path), readonly=True, lock=False, readahead=False, max_dbs=0,
                                    subdir=path.is_dir(), create=False)
@@ -37,6 +46,7 @@ def open_environment(path):
     if size < needed:  # a page behind the end would end the process
         environment.close()
         raise FormatError(f'{path}: data.mdb is cut off: it has {size} bytes of {needed}')
+    _environments[name] = environment
     return environment
 
 
@@ -57,7 +67,7 @@ class LmdbSet(Archive):
             raise FileNotFoundError(f'no data.mdb in {path}')
         self.keys = further = None
         environment = open_environment(path)
-        with environment, environment.begin() as transaction:
+        with environment.begin() as transaction:
             meta, labels = transaction.get(META), transaction.get(LABELS)
             if meta is None or labels is None:
                 self.keys, labels, classes = self._foreign(path, transaction)
