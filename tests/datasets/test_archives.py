@@ -111,10 +111,19 @@ def test_draws_workers_and_pickles_give_the_same(sets, layout):
     batch = dataset.__getitems__([14, 0, 5])
     np.testing.assert_array_equal(batch['images'][0], decode(dataset.encoded(3)[1]).transpose(2, 0, 1))
     assert pickle.loads(pickle.dumps(dataset))[5]['labels'] == dataset.labels[5]
-    for context in ('fork', 'spawn') if layout == 'lmdb' else ('fork',):
-        loader = DataLoader(dataset, 3, sampler=[14, 0, 5, 3, 0, 5], num_workers=2, collate_fn=collate_images,
-                            multiprocessing_context=multiprocessing.get_context(context))
-        assert all(torch.equal(found['images'], torch.as_tensor(batch['images'])) for found in loader)
+    check_loader(dataset, batch, 'fork')
+
+
+def check_loader(dataset, batch, context):
+    loader = DataLoader(dataset, 3, sampler=[14, 0, 5, 3, 0, 5], num_workers=2, collate_fn=collate_images,
+                        multiprocessing_context=multiprocessing.get_context(context))
+    assert all(torch.equal(found['images'], torch.as_tensor(batch['images'])) for found in loader)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('layout', TRAINED)
+def test_spawned_workers_give_the_same(sets, layout):
+    check_loader(sets[layout], sets[layout].__getitems__([14, 0, 5]), 'spawn')
 
 
 @pytest.mark.parametrize('layout', TRAINED)
