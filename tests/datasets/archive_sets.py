@@ -15,7 +15,7 @@ PEOPLE = {'Ann': 3, 'bob': 1, 'Ärger 名': 5, '0_0_0000001': 2}
 def face(number, size=(112, 112)):
     """A JPEG that no other number has, small and quickly decoded."""
     image = np.zeros((*size, 3), np.uint8)
-    image[:8, :64] = np.unpackbits(np.frombuffer(number.to_bytes(8, 'big'), np.uint8))[None, :, None] * 255
+    image[:8, :32] = np.unpackbits(np.frombuffer(number.to_bytes(4, 'big'), np.uint8))[None, :, None] * 255
     return encode(image, 90)
 
 

@@ -66,6 +66,10 @@ class Archive:
         """The name of an image within the archive (str)."""
         raise NotImplementedError
 
+    def container_faults(self):
+        """What is wrong with the container beside its images (list[str])."""
+        return []
+
     def find(self, keys):
         """Which images have one of these keys (list[str]), bool (N,)."""
         wanted = set(keys)

@@ -46,6 +46,15 @@ def name_of(head):
         raise FormatError(f'{len(head)} bytes are no head of a member ({error})') from error
 
 
+def _check_end(path, file, size):
+    """``tarfile`` takes a damaged head for the end of the file: that is refused here."""
+    if file.offset + BLOCK > size:
+        raise FormatError(f'{path}: it ends at byte {size} without the mark of an end: it is cut off')
+    file.fileobj.seek(file.offset)
+    if any(file.fileobj.read(BLOCK)):
+        raise FormatError(f'{path}: no head of a member at byte {file.offset}: it is damaged')
+
+
 def walk(path, advance=lambda offset: None):
     """The files of a tar file, in order.
 
@@ -71,8 +80,7 @@ def walk(path, advance=lambda offset: None):
                         raise FormatError(f'{path}: {found.name} at byte {found.offset} is cut off: the file ends at '
                                           f'byte {size}')
                     yield found.name, found.offset, found.offset_data, found.size
-            if file.offset + BLOCK > size:
-                raise FormatError(f'{path}: it ends at byte {size} without the mark of an end: it is cut off')
+            _check_end(path, file, size)
     except tarfile.TarError as error:
         with open(path, 'rb') as file:
             begin = file.read(6)

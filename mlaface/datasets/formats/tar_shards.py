@@ -212,6 +212,18 @@ class TarShards(Archive):
         shard, _, offset, _, head, _ = self.index[place].item()
         return split_name(name_of(self.read_at(self.shards[shard], offset - head, head)))[0]
 
+    def container_faults(self):
+        """Where the heads of the shards are not as ``index.npy`` has them (list[str])."""
+        try:
+            found = scan_shards(self.shards)[0]
+        except FormatError as error:
+            return [str(error)]
+        names = ['shard', 'offset', 'size', 'head', 'key']
+        if len(found) != len(self.index):
+            return [f'{self.path}: {len(found)} images in the shards, {len(self.index)} in {INDEX}']
+        odd = np.flatnonzero(found[names] != np.asarray(self.index)[names])
+        return [f'{self.shard_of(place)}: image {place} is not where {INDEX} has it' for place in odd.tolist()]
+
     def shard_of(self, place):
         """The tar file (Path) of an image."""
         return self.shards[int(self.index['shard'][place])]

@@ -106,6 +106,14 @@ def _no_images(root, suffixes):
             f'{root.joinpath(*parts[:-2])} if its folders are the people')
 
 
+def _is_folder(entry):
+    """Whether an entry is a folder (bool); a link in a circle is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _visible(folder, folders=False):
     """Sorted names of the folders, or of what is no folder, in a folder; without those that begin with a dot.
 
@@ -113,7 +121,7 @@ def _visible(folder, folders=False):
         FormatError: If a name is not UTF-8.
     """
     names = sorted(entry.name for entry in os.scandir(folder)
-                   if not entry.name.startswith('.') and entry.is_dir() == folders)
+                   if not entry.name.startswith('.') and _is_folder(entry) == folders)
     try:
         ''.join(names).encode()
     except UnicodeEncodeError as error:
