@@ -21,8 +21,12 @@ from tests.datasets.archive_sets import content, converted, face, people
 ROOT = Path(__file__).resolve().parents[2]
 COUNTS = {'a': 5, 'b': 7, 'c': 1, 'd': 8, 'e': 4}
 OPTIONS = dict(tar=dict(shard_size=9000), parquet=dict(rows=6))
-QUICK = 'from mlaface.datasets.archives import target, to_lmdb, to_parquet; target.SECONDS = 0; to_lmdb.BATCH = 64; ' \
-        'to_parquet.GROUP = 8; from mlaface.cli.main import main; import sys; sys.exit(main(sys.argv[1:]))'
+QUICK = """
+import sys
+from mlaface.cli.main import main
+from mlaface.datasets.archives import target, to_lmdb, to_parquet
+target.SECONDS, to_lmdb.BATCH, to_parquet.GROUP, to_parquet.ROWS = 0.05, 64, 8, 100
+sys.exit(main(sys.argv[1:]))"""
 
 
 class Stopped(BaseException):

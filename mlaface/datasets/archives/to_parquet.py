@@ -17,9 +17,9 @@ class ToParquet(Target):
     """
     named = True
 
-    def __init__(self, work, classes, size=(112, 112), rows=ROWS):
+    def __init__(self, work, classes, size=(112, 112), rows=None):
         super().__init__(work, classes, size)
-        self.rows = rows
+        self.rows = rows or ROWS
 
     def open(self, state):
         """Begin or go on."""

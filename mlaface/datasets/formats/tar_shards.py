@@ -178,9 +178,11 @@ class TarShards(Archive):
         try:
             entries = [dict(name=str(entry['name']), size=int(entry['size'])) for entry in read_json(file)['shards']]
             index = np.load(self.folder / INDEX, mmap_mode='r')
-        except (KeyError, TypeError, ValueError, EOFError) as error:
-            raise FormatError(f'{file}, {INDEX}: no index of shards ({error}). Remove both to have them made anew by '
-                              'mlaface data verify --write-index') from error
+        except OSError:
+            raise
+        except Exception as error:  # numpy parses a head of its files by Python's tokens
+            raise FormatError(f'{file}, {INDEX}: no index of shards ({" ".join(str(error).split())[:99]}). Remove both '
+                              'to have them made anew by mlaface data verify --write-index') from error
         for entry in entries:
             shard = self.folder / entry['name']
             size = shard.stat().st_size if shard.is_file() else None
