@@ -170,3 +170,18 @@ def test_a_set_that_is_there_is_not_written_over(tmp_path, source, layout):
     with pytest.raises(InputError, match='out is there already'):
         converted(source, tmp_path / 'out', layout)
     assert os.listdir(tmp_path / 'out') == ['precious']
+
+
+def test_labels_beside_records_are_believed_only_if_they_fit(tmp_path, source):
+    converted(source, tmp_path / 'set', 'records', shuffle=1)
+    beside = tmp_path / 'set' / 'train.labels.npy'
+    labels = np.load(beside)
+    own = open_set(tmp_path / 'set').labels
+    np.testing.assert_array_equal(labels, own)
+    for wrong in (labels[::-1], labels[:5], labels.astype(np.int64)):
+        np.save(beside, wrong)
+        with pytest.warns(UserWarning, match='train.labels.npy does not fit'):
+            np.testing.assert_array_equal(open_set(tmp_path / 'set').labels, own)
+    beside.write_bytes(b'\x93NUMPY')
+    with pytest.warns(UserWarning, match='train.labels.npy does not fit'):
+        np.testing.assert_array_equal(open_set(tmp_path / 'set').labels, own)

@@ -3,12 +3,14 @@ import numpy as np
 
 from mlaface.datasets.archives.target import Target
 from mlaface.datasets.formats.image_record import EXACT, pack
+from mlaface.datasets.formats.insightface import labels_path
 from mlaface.datasets.formats.names import folder_name
 from mlaface.datasets.formats.record_writer import encode_record
+from mlaface.utils.files import atomic_path
 
 
 class ToRecords(Target):
-    """``train.rec``, ``train.idx``, ``property``, ``classes.txt``.
+    """``train.rec``, ``train.idx``, ``property``, ``classes.txt``; without header ``train.labels.npy``.
 
     Grouped by class the set has a header, which counts in float32: where keys go beyond 2^24, and where images are
     shuffled, it has none.
@@ -46,6 +48,9 @@ class ToRecords(Target):
             for number in range(len(self.classes)):
                 self._append(end + number, pack(starts[number:number + 2]))
             self.records.overwrite(0, encode_record(pack([end, end + len(self.classes)])))
+        else:  # the heads of millions of records are not read in a second
+            with atomic_path(labels_path(self.records.path)) as temporary, open(temporary, 'wb') as file:
+                np.save(file, labels.astype(np.int32))
         (self.work / 'property').write_text(f'{len(self.classes)},{self.size[0]},{self.size[1]}\n')
         self.write_classes()
         return dict(header=self.header)
