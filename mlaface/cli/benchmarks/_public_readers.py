@@ -30,14 +30,10 @@ def torchvision_folder(path, order):
     """``ImageFolder`` with PIL."""
     import numpy as np
     import torch
-    try:
-        from torchvision.datasets import ImageFolder
-    except RuntimeError:  # a build for CUDA without CUDA: its compiled operators are not there, nor needed for this
-        library = torch.library.Library('torchvision', 'DEF')
-        library.define('nms(Tensor a, Tensor b, float c) -> Tensor')
-        for name in [name for name in sys.modules if name.startswith('torchvision')]:
-            del sys.modules[name]
-        from torchvision.datasets import ImageFolder
+    register = torch.library.register_fake
+    torch.library.register_fake = lambda *_, **__: lambda function: function  # a build for CUDA lacks its operators
+    from torchvision.datasets import ImageFolder
+    torch.library.register_fake = register
     dataset = ImageFolder(path, lambda image: torch.from_numpy(np.array(image)).permute(2, 0, 1))
     return timed(loader(dataset, order), len(order))
 
