@@ -52,13 +52,15 @@ def find_copies(measures, numbers, correlation=CORRELATION, near=True, more=None
         Copies: Of all images; those that cannot be read have no copies.
     """
     usable = np.asarray(measures['readable'])
-    parts = [exact_pairs(measures['of_bytes'], np.asarray(measures['bytes']) > 0),
-             exact_pairs(measures['of_pixels'], usable), np.zeros((0, 2), np.int64), np.zeros((0, 2), np.int64)]
-    if near:
-        first = np.setdiff1d(np.flatnonzero(usable), np.concatenate([parts[0][:, 1], parts[1][:, 1]]))
-        parts[2] = first[near_pairs(measures['thumbnail'][first], correlation, advance)]
-    if more is not None:
-        parts[3] = np.asarray(more, np.int64).reshape(-1, 2)
+    fresh = usable.copy()
+    parts = [exact_pairs(measures['of_bytes'], usable)]
+    fresh[parts[0][:, 1]] = False
+    parts.append(exact_pairs(measures['of_pixels'], fresh))
+    fresh[parts[1][:, 1]] = False
+    first = np.flatnonzero(fresh)
+    parts.append(first[near_pairs(measures['thumbnail'][first] if near else np.zeros((0, 16, 16)), correlation,
+                                  advance)])
+    parts.append(np.asarray([] if more is None else more, np.int64).reshape(-1, 2))
     kinds = np.repeat(np.arange(len(KINDS), dtype=np.int8), [len(part) for part in parts])
     group, kind = joined(len(measures), np.concatenate(parts), kinds)
     area = measures['height'].astype(np.int64) * measures['width']

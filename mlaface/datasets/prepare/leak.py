@@ -1,4 +1,4 @@
-"""Which people of a training set stand in a benchmark too, by embeddings: the accuracy on them is not that on strangers.
+"""Which people of a training set stand in a benchmark too, by embeddings: accuracy on them is not that on strangers.
 
 Each identity's centre, the mean of its images, is compared with every image of the benchmark; the nearest decides. How
 near that is among strangers says the training set itself: against as many of its own images, each of another identity,
@@ -81,8 +81,8 @@ def find_leaks(rows, labels, classes, benchmark, confidence=0.5, seed=0, device=
     """
     labels = np.asarray(labels, np.int64)
     if rows.shape[1] != benchmark.shape[1]:
-        raise ValueError(f'embeddings of {rows.shape[1]} and of {benchmark.shape[1]} dimensions cannot be compared: take '
-                         'one model for both sets')
+        raise ValueError(f'embeddings of {rows.shape[1]} and of {benchmark.shape[1]} dimensions cannot be compared: '
+                         'take one model for both sets')
     usable = np.concatenate([np.abs(rows[k:k + 10_000]).sum(1) > 0 for k in range(0, len(rows), 10_000)])
     members = by_class(labels, usable, classes)
     full = np.flatnonzero([len(each) > 0 for each in members])

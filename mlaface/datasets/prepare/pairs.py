@@ -1,4 +1,4 @@
-"""Benchmarks of pairs, as LFW has them: folds of disjoint people, as many pairs of one person as of two, groups balanced."""
+"""Benchmarks of pairs, as LFW has them: folds of disjoint people, half the pairs of one person, groups balanced."""
 from pathlib import Path
 from typing import NamedTuple
 
