@@ -69,7 +69,8 @@ def _write(args, dataset, found, seconds):
                + [(dataset.key(row), f'{classes[found.other[row]]} and not {classes[labels[row]]}: likeness '
                    f'{found.other_likeness[row]:.3f} and {found.own[row]:.3f}') for row in found.wrong.tolist()],
                f'outliers and wrong labels of {by}')
-    write_keys(out / 'relabel.txt', [(dataset.key(row), spell(classes[found.other[row]])) for row in found.wrong.tolist()],
+    write_keys(out / 'relabel.txt', [(dataset.key(row), spell(classes[found.other[row]]))
+                                     for row in found.wrong.tolist()],
                f'wrong labels of {by}: image, and behind it the identity whose it is')
     merges = [(a, b, likeness) if counts[a] <= counts[b] else (b, a, likeness) for a, b, likeness in found.merges]
     write_keys(out / 'merge.txt', [(classes[a], f'{spell(classes[b])} (likeness {likeness:.3f})')
@@ -85,8 +86,8 @@ def _write(args, dataset, found, seconds):
                    **seconds)
     write_summary(out / 'summary.json', summary)
     _page(args, dataset, found, merges, labels, classes, out)
-    print(f'{len(found.outliers)} outliers, {len(found.wrong)} wrong labels: {out / "exclude.txt"}; {len(merges)} pairs '
-          f'of identities to merge, {len(found.splits)} to split. Look at {out / "clean.html"}')
+    print(f'{len(found.outliers)} outliers, {len(found.wrong)} wrong labels: {out / "exclude.txt"}; {len(merges)} '
+          f'pairs of identities to merge, {len(found.splits)} to split. Look at {out / "clean.html"}')
 
 
 def _page(args, dataset, found, merges, labels, classes, out):
@@ -100,12 +101,12 @@ def _page(args, dataset, found, merges, labels, classes, out):
     outliers = sorted(found.outliers.tolist(), key=lambda row: np.nan_to_num(found.own[row], nan=-1))[:SHOWN]
     wrong = sorted(found.wrong.tolist(), key=lambda row: -found.other_likeness[row])[:SHOWN]
     sheets = [
-        dict(title='Outliers', words=f'{len(outliers)} of {len(found.outliers)}; on the left the image, behind it others '
-             'of its identity.', rows=[dict(head='', tiles=shown([row], f'likeness {found.own[row]:.2f}')
+        dict(title='Outliers', words=f'{len(outliers)} of {len(found.outliers)}; on the left the image, behind it '
+             'others of its identity.', rows=[dict(head='', tiles=shown([row], f'likeness {found.own[row]:.2f}')
                                             + shown(some(labels[row], 5, [row]), str(classes[labels[row]])))
                                        for row in outliers]),
-        dict(title='Wrong labels', words=f'{len(wrong)} of {len(found.wrong)}; the image, its identity, and the one whose '
-             'it seems to be.', rows=[dict(head='', tiles=shown([row], f'{found.own[row]:.2f}, '
+        dict(title='Wrong labels', words=f'{len(wrong)} of {len(found.wrong)}; the image, its identity, and the one '
+             'whose it seems to be.', rows=[dict(head='', tiles=shown([row], f'{found.own[row]:.2f}, '
                                                                f'{found.other_likeness[row]:.2f}')
                                            + shown(some(labels[row], 4, [row]), str(classes[labels[row]]))
                                            + shown(some(found.other[row], 4), str(classes[found.other[row]])))

@@ -118,8 +118,8 @@ def _write(args, training, benchmarks, places, found, seconds):
     write_summary(out / 'summary.json', summary)
     _page(args, training, benchmarks, places, found, out, classes, labels)
     print(f'{len(sure)} of {training.num_classes} identities stand in the benchmark with a confidence of at least '
-          f'{args.confidence}, and {len(strays)} single images of others: {len(rows) + len(strays)} images to leave out: '
-          f'{out / "exclude.txt"}. Confirm them by {out / "leaks.html"}')
+          f'{args.confidence}, and {len(strays)} single images of others: {len(rows) + len(strays)} images to leave '
+          f'out: {out / "exclude.txt"}. Confirm them by {out / "leaks.html"}')
 
 
 def _page(args, training, benchmarks, places, found, out, classes, labels):

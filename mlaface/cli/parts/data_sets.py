@@ -26,7 +26,7 @@ def add_embedding(parser):
 
 @contextmanager
 def bar(what, total):
-    """A progress bar on stderr where that is a terminal: yields a function that is told how many are done in addition."""
+    """A progress bar on stderr where that is a terminal; yields a function that is told how many are done besides."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
     with Progress(what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True,

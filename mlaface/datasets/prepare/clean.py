@@ -8,8 +8,9 @@ linkage, and its largest group is who it is. The likeness of an image and a clas
 images, itself left out.
 
 No threshold belongs to a model: all come from the likenesses of images and other classes, nearly all of which are of
-strangers whatever the set's faults. ``linked``: 99% of them lie below. ``strict``: so high that among all classes of the set one stranger in
-fifty finds a class so alike, by a normal tail through their median and that 99%. ``joined``: the same of two classes.
+strangers whatever the set's faults. ``linked``: 99% of them lie below. ``strict``: so high that among all classes of
+the set one stranger in fifty finds a class so alike, by a normal tail through their median and that 99%. ``joined``:
+the same of two classes.
 """
 from statistics import NormalDist
 from typing import NamedTuple

@@ -1,10 +1,10 @@
 """Copies of images within and across sets: the same bytes, the same pixels, and near copies.
 
 Near copies are found by a perceptual hash that is made for aligned faces. The usual one (signs of a picture's lowest
-cosine terms; Zauner 2010) finds that all aligned faces look alike, since at that size they do. Here each term is compared
-with its median over all images that are searched, so that every bit is set in half of them and what is common to all
-faces drops out. Pairs that agree in one of eight bands of 16 bits are compared: by Hamming distance first, then by the
-correlation of their thumbnails without the mean one.
+cosine terms; Zauner 2010) finds that all aligned faces look alike, since at that size they do. Here each term is
+compared with its median over all images that are searched, so that every bit is set in half of them and what is common
+to all faces drops out. Pairs that agree in one of eight bands of 16 bits are compared: by Hamming distance first, then
+by the correlation of their thumbnails without the mean one.
 """
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
 """Rows that are made once: one an image, kept in a file, continued after a kill where they stopped.
 
-Measures and embeddings of a large set take hours. They are kept under the cache, in files that are bound to the bytes of
-the set and to what made them; a file can be deleted at any time.
+Measures and embeddings of a large set take hours. They are kept under the cache, in files that are bound to the set and
+to what made them; a file can be deleted at any time.
 """
 import hashlib
 import os
