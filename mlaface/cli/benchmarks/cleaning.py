@@ -1,7 +1,7 @@
 """What ``data dedupe``, ``leak`` and ``clean`` find of faults that are planted into a set, and how long a search takes.
 
-The set is taken for right: faults that it has by itself count as false finds, so precision is what it is at least. Counts
-alone are printed.
+The set is taken for right: faults that it has by itself count as false finds, so precision is what it is at least.
+Counts alone are printed.
 
 Examples:
   python tools/analysis/benchmark.py cleaning data/faces_small --model sface
@@ -188,8 +188,8 @@ def _timed(images, tested, dimension):
         wall, cpu = time.perf_counter(), time.process_time()
         found = call()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        print(f'{case}: {wall:.1f} s, {cpu:.1f} s of the processor, {found} found; product '
-              f'{str(faster_kind(dimension=dimension)).removeprefix("torch.")}, {torch.get_num_threads()} threads, load '
-              f'{os.getloadavg()[0]:.1f}', flush=True)
+        kind = str(faster_kind(dimension=dimension)).removeprefix('torch.')
+        print(f'{case}: {wall:.1f} s, {cpu:.1f} s of the processor, {found} found; product {kind}, '
+              f'{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}', flush=True)
         lines.append(dict(case=case, value=wall, unit='s', repeats=1, min=wall, median=wall, max=wall, processor=cpu))
     return lines

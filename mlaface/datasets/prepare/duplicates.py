@@ -17,6 +17,7 @@ CORRELATION = 0.96
 DISTANCE = 28  # of 128 bits: above it no pair of faces_small and of its changed copies correlates at 0.95
 BUCKET = 1024  # images that agree in a band and are each compared with this many next ones in order of the whole hash
 BLOCK = 1 << 16
+ALL = 4096  # images of which all pairs are compared, without a hash
 KINDS = ('bytes', 'pixels', 'near', 'embedding')
 ONES = np.array([bin(value).count('1') for value in range(1 << 16)], np.uint8)
 
@@ -129,12 +130,16 @@ def near_pairs(thumbnails, correlation=CORRELATION, advance=lambda count: None):
     count = len(thumbnails)
     if count < 2:
         return np.zeros((0, 2), np.int64)
+    mean = _plain(thumbnails[::max(1, count // 20_000)]).mean(0)
+    if count <= ALL:
+        advance(2 * BANDS)
+        return np.unique(np.concatenate([_alike(thumbnails, mean, correlation, flip) for flip in (False, True)]), axis=0)
     terms = _terms(thumbnails)
     middle = np.median(terms[::max(1, count // 100_000)], axis=0)
     codes = _codes(terms, middle)
     del terms
     mirrored = _codes(_terms(thumbnails[:, :, ::-1]), middle)
-    found, mean = [], _plain(thumbnails[::max(1, count // 20_000)]).mean(0)
+    found = []
     for flip, all_codes in ((False, codes), (True, np.concatenate([codes, mirrored]))):
         for band in range(BANDS):
             pairs = _band_pairs(all_codes, band, count if flip else None)
@@ -145,6 +150,14 @@ def near_pairs(thumbnails, correlation=CORRELATION, advance=lambda count: None):
             found.append(_correlated(thumbnails, pairs, mean, correlation, flip))
             advance(1)
     return np.unique(np.concatenate(found), axis=0)
+
+
+def _alike(thumbnails, mean, correlation, flip):
+    """Pairs of a small set, by all of its correlations."""
+    rows = _relative(thumbnails, mean)
+    other = _relative(thumbnails[:, :, ::-1], mean) if flip else rows
+    first, second = np.nonzero(np.triu(rows @ other.T, 1) >= correlation)
+    return np.stack([first, second], 1)
 
 
 def _terms(thumbnails):
