@@ -133,7 +133,8 @@ def near_pairs(thumbnails, correlation=CORRELATION, advance=lambda count: None):
     mean = _plain(thumbnails[::max(1, count // 20_000)]).mean(0)
     if count <= ALL:
         advance(2 * BANDS)
-        return np.unique(np.concatenate([_alike(thumbnails, mean, correlation, flip) for flip in (False, True)]), axis=0)
+        parts = [_alike(thumbnails, mean, correlation, flip) for flip in (False, True)]
+        return np.unique(np.concatenate(parts), axis=0)
     terms = _terms(thumbnails)
     middle = np.median(terms[::max(1, count // 100_000)], axis=0)
     codes = _codes(terms, middle)
