@@ -4,7 +4,9 @@ import sys
 from mlaface.cli.main import dispatch
 from mlaface.cli.parts.errors import explained
 
-SUBJECTS = dict(data='decoding and loading of images', train='training step, against a bare loop',
+SUBJECTS = dict(data='decoding and loading of images',
+                cleaning='what dedupe, leak and clean find of planted faults',
+                train='training step, against a bare loop',
                 attention='what each attention plugin costs in each backbone',
                 detectors='faces found, point error and time of detectors',
                 inference='photographs and faces to embeddings, from the shell',

@@ -8,6 +8,11 @@ VERBS = dict(pack='a folder of identities to records, tar shards or LMDB; photog
              unpack='a set to a folder of identities',
              convert='a set from any layout to any other',
              inspect='count what is in a set, and find images that cannot be used',
+             dedupe='find copies of images, within and across sets',
+             leak='find people of a training set who stand in a benchmark',
+             clean='find wrong labels: outliers, identities to merge and to split',
+             pairs='make a benchmark of pairs from a set of identities',
+             split='training, validation and test sets by identity',
              verify='find damage in a .rec file, and write an index of what is whole')
 HEAD = 'usage: mlaface data VERB [--help | options]'
 EXAMPLES = 'example: mlaface data inspect my_faces'

@@ -1,24 +1,37 @@
 """Count what is in a data set, decode every image, and show the first faults; exit status 1 if there are any.
 
+With --report, one page besides: contact sheets, images an identity, sizes, sharpness, light, colour, pose, copies, and
+what in the set will hurt training; and all numbers as JSON beside it.
+
 Examples:
   mlaface data inspect data/ms1mv3
   mlaface data inspect data/lfw.bin
   mlaface data inspect my_faces --first 50
+  mlaface data inspect my_faces --report report
 """
 import argparse
 import sys
+from pathlib import Path
 
+from mlaface.cli.parts.arguments import count_from_zero
+from mlaface.cli.parts.data_sets import SET_HELP, add_work, bar, measured, page, tile
 from mlaface.cli.parts.errors import explained
+
+SHEET = 32
 
 
 def parse(arguments=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog='mlaface data inspect', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('path', help='folder with train.rec, a .rec or .bin file, or a folder of identities')
+    parser.add_argument('path', help=SET_HELP)
     parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
     parser.add_argument('--image-size', type=int, nargs=2, default=(112, 112), metavar=('HEIGHT', 'WIDTH'),
                         help='what an image must have (default: 112 112)')
+    parser.add_argument('--report', metavar='DIR', help='gets inspect.html and summary.json')
+    parser.add_argument('--pose', type=count_from_zero, default=500, metavar='N', help='images whose pose is looked at '
+                        'for the report, drawn by a seed (default: 500)')
+    add_work(parser)
     return parser.parse_args(arguments)
 
 
@@ -31,6 +44,8 @@ def main(argv=None):
     with explained():
         dataset = open_set(args.path)
         print(f'{args.path}: {describe_set(dataset)}')
+        if args.report:
+            _report(args, dataset)
         sizes, faults, turned = decode_all(dataset, args.image_size, lambda rows: track(
             rows, 'decoding', transient=True, disable=not sys.stdout.isatty()))
     print('sizes: ' + ', '.join(f'{height}x{width} {count}' for (height, width), count in sizes.most_common(10)))
@@ -39,3 +54,138 @@ def main(argv=None):
     print(f'{len(faults)} images cannot be used')
     print('\n'.join(faults[:args.first]), end='\n' if faults else '')
     raise SystemExit(1 if faults else 0)
+
+
+def _report(args, dataset):
+    """Measure all images, and write page and summary."""
+    import numpy as np
+
+    from mlaface.datasets.prepare.duplicates import BANDS, find_copies
+    from mlaface.datasets.prepare.harm import harm
+    from mlaface.datasets.prepare.inspect import describe_set
+    from mlaface.datasets.prepare.kept_rows import write_summary
+    measures = measured(args.path, dataset, args.workers)
+    with bar('comparing', 2 * BANDS) as advance:
+        copies = find_copies(measures, np.zeros(len(dataset), np.int8), advance=advance)
+    rng = np.random.default_rng(0)
+    seen, poses = _poses(dataset, measures, args.pose, rng)
+    labels = getattr(dataset, 'labels', None)
+    found = harm(measures, args.image_size, labels, dataset.metainfo.get('classes', ()),
+                 copies if labels is not None else None, poses)
+    charts, numbers = _distributions(measures, labels, poses)
+    summary = dict(schema=1, command='data inspect', set=args.path, images=len(dataset), identities=None if labels is
+                   None else len(dataset.metainfo['classes']), harm={line['key']: line['count'] for line in found},
+                   copies={kind: int((copies.kind == place).sum()) for place, kind in enumerate(
+                       ('bytes', 'pixels', 'near'))}, distributions=numbers, pose_images=len(seen))
+    write_summary(Path(args.report, 'summary.json'), summary)
+    sizes, counts = np.unique(measures[['height', 'width']][measures['readable']], return_counts=True)
+    order = np.argsort(-counts, kind='stable')[:12]
+    tables = [dict(title='Sizes', head=['height', 'width', 'images'], rows=[
+        (int(sizes[k]['height']), int(sizes[k]['width']), int(counts[k])) for k in order])]
+    page('data.html', dict(title=f'Data set {Path(args.path).name}', subtitle=describe_set(dataset), harm=found,
+                           harm_title='What in this set will hurt training', charts=charts, tables=tables,
+                           sheets=_sheets(dataset, measures, labels, copies, seen, poses, rng)),
+         Path(args.report, 'inspect.html'))
+    print(f'{len(found)} things will hurt training: {Path(args.report, "inspect.html")}')
+
+
+def _poses(dataset, measures, most, rng):
+    """Rows of a sample, and their yaw, pitch and roll (K, 3), NaN where no face was found; none without a detector."""
+    import numpy as np
+
+    rows = np.flatnonzero(measures['readable'])
+    rows = np.sort(rng.permutation(rows)[:most])
+    if not len(rows):
+        return rows, np.zeros((0, 3))
+    from mlaface.cli.parts.inference import detector_of
+    from mlaface.datasets.formats.jpeg import decode
+    from mlaface.inference.quality import pose
+    from mlaface.utils.errors import UserError
+    try:
+        detector = detector_of('yunet')
+    except (UserError, ImportError) as error:
+        print(f'no poses: {error}', file=sys.stderr)
+        return rows[:0], np.zeros((0, 3))
+    found = np.full((len(rows), 3), np.nan)
+    with bar('looking', len(rows)) as advance:
+        for place, row in enumerate(rows.tolist()):
+            image = decode(dataset.encoded(row)[1])
+            border = [(side // 3, side // 3) for side in image.shape[:2]]  # a crop ends where detectors look for hair
+            faces = detector.detect(np.ascontiguousarray(np.pad(image, (*border, (0, 0)))))
+            if faces:
+                found[place] = pose(max(faces, key=lambda face: face.score).points)
+            advance(1)
+    return rows, found
+
+
+def _distributions(measures, labels, poses):
+    """Charts by title, and quantiles as numbers."""
+    import numpy as np
+
+    from mlaface.evaluation.report.charts import count_chart
+    good, charts, numbers = measures[measures['readable']], {}, {}
+
+    def add(title, values, edges, axis, what='images', log=False):
+        if len(values):
+            counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0].tolist()
+            charts[title] = count_chart(list(map(float, edges)), counts, axis, what, title, log)
+            numbers[title] = dict(zip(('min', '1%', '10%', '50%', '90%', '99%', 'max'), map(float, np.round(np.quantile(
+                values, [0, 0.01, 0.1, 0.5, 0.9, 0.99, 1]), 3))))
+    if labels is not None:
+        counts = np.bincount(labels)
+        counts = counts[counts > 0]
+        most = max(int(counts.max()), 10)
+        add('Images an identity', counts, np.arange(0.5, most + 1) if most < 60 else np.geomspace(0.9, most * 1.05, 40),
+            'images', 'identities', most >= 60)
+    add('Sharpness', np.maximum(good['sharpness'], 1), np.geomspace(1, 10_000, 40), 'variance of the Laplacian',
+        log=True)
+    add('Brightness', good['brightness'], np.linspace(0, 256, 40), 'mean of grey')
+    add('Contrast', good['contrast'], np.linspace(0, 128, 40), 'deviation of grey')
+    add('Colour', good['colour'], np.linspace(0, 128, 40), 'largest minus smallest channel')
+    add('Bytes', np.maximum(good['bytes'], 1), np.geomspace(100, 10_000_000, 40), 'bytes', log=True)
+    for place, name in enumerate(('Yaw', 'Pitch')):
+        values = poses[:, place][~np.isnan(poses[:, place])] if len(poses) else poses[:0, 0]
+        add(name, values, np.linspace(-90, 90, 37), 'degrees')
+    return charts, numbers
+
+
+def _sheets(dataset, measures, labels, copies, seen, poses, rng):
+    """Contact sheets."""
+    import numpy as np
+
+    from mlaface.datasets.prepare.harm import marks
+    classes = dataset.metainfo.get('classes')
+    readable = np.flatnonzero(measures['readable'])
+
+    def note(row):
+        return '' if labels is None else str(classes[labels[row]])
+
+    def sheet(title, rows, words='', notes=note):
+        rows = [int(row) for row in rows]
+        return dict(title=title, words=words, rows=[dict(head='', tiles=[tile(dataset, row, notes(row))
+                                                                         for row in rows])]) if rows else None
+    found = [sheet('A sample', np.sort(rng.permutation(readable)[:SHEET]))]
+    if labels is not None:
+        counts = np.bincount(labels, minlength=len(classes))
+        order = np.argsort(-counts, kind='stable')
+        rows = [dict(head=f'{classes[label]}: {counts[label]} images', tiles=[
+            tile(dataset, int(row), '') for row in np.flatnonzero(np.asarray(labels) == label)[:12]])
+            for label in [*order[:3], *order[counts[order] > 0][-3:]]]
+        found.append(dict(title='The largest and the smallest identities', words='', rows=rows))
+    each = marks(measures)
+    for title, key, mask in (('The least sharp', 'sharpness', measures['readable']),
+                             ('The darkest', 'brightness', measures['readable']), ('Grey', 'colour', each['grey'])):
+        rows = np.flatnonzero(mask)
+        found.append(sheet(title, rows[np.argsort(measures[key][rows], kind='stable')[:SHEET // 2]],
+                           notes=lambda row, key=key: f'{key} {measures[key][row]:.0f}'))
+    groups = np.flatnonzero(copies.group >= 0)
+    groups = groups[np.argsort(copies.group[groups], kind='stable')][:SHEET]
+    found.append(sheet('Copies', groups if labels is not None else [], 'Each beside its own.',
+                       lambda row: f'{note(row)} ({("bytes", "pixels", "near")[copies.kind[copies.group[row]]]})'))
+    if len(poses):
+        yaw = np.nan_to_num(np.abs(poses[:, 0]), nan=-1)
+        turned = np.argsort(-yaw, kind='stable')[:SHEET // 2]
+        degrees = {int(seen[place]): poses[place, 0] for place in turned if yaw[place] >= 0}
+        found.append(sheet('The most turned of those looked at', degrees, notes=lambda row: f'{degrees[row]:.0f}°'))
+        found.append(sheet('No face found', seen[np.isnan(poses[:, 0])][:SHEET // 2]))
+    return [each for each in found if each]

@@ -66,11 +66,22 @@ def open_inferencer(args, detector=True, **settings):
     """A ``FaceInferencer`` as the arguments say; without a detector where images are aligned."""
     from mlaface.apis import FaceInferencer
     import_modules(args.imports)
-    options = {key: value if key == 'color' else tuple(value) for key in ('color', 'mean', 'std')
-               if (value := getattr(args, key)) is not None}
     found = open_detector(args) if detector else None
-    return FaceInferencer(args.model, found, _device(args), options or None, args.config, batch_size=args.batch_size,
+    return FaceInferencer(args.model, found, _device(args), _options(args), args.config, batch_size=args.batch_size,
                           workers=args.workers, flip=args.flip, **settings)
+
+
+def open_model(args):
+    """The network alone that the arguments name, for images that are aligned faces."""
+    from mlaface.apis.networks import open_network
+    import_modules(args.imports)
+    return open_network(args.model, args.config, _device(args), _options(args))
+
+
+def _options(args):
+    """Fields of ``InputFormat`` that the user gave (dict), or None."""
+    return {key: value if key == 'color' else tuple(value) for key in ('color', 'mean', 'std')
+            if (value := getattr(args, key)) is not None} or None
 
 
 def _device(args):

@@ -97,6 +97,28 @@ def histogram_chart(edges, same, different, threshold=None, label='', words=None
                   {words['same']: box_sample(COLORS[0], 0.5), words['different']: box_sample(COLORS[1], 0.5)})
 
 
+def count_chart(edges, counts, x_label, y_label='images', label='', x_log=False):
+    """How many there are of each size.
+
+    Args:
+        edges (list[float]): Edges of the bins, one more than bins.
+        counts (list[int]): Of the bins.
+        x_label (str): Under the axis.
+        y_label (str): Beside the axis.
+        label (str): What a screen reader says.
+        x_log (bool): Logarithmic; the edges are above 0.
+
+    Returns:
+        str: ``<svg>``.
+    """
+    x, y = _axes((edges[0], edges[-1]), (0, 1.08 * max(1, *counts)), x_log)
+    parts = [f'<rect x="{x.place(left)}" y="{y.place(count)}" width="{max(x.place(right) - x.place(left) - 1, 1):.2f}" '
+             f'height="{y.place(0) - y.place(count):.2f}" fill="{COLORS[0]}" fill-opacity="0.7">'
+             f'<title>{left:.4g} to {right:.4g}: {count}</title></rect>'
+             for left, right, count in zip(edges, edges[1:], counts) if count]
+    return _frame(parts, x, y, x_label, y_label, label, {})
+
+
 def fold_chart(folds, label=''):
     """Accuracy of each fold, a dot a fold and model.
 

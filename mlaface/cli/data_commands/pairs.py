@@ -1,0 +1,51 @@
+"""Make a benchmark of pairs from a set of identities: folds of disjoint people, groups balanced.
+
+Examples:
+  mlaface data pairs my_faces --out my_pairs                        my_pairs/my_faces.bin
+  mlaface data pairs my_faces --out my_lfw --layout lfw             pairs.txt and images/NAME/NAME_0001.jpg
+  mlaface data pairs my_faces --out my_rfw --groups groups.tsv      a .bin for each group
+"""
+import argparse
+from pathlib import Path
+
+from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.data_sets import SET_HELP, open_labelled
+from mlaface.cli.parts.errors import explained
+
+
+def make_parser():
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(prog='mlaface data pairs', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('set', help=SET_HELP)
+    parser.add_argument('--out', required=True, metavar='DIR', help='gets the benchmark and summary.json')
+    parser.add_argument('--pairs', type=count, default=6000, metavar='N', help='in all (default: 6000)')
+    parser.add_argument('--folds', type=count, default=10, metavar='N', help='default: 10')
+    parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP: as many pairs of each group, and '
+                        'none across')
+    parser.add_argument('--layout', choices=('bin', 'lfw'), default='bin', help='default: bin')
+    parser.add_argument('--name', help="of the .bin (default: the set's)")
+    parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    return parser
+
+
+def main(argv=None):
+    """Draw pairs as the arguments say; ``argv`` (list[str]) is by default the process's."""
+    args = make_parser().parse_args(argv)
+    from mlaface.datasets.prepare.kept_rows import write_summary
+    from mlaface.datasets.prepare.pairs import draw_folds, read_groups, write_bins, write_lfw
+    with explained():
+        dataset = open_labelled(args.set)
+        groups = read_groups(args.groups, dataset.metainfo['classes']) if args.groups else None
+        drawn = draw_folds(dataset.labels, args.pairs, args.folds, groups, args.seed)
+        if args.layout == 'lfw':
+            files = [write_lfw(drawn, dataset, args.out, args.folds)]
+        else:
+            files = write_bins(drawn, dataset, args.out, args.name or Path(args.set).stem)
+        names, totals = sorted(set(drawn.group.tolist())), len(drawn.issame)
+        write_summary(Path(args.out, 'summary.json'), dict(
+            schema=1, command='data pairs', set=args.set, seed=args.seed, folds=args.folds, pairs=totals,
+            positives=int(drawn.issame.sum()), images=len(set(drawn.pairs.ravel().tolist())),
+            people=len(set(dataset.labels[drawn.pairs.ravel()].tolist())),
+            groups={name: int((drawn.group == name).sum()) for name in names if name}, files=list(map(str, files))))
+        print(f'{totals} pairs in {args.folds} folds of disjoint people: {", ".join(map(str, files))}')

@@ -1,0 +1,67 @@
+"""Deal the identities of a set to training, validation and test: nobody stands in two of them.
+
+Writes for each part NAME.txt, its images, and exclude_NAME.txt, all others, as training takes it: exclude=FILE.
+
+Examples:
+  mlaface data split my_faces --out parts                           90, 5 and 5% of the people
+  mlaface data split my_faces --out parts --shares train=0.8,test=0.2 --seed 1
+"""
+import argparse
+from pathlib import Path
+
+from mlaface.cli.parts.data_sets import SET_HELP, open_labelled
+from mlaface.cli.parts.errors import explained
+from mlaface.utils.errors import InputError
+
+
+def make_parser():
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(prog='mlaface data split', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('set', help=SET_HELP)
+    parser.add_argument('--out', required=True, metavar='DIR', help='gets the lists and summary.json')
+    parser.add_argument('--shares', default='train=0.9,val=0.05,test=0.05', metavar='NAME=SHARE,...',
+                        help='of the identities (default: %(default)s)')
+    parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP: each group is dealt by itself')
+    parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    return parser
+
+
+def main(argv=None):
+    """Deal as the arguments say; ``argv`` (list[str]) is by default the process's."""
+    args = make_parser().parse_args(argv)
+    import numpy as np
+
+    from mlaface.datasets.key_lists import write_keys
+    from mlaface.datasets.prepare.kept_rows import write_summary
+    from mlaface.datasets.prepare.pairs import read_groups
+    from mlaface.datasets.prepare.split import split_identities
+    with explained():
+        dataset = open_labelled(args.set)
+        classes, labels = dataset.metainfo['classes'], np.asarray(dataset.labels)
+        groups = read_groups(args.groups, classes) if args.groups else None
+        parts = split_identities(classes, labels, read_shares(args.shares), args.seed, groups)
+        summary = dict(schema=1, command='data split', set=args.set, seed=args.seed, parts={})
+        for name, members in parts.items():
+            inside = np.isin(labels, members)
+            remark = f'{name} of {args.set}: seed {args.seed}, shares {args.shares}'
+            write_keys(Path(args.out, f'{name}.txt'), map(dataset.key, np.flatnonzero(inside).tolist()), remark)
+            write_keys(Path(args.out, f'exclude_{name}.txt'), map(dataset.key, np.flatnonzero(~inside).tolist()),
+                       f'all but {remark}')
+            summary['parts'][name] = dict(identities=len(members), images=int(inside.sum()))
+            print(f'{name}: {len(members)} identities, {inside.sum()} images')
+        write_summary(Path(args.out, 'summary.json'), summary)
+
+
+def read_shares(text):
+    """Shares by name from ``NAME=SHARE,...``; ``InputError`` if it is none."""
+    shares = {}
+    for part in text.split(','):
+        name, _, share = part.partition('=')
+        try:
+            shares[name.strip()] = float(share)
+        except ValueError as error:
+            raise InputError(f'--shares {text}: expected is NAME=SHARE,..., such as train=0.9,test=0.1') from error
+        if not name.strip() or '/' in name:
+            raise InputError(f'--shares {text}: {name!r} cannot be the name of a part')
+    return shares

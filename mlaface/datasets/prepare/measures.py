@@ -1,0 +1,107 @@
+"""What one image is, in numbers: size, sharpness, light, colour, and what its copies are found by."""
+import hashlib
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+
+from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.formats.exif import orientation
+from mlaface.datasets.formats.jpeg import decode
+from mlaface.datasets.prepare.kept_rows import KeptRows, fill, set_hash
+
+SIDE = 16  # of the thumbnail that near copies are found by
+SHARPNESS_SIDE = 112
+VERSION = 1
+MEASURES = np.dtype([('readable', '?'), ('turned', '?'), ('height', '<i4'), ('width', '<i4'), ('bytes', '<i8'),
+                     ('sharpness', '<f4'), ('brightness', '<f4'), ('contrast', '<f4'), ('colour', '<f4'),
+                     ('of_bytes', '<u8'), ('of_pixels', '<u8'), ('thumbnail', 'u1', (SIDE, SIDE))])
+
+
+def measure(data):
+    """Measure an encoded image.
+
+    Args:
+        data (bytes): The image.
+
+    Returns:
+        tuple: A record of ``MEASURES`` (ndarray of shape ()), and what is wrong (str) or None. ``sharpness`` is the
+        variance of the Laplacian of the grey image (Pech-Pacheco et al. 2000), larger ones brought to 112 pixels in
+        height first; ``brightness`` and ``contrast`` mean and deviation of grey, 0 to 255; ``colour`` the mean distance
+        of the largest from the smallest channel, 0 for grey images; ``of_bytes`` and ``of_pixels`` 64 bits of BLAKE2b.
+    """
+    found = np.zeros((), MEASURES)
+    found['bytes'], found['of_bytes'] = len(data), _digest(data)
+    try:
+        image = decode(data)
+    except FormatError as error:
+        return found, str(error)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    sharp = grey if grey.shape[0] <= SHARPNESS_SIDE else cv2.resize(
+        grey, (max(1, SHARPNESS_SIDE * grey.shape[1] // grey.shape[0]), SHARPNESS_SIDE), interpolation=cv2.INTER_AREA)
+    mean, deviation = cv2.meanStdDev(grey)
+    thumbnail = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    red, green, blue = cv2.split(image)
+    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    for key, value in dict(readable=True, turned=orientation(data) != 1, height=image.shape[0], width=image.shape[1],
+                           sharpness=cv2.meanStdDev(cv2.Laplacian(sharp, cv2.CV_32F))[1].item() ** 2,
+                           brightness=mean.item(), contrast=deviation.item(), colour=cv2.mean(spread)[0],
+                           of_pixels=_digest(repr(image.shape).encode() + image.tobytes()),
+                           thumbnail=thumbnail).items():
+        found[key] = value
+    return found, None
+
+
+def _digest(data):
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), 'little')
+
+
+def measure_set(path, dataset, workers=2, advance=lambda count: None):
+    """Measure every image of a set, once: the numbers are kept in the cache, and a call that was killed is continued.
+
+    Args:
+        path (str | Path): The set.
+        dataset (FaceDataset): What was opened there.
+        workers (int): Threads; decoding does not hold Python's lock.
+        advance (callable): Told how many images are done in addition.
+
+    Returns:
+        ndarray: Records of ``MEASURES`` (N,), read-only.
+    """
+    def one_chunk(part):
+        return np.stack([_measured(dataset, index) for index in part])
+
+    kept = KeptRows(f'{set_hash(path, dataset)[:32]}-measures{VERSION}.rows', MEASURES, (len(dataset),))
+    return fill(kept, lambda parts: ahead(one_chunk, parts, workers), advance)
+
+
+def _measured(dataset, index):
+    try:
+        return measure(dataset.encoded(index)[1])[0]
+    except FormatError:  # of the record around the image
+        return np.zeros((), MEASURES)
+
+
+def ahead(function, items, workers):
+    """Results of a function in the order of its items, a few computed ahead in threads."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def fault_of(dataset, index):
+    """What is wrong with an image that cannot be used (str)."""
+    try:
+        return f'{dataset.where(index)}: {measure(dataset.encoded(index)[1])[1]}'
+    except FormatError as error:
+        return str(error)

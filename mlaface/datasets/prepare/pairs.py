@@ -1,0 +1,203 @@
+"""Benchmarks of pairs, as LFW has them: folds of disjoint people, half the pairs of one person, groups balanced."""
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mlaface.datasets.formats.bin_set import write_bin
+from mlaface.utils.errors import InputError
+from mlaface.utils.files import atomic_path
+
+
+class Drawn(NamedTuple):
+    """Pairs, fold behind fold; in each fold and group first those of one person.
+
+    Args:
+        pairs (ndarray (P, 2)): int64 rows of images.
+        issame (ndarray (P,)): bool.
+        fold (ndarray (P,)): int64.
+        group (ndarray (P,)): Name of the group, '' without groups.
+    """
+    pairs: np.ndarray
+    issame: np.ndarray
+    fold: np.ndarray
+    group: np.ndarray
+
+
+def draw_folds(labels, pairs=6000, folds=10, groups=None, seed=0):
+    """Draw pairs whose people stand in one fold only.
+
+    People are dealt to folds by their number of images, so that folds can make equally many pairs. Pairs of one person
+    go round the fold's people, so that nobody with many images prevails; those of two people are of one fold and, as in
+    RFW (Wang et al. 2019), of one group.
+
+    Args:
+        labels (array (N,)): Person of each image.
+        pairs (int): In all; each fold and group has as many of one person as of two. Default 6000.
+        folds (int): Default 10.
+        groups (dict, optional): Name of the group by label; people without one are left out.
+        seed (int): Of the draw.
+
+    Returns:
+        Drawn: The pairs.
+
+    Raises:
+        InputError: If a fold cannot make its pairs; says which, and how many it can.
+    """
+    labels, rng = np.asarray(labels), np.random.default_rng(seed)
+    names = [''] if groups is None else sorted(set(groups.values()))
+    each = pairs // (2 * folds * len(names)) if names else 0
+    if folds < 2 or each < 1:
+        raise InputError(f'{pairs} pairs in {folds} folds and {len(names)} groups: two folds are needed, and two pairs '
+                         'in each fold of each group')
+    images = {person: rng.permutation(np.flatnonzero(labels == person)) for person in np.unique(labels).tolist()}
+    dealt = {name: _dealt([person for person in images if groups is None or groups.get(person) == name], images, folds,
+                          rng) for name in names}
+    parts = []
+    for fold in range(folds):
+        for name in names:
+            where = f'fold {fold + 1}' + (f' of group {name}' if name else '')
+            people = dealt[name][fold]
+            same = _same_pairs(people, images, each, rng, where)
+            different = _different_pairs(people, images, each, rng, where)
+            parts.append((np.concatenate([same, different]), fold, name))
+    issame = np.tile(np.repeat([True, False], each), len(parts))
+    return Drawn(np.concatenate([part for part, _, _ in parts]), issame,
+                 np.repeat([fold for _, fold, _ in parts], 2 * each), np.repeat([name for *_, name in parts], 2 * each))
+
+
+def _dealt(people, images, folds, rng):
+    """People by fold, those with many images first, to and fro, so that folds are alike."""
+    people = [people[place] for place in rng.permutation(len(people))]
+    people.sort(key=lambda person: -len(images[person]))
+    turn = [*range(folds), *reversed(range(folds))]
+    return [[person for place, person in enumerate(people) if turn[place % len(turn)] == fold] for fold in range(folds)]
+
+
+def _same_pairs(people, images, count, rng, where):
+    most = sum(len(images[person]) * (len(images[person]) - 1) // 2 for person in people)
+    if most < count:
+        raise InputError(f'{where} makes {most} pairs of one person, and {count} are wanted: ask for fewer pairs, or '
+                         'fewer folds')
+    found, waiting = [], [(person, _all_pairs(len(images[person]), rng)) for person in people]
+    while len(found) < count:
+        waiting = [(person, rest) for person, rest in waiting if len(rest)]
+        for place, (person, rest) in enumerate(waiting):
+            if len(found) < count:
+                found.append(images[person][rest[0]])
+                waiting[place] = person, rest[1:]
+    return np.array(found)
+
+
+def _all_pairs(count, rng):
+    """All pairs of a person's images in random order; of many images those of a hundred."""
+    first, second = np.triu_indices(min(count, 100), 1)
+    order = rng.permutation(len(first))
+    return np.stack([first, second], 1)[order]
+
+
+def _different_pairs(people, images, count, rng, where):
+    sizes = np.array([len(images[person]) for person in people])
+    most = (sizes.sum() ** 2 - (sizes ** 2).sum()) // 2
+    if most < 2 * count:
+        raise InputError(f'{where} makes {most} pairs of two people, and {count} are wanted with room to draw: ask for '
+                         'fewer pairs, or fewer folds')
+    found = {}
+    while len(found) < count:
+        one, other = rng.choice(len(people), 2, replace=False)
+        pair = tuple(sorted((int(rng.choice(images[people[one]])), int(rng.choice(images[people[other]])))))
+        if pair not in found or len(found) * 2 > most:
+            found[pair] = None
+    return np.array(list(found))
+
+
+def write_bins(drawn, dataset, folder, name):
+    """Write ``NAME.bin``, or ``GROUP.bin`` for each group, as ``VerificationSets`` and RFW's protocol read them.
+
+    Args:
+        drawn (Drawn): The pairs.
+        dataset (FaceDataset): Whose images they are.
+        folder (str | Path): Where to.
+        name (str): Of the benchmark.
+
+    Returns:
+        list[Path]: The files.
+    """
+    files = []
+    for group in np.unique(drawn.group):
+        mine = drawn.group == group
+        files.append(Path(folder, f'{group or name}.bin'))
+        write_bin(files[-1], [dataset.encoded(int(row))[1] for row in drawn.pairs[mine].ravel()], drawn.issame[mine])
+    return files
+
+
+def write_lfw(drawn, dataset, folder, folds):
+    """Write ``pairs.txt`` and ``images/NAME/NAME_0001.jpg``, as LFW is distributed and its protocol reads it.
+
+    Args:
+        drawn (Drawn): The pairs.
+        dataset (FaceDataset): Whose images they are.
+        folder (str | Path): Where to; only images that a pair has are written.
+        folds (int): For the list's first line.
+
+    Returns:
+        Path: The list.
+
+    Raises:
+        InputError: If a name cannot stand in the list.
+    """
+    classes, labels = dataset.metainfo['classes'], np.asarray(dataset.labels)
+    number, places = {}, {}
+    for row in np.unique(drawn.pairs).tolist():
+        label = int(labels[row])
+        if not classes[label].strip() or any(sign in classes[label] for sign in '\t\r\n/'):
+            raise InputError(f'the name {classes[label]!r} cannot stand in a list of pairs: rename the identity')
+        places[label] = places.get(label, 0) + 1
+        number[row] = places[label]
+        data = dataset.encoded(row)[1]
+        file = Path(folder, 'images', classes[label], f'{classes[label]}_{number[row]:04d}{suffix_of(data)}')
+        with atomic_path(file) as temporary:
+            temporary.write_bytes(data)
+    lines = [f'{folds}\t{len(drawn.issame) // (2 * folds)}']
+    for (first, second), same in zip(drawn.pairs.tolist(), drawn.issame):
+        one, other = classes[labels[first]], classes[labels[second]]
+        lines.append(f'{one}\t{number[first]}\t{number[second]}' if same else
+                     f'{one}\t{number[first]}\t{other}\t{number[second]}')
+    path = Path(folder, 'pairs.txt')
+    with atomic_path(path) as temporary:
+        temporary.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    return path
+
+
+def suffix_of(data):
+    """The ending that an image's bytes ask for (str)."""
+    starts = {b'\xff\xd8': '.jpg', b'\x89PNG': '.png', b'BM': '.bmp', b'RIFF': '.webp'}
+    return next((suffix for start, suffix in starts.items() if data.startswith(start)), '.jpg')
+
+
+def read_groups(path, classes):
+    """Group of each identity, from lines ``IDENTITY<tab>GROUP``.
+
+    Args:
+        path (str | Path): The file, UTF-8.
+        classes (Sequence[str]): Names in label order.
+
+    Returns:
+        dict[int, str]: By label.
+
+    Raises:
+        InputError: If a line is no such pair, or none names an identity of the set.
+    """
+    known = {name: label for label, name in enumerate(classes)}
+    found = {}
+    for number, line in enumerate(Path(path).read_text(encoding='utf-8-sig').splitlines(), 1):
+        if not line.strip():
+            continue
+        name, tab, group = line.rpartition('\t')
+        if not tab or not group.strip() or any(sign in group for sign in '/\\'):
+            raise InputError(f'{path}, line {number}: expected is IDENTITY<tab>GROUP, found is {line[:80]!r}')
+        if name in known:
+            found[known[name]] = group.strip()
+    if not found:
+        raise InputError(f'{path} names no identity of the set, such as {classes[0]!r}')
+    return found

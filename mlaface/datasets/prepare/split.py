@@ -1,0 +1,44 @@
+"""Training, validation and test sets by identity: nobody stands in two of them."""
+import hashlib
+
+import numpy as np
+
+from mlaface.utils.errors import InputError
+
+
+def split_identities(classes, labels, shares, seed=0, groups=None):
+    """Deal identities to parts.
+
+    Who is dealt where depends on the seed and on names: the order is that of their hashes, so that new people shift the
+    borders only.
+
+    Args:
+        classes (Sequence[str]): Names, in label order.
+        labels (array (N,)): Of the images; classes without any are in no part.
+        shares (dict[str, float]): Of the identities, by name of the part; they sum to one.
+        seed (int): Of the draw.
+        groups (dict[int, str], optional): Group by label, each of which is dealt by itself.
+
+    Returns:
+        dict[str, ndarray]: Labels of each part, int64, rising.
+
+    Raises:
+        InputError: If the shares are none, or a part stays empty.
+    """
+    if any(not 0 < share < 1 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
+        raise InputError(f'shares {", ".join(f"{name} {share:g}" for name, share in shares.items())}: each must lie '
+                         'between 0 and 1, and together they must be 1')
+    present = np.unique(labels).tolist()
+    kinds = {}
+    for label in present:
+        kinds.setdefault((groups or {}).get(label, ''), []).append(label)
+    parts = {name: [] for name in shares}
+    for members in kinds.values():
+        members.sort(key=lambda label: hashlib.blake2b(f'{seed}\0{classes[label]}'.encode()).digest())
+        edges = np.round(np.cumsum([0, *shares.values()]) * len(members)).astype(int)
+        for name, start, stop in zip(shares, edges, edges[1:]):
+            parts[name] += members[start:stop]
+    empty = [name for name, members in parts.items() if not members]
+    if empty:
+        raise InputError(f'{len(present)} identities leave {", ".join(empty)} empty: take fewer parts or larger shares')
+    return {name: np.array(sorted(members), np.int64) for name, members in parts.items()}

@@ -1,0 +1,180 @@
+"""``mlaface data dedupe, leak, clean, pairs, split, inspect --report``: lists that training takes, pages, bad input."""
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from mlaface.cli.data import main
+from mlaface.datasets.formats.bin_set import read_bin, write_bin
+from mlaface.datasets.formats.jpeg import encode
+from mlaface.datasets.key_lists import read_keys
+from mlaface.datasets.sets.folder_faces import FolderFaces
+from mlaface.datasets.synthetic.official import draw
+
+MODEL = ('--model', 'tests.cli.test_data_commands:blocks', '--import', 'tests.cli.test_data_commands', '--workers', '1',
+         '--device', 'cpu')
+
+
+def blocks(images):
+    """A model for tests: mean colours of an image's parts."""
+    return images.reshape(len(images), 3, 8, 14, 8, 14).mean((3, 5)).reshape(len(images), -1)
+
+
+@pytest.fixture(scope='module')
+def faces():
+    """Coloured patterns: 14 people with 6 images each, which ``blocks`` tells apart."""
+    rng = np.random.default_rng(0)
+    people = rng.integers(30, 226, (14, 8, 8, 3))
+    return [[encode(np.clip(np.kron(person, np.ones((14, 14, 1))) + rng.normal(0, 25, (112, 112, 3))
+                            + np.kron(rng.normal(0, 25, (8, 8, 3)), np.ones((14, 14, 1))), 0, 255).astype(np.uint8))
+             for _ in range(6)] for person in people]
+
+
+@pytest.fixture
+def folder(tmp_path, faces, monkeypatch):
+    """The people as folders."""
+    monkeypatch.setenv('MLAFACE_CACHE', str(tmp_path / 'cache'))
+    for number, images in enumerate(faces):
+        (tmp_path / 'set' / f'p{number:02}').mkdir(parents=True)
+        for count, image in enumerate(images):
+            (tmp_path / 'set' / f'p{number:02}' / f'{count}.jpg').write_bytes(image)
+    return tmp_path / 'set'
+
+
+def summary(folder):
+    return json.loads((folder / 'summary.json').read_text())
+
+
+def test_copies_are_listed_and_training_leaves_them_out(folder, tmp_path, faces, capsys):
+    (folder / 'p03' / 'naïve name\n.jpg').write_bytes(faces[0][0])
+    (folder / 'p04' / 'empty.jpg').write_bytes(b'')
+    main(['dedupe', str(folder), '--out', str(tmp_path / 'out')])
+    found = summary(tmp_path / 'out')
+    assert found['groups']['bytes'] == 1 and found['across_identities'] == 1 and found['unreadable'] == 1
+    assert read_keys(tmp_path / 'out' / 'exclude_1.txt') == ['p03/naïve name\n.jpg']
+    assert len(FolderFaces(str(folder), exclude=str(tmp_path / 'out' / 'exclude_1.txt'))) == 14 * 6 + 1
+    assert '1 groups of copies' in capsys.readouterr().out
+    before = (tmp_path / 'out' / 'exclude_1.txt').read_bytes()
+    main(['dedupe', str(folder), '--out', str(tmp_path / 'out'), '--by', 'embedding', '--cosine', '0.999', *MODEL])
+    assert (tmp_path / 'out' / 'exclude_1.txt').read_bytes() == before
+
+
+def test_a_benchmark_loses_nothing_and_its_copies_are_listed(folder, tmp_path, faces, capsys):
+    write_bin(tmp_path / 'b.bin', [faces[0][0], faces[0][1], faces[2][0], faces[3][0]], [True, False])
+    main(['dedupe', str(tmp_path / 'b.bin'), str(folder), '--out', str(tmp_path / 'out'), '--by', 'bytes'])
+    assert read_keys(tmp_path / 'out' / 'exclude_2.txt') == ['p00/0.jpg', 'p00/1.jpg', 'p02/0.jpg', 'p03/0.jpg']
+    assert not (tmp_path / 'out' / 'exclude_1.txt').exists() and 'nothing is listed' in capsys.readouterr().out
+
+
+def test_shared_people_are_listed(folder, tmp_path, faces):
+    write_bin(tmp_path / 'b.bin', [faces[5][0], faces[5][1]], [True])
+    for image in (0, 1):
+        (folder / 'p05' / f'{image}.jpg').unlink()
+    main(['leak', str(folder), str(tmp_path / 'b.bin'), '--out', str(tmp_path / 'out'), *MODEL])
+    assert set(read_keys(tmp_path / 'out' / 'exclude.txt')) == {f'p05/{image}.jpg' for image in range(2, 6)}
+    assert summary(tmp_path / 'out')['identities_shared'] == 1
+    assert (tmp_path / 'out' / 'leaks.html').read_text().count('data:image/jpeg') >= 2
+
+
+def test_wrong_labels_are_listed(folder, tmp_path, faces):
+    (folder / 'p07' / 'x.jpg').write_bytes(faces[8][0])
+    (folder / 'p08' / '0.jpg').unlink()
+    noise = np.random.default_rng(1).integers(0, 255, (112, 112, 3), np.uint8)
+    (folder / 'p09' / 'noise.jpg').write_bytes(encode(noise))
+    main(['clean', str(folder), '--out', str(tmp_path / 'out'), *MODEL])
+    assert '\np07/x.jpg\t# p08\n' in (tmp_path / 'out' / 'relabel.txt').read_text()
+    assert {'p07/x.jpg', 'p09/noise.jpg'} <= set(read_keys(tmp_path / 'out' / 'exclude.txt'))
+    assert (tmp_path / 'out' / 'clean.html').exists() and len(FolderFaces(str(folder))) == 85
+
+
+def test_pairs_have_folds_of_disjoint_people_and_balanced_groups(folder, tmp_path, faces):
+    (tmp_path / 'groups').write_text(''.join(f'p{k:02}\t{"even" if k % 2 == 0 else "odd"}\n' for k in range(14)))
+    arguments = ['pairs', str(folder), '--out', str(tmp_path / 'out'), '--pairs', '80', '--folds', '2']
+    main([*arguments, '--groups', str(tmp_path / 'groups')])
+    person = {image: number for number, images in enumerate(faces) for image in images}
+    seen = [[set(), set()], [set(), set()]]
+    for parity, name in enumerate(('even', 'odd')):
+        found = read_bin(tmp_path / 'out' / f'{name}.bin')
+        assert len(found.issame) == 40 and found.issame.sum() == 20
+        pairs = [(person[a], person[b]) for a, b in zip(found.images[::2], found.images[1::2])]
+        assert [a == b for a, b in pairs] == found.issame.tolist()
+        for number, pair in enumerate(pairs):
+            seen[parity][number // 20] |= set(pair)
+        assert not seen[parity][0] & seen[parity][1] and {k % 2 for k in seen[parity][0] | seen[parity][1]} == {parity}
+    first = (tmp_path / 'out' / 'even.bin').read_bytes()
+    main([*arguments, '--groups', str(tmp_path / 'groups')])
+    assert (tmp_path / 'out' / 'even.bin').read_bytes() == first
+
+
+def test_pairs_in_the_layout_of_lfw_are_read_by_its_protocol(folder, tmp_path):
+    from mlaface.evaluation.protocols.lfw import LFW
+    main(['pairs', str(folder), '--out', str(tmp_path / 'out'), '--pairs', '40', '--folds', '2', '--layout', 'lfw'])
+    suite = LFW.open(tmp_path / 'out')
+    benchmark, = suite.benchmarks.values()
+    assert len(benchmark['issame']) == 40 and benchmark['folds'] == 2
+    assert (benchmark['issame'] == (benchmark['subjects'][:, 0] == benchmark['subjects'][:, 1])).all()
+
+
+def test_parts_are_disjoint_whole_and_stay_with_more_people(folder, tmp_path):
+    arguments = ['split', str(folder), '--out', str(tmp_path / 'out'), '--shares', 'train=0.5,val=0.25,test=0.25']
+    main(arguments)
+    parts = {name: read_keys(tmp_path / 'out' / f'{name}.txt') for name in ('train', 'val', 'test')}
+    people = {name: {key.partition('/')[0] for key in keys} for name, keys in parts.items()}
+    assert sum(map(len, parts.values())) == 84 and sum(map(len, people.values())) == len(set().union(*people.values()))
+    left = FolderFaces(str(folder), exclude=str(tmp_path / 'out' / 'exclude_val.txt'))
+    assert [left.key(k) for k in range(len(left))] == parts['val']
+    main([*arguments, '--seed', '1'])
+    assert read_keys(tmp_path / 'out' / 'train.txt') != parts['train']
+
+
+def test_the_page_says_what_hurts(folder, tmp_path, faces, capsys):
+    (folder / 'P00').mkdir()
+    (folder / 'P00' / 'one.png').write_bytes(cv2.imencode('.png', np.full((50, 40, 3), 9, np.uint8))[1].tobytes())
+    (folder / 'p01' / 'torn.jpg').write_bytes(faces[1][0][:300])
+    (folder / 'p02' / 'copy.jpg').write_bytes(faces[3][0])
+    with pytest.raises(SystemExit):
+        main(['inspect', str(folder), '--report', str(tmp_path / 'out'), '--pose', '0', '--workers', '1'])
+    assert summary(tmp_path / 'out')['harm'] == dict(
+        unreadable=1, wrong_size=1, conflicts=1, copies=1, case=2, single=1, dark=1, flat=1, blurred=1, grey=1)
+    page = (tmp_path / 'out' / 'inspect.html').read_text()
+    assert 'http' not in page.replace('http://www.w3.org', '') and 'pictures stand under several identities' in page
+
+
+@pytest.mark.parametrize('arguments, said', [
+    (['dedupe', 'none'], 'none'), (['dedupe', 'set', '--correlation', '2'], '--correlation lies between'),
+    (['leak', 'set', 'none.bin'], 'none.bin'), (['clean', 'b.bin'], 'pairs and no identities'),
+    (['pairs', 'set'], 'ask for fewer pairs'), (['pairs', 'set', '--pairs', '3'], 'two pairs in each fold'),
+    (['pairs', 'set', '--groups', 'set/p00/0.jpg'], 'error'), (['split', 'set', '--shares', 'a=1'], 'between 0 and 1'),
+    (['split', 'set', '--shares', 'half'], 'NAME=SHARE'),
+    (['split', 'set', '--shares', 'a=0.01,b=0.99'], 'leave a empty'),
+    (['clean', 'small'], 'align them first')])
+def test_what_cannot_be_done_is_said_in_a_line(folder, tmp_path, faces, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('MLAFACE_DATA', str(tmp_path))
+    write_bin(tmp_path / 'b.bin', [faces[0][0], faces[0][1]], [True])
+    for name in 'ab':
+        (tmp_path / 'small' / name).mkdir(parents=True)
+        (tmp_path / 'small' / name / '1.jpg').write_bytes(encode(np.zeros((50, 50, 3), np.uint8)))
+    model = MODEL if arguments[0] in ('leak', 'clean') else ()
+    with pytest.raises(SystemExit) as end:
+        main([*arguments, '--out', 'out', *model])
+    assert str(end.value.code).startswith('error: ') and said in str(end.value.code)
+
+
+@pytest.mark.parametrize('verb', ['inspect', 'dedupe', 'leak', 'clean', 'pairs', 'split'])
+def test_help(verb, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([verb, '--help'])
+    assert end.value.code == 0 and 'Examples:' in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_drawn_faces_have_no_copies(tmp_path, monkeypatch):
+    monkeypatch.setenv('MLAFACE_CACHE', str(tmp_path / 'cache'))
+    for number, images in enumerate(draw(40, 5)):
+        (tmp_path / 'set' / str(number)).mkdir(parents=True)
+        for count, image in enumerate(images):
+            (tmp_path / 'set' / str(number) / f'{count}.jpg').write_bytes(image)
+    main(['dedupe', str(tmp_path / 'set'), '--out', str(tmp_path / 'out')])
+    assert summary(tmp_path / 'out')['sets'][0]['copies'] == 0
