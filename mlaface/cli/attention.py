@@ -12,7 +12,7 @@ from mlaface.utils.errors import InputError
 EPILOG = """writes DIR/attention.html, DIR/attention.json, DIR/IMAGE.png and, for a checkpoint in its work folder,
 DIR/gates.png
 
-exit status: 0, or 1 if an image could not be read or has no face
+exit status: 0, or 1 if an image could not be read or shows no face
 
 examples:
   mlaface attention mla_r18w025_drawn faces/ --out attention

@@ -23,7 +23,7 @@ class Look:
         name (str): Of its image.
         crop (ndarray uint8 (3, H, W)): Aligned, RGB.
         blocks (list[Block]): What each attention plugin let through.
-        attended (list[Attended]): Whom the places of each branch ask.
+        attended (list[Attended]): What the places of each branch attend to.
         cam (ndarray float32 (h, w) or None): Grad-CAM's map.
         cosine (float or None): What it explains.
     """

@@ -34,7 +34,7 @@ class Block(NamedTuple):
 
 
 class Attended(NamedTuple):
-    """Whom the places of a branch's map ask.
+    """What the places of a branch's map attend to.
 
     Args:
         name (str): Of the module.
@@ -54,12 +54,12 @@ class Attended(NamedTuple):
                 min(int(x * self.shape[1] / width), self.shape[1] - 1))
 
     def row(self, place):
-        """Whom a place (row, column) asks, for each head (ndarray float32 (heads, h, w)); a head sums to 1."""
+        """What a place (row, column) attends to, for each head (ndarray float32 (heads, h, w)); a head sums to 1."""
         return self.weights[:, place[0] * self.shape[1] + place[1]].reshape(-1, *self.shape)
 
     @property
     def received(self):
-        """How much each place is asked by all (ndarray float32 (h, w)), mean over queries and heads; sums to 1."""
+        """How much each place is attended to by all (ndarray float32 (h, w)): a mean, which sums to 1."""
         return self.weights.mean((0, 1)).reshape(self.shape)
 
 

@@ -46,7 +46,7 @@ def write_sheet(path, title, entry):
             else:
                 _picture(place, line[number])
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format='png', pil_kwargs=dict(optimize=True))
+        figure.savefig(temporary, format='png')
     return path
 
 

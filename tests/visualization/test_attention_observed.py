@@ -7,6 +7,7 @@ from mlaface.apis.attention import AttentionMaps
 from mlaface.models.branches.map_attention import MapSelfAttention
 from mlaface.registry import ATTENTION
 from mlaface.visualization.observe import Observer, gates_of
+from tests.models.tiny import attentions
 from tests.visualization.seen import CROP, SIZE, network
 
 
@@ -73,7 +74,7 @@ def test_attention_of_a_map_is_what_its_forward_uses(position, shape):
     torch.testing.assert_close(branch.project(mixed), branch(x), rtol=1e-4, atol=1e-5)
 
 
-def test_a_row_is_whom_the_place_over_a_point_asks():
+def test_a_row_is_what_the_place_over_a_point_attends_to():
     model = network().requires_grad_(False)
     _, (patches, places) = Observer(model)(CROP)
     assert (patches.name, patches.kind, patches.shape) == ('branch.0', 'PatchSelfAttention', (2, 2))
@@ -83,11 +84,18 @@ def test_a_row_is_whom_the_place_over_a_point_asks():
         assert found.received.sum() == pytest.approx(1)
     assert patches.place((20, 70), (112, 112)) == (1, 0) and patches.place((111.9, 0), (112, 112)) == (0, 1)
     branch, x = model.branch[0], model.preprocessor(torch.from_numpy(CROP)[None])
-    asked = branch.conv1_(x)[0].flatten(1)  # features of the four patches, row by row
-    query, key = (part.weight[:, :, 0, 0] @ asked + part.bias[:, None] for part in (branch.query_conv, branch.key_conv))
+    each = branch.conv1_(x)[0].flatten(1)  # features of the four patches, row by row
+    query, key = (part.weight[:, :, 0, 0] @ each + part.bias[:, None] for part in (branch.query_conv, branch.key_conv))
     energy = [float(query[:, 2] @ key[:, patch]) / 8 ** 0.5 for patch in range(4)]
     expected = np.exp(energy) / np.exp(energy).sum()
     np.testing.assert_allclose(patches.row((1, 0)), expected.reshape(1, 2, 2), rtol=1e-4)
+
+
+@pytest.mark.parametrize('kind', attentions())
+def test_every_plugin_is_seen(kind):
+    block = Observer(network(kind, branches=False))(CROP)[0][-1]
+    assert block.kind == kind and block.places.shape == (2, 2) and block.channels.shape == (64,)
+    assert np.isfinite(block.places).all() and (block.channels >= 0).all()
 
 
 def test_gates_are_the_parameters_by_name():

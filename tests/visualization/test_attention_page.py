@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from mlaface.cli.attention import main
+from mlaface.inference.detectors.base import Detection, Detector
+from mlaface.registry import DETECTORS
+from mlaface.utils.template import TEMPLATE
 from mlaface.visualization.look import gates_in_training
+from mlaface.visualization.observe import Observer
 from mlaface.visualization.pictures import heat_line, overlay
-from tests.visualization.seen import CROP, OTHER, checkpoint
+from tests.visualization.seen import CROP, OTHER, checkpoint, network
 
 
 @pytest.fixture(scope='module')
@@ -126,11 +130,29 @@ def test_a_point_is_two_numbers(capsys):
     assert 'must be X,Y in pixels' in capsys.readouterr().err
 
 
-def test_an_image_that_cannot_be_read_is_skipped(work, tmp_path, capsys):
+@DETECTORS.register_module('right_half', force=True)
+class RightHalf(Detector):
+    """Finds a face in the right half of a picture that is not black."""
+
+    def detect(self, image):
+        height, width = image.shape[:2]
+        points = (TEMPLATE * height / 112 + (width - height, 0)).astype(np.float32)
+        return [Detection(np.float32([width - height, 0, width, height]), points, 0.99)] if image.any() else []
+
+
+def test_faces_of_photographs_are_found_first_and_what_has_none_is_skipped(work, tmp_path, capsys):
     pytest.importorskip('captum')
-    (tmp_path / 'torn.png').write_bytes((work / 'a.png').read_bytes()[:60])
-    assert look(work, '--out', tmp_path / 'out', images=('a.png', tmp_path / 'torn.png')) == 1
-    assert f'skipped: {tmp_path}/torn.png' in capsys.readouterr().err
+    for name, shown in (('photo', np.hstack([OTHER.transpose(1, 2, 0), CROP.transpose(1, 2, 0)])),
+                        ('black', np.zeros((32, 64, 3), np.uint8))):
+        cv2.imwrite(str(tmp_path / f'{name}.png'), shown[..., ::-1])
+    (tmp_path / 'torn.png').write_bytes((tmp_path / 'photo.png').read_bytes()[:60])
+    images = [tmp_path / f'{name}.png' for name in ('torn', 'photo', 'black')]
+    assert look(work, '--out', tmp_path / 'out', '--detect', '--detector', 'right_half', images=images) == 1
+    printed = capsys.readouterr().err
+    assert f'skipped: {tmp_path}/torn.png' in printed and f'skipped: no face in {tmp_path}/black.png' in printed
+    found, = json.loads((tmp_path / 'out' / 'attention.json').read_text())['images']
+    blocks, _ = Observer(network())(CROP)
+    np.testing.assert_allclose(found['blocks'][0]['places'], blocks[0].places, rtol=1e-3)
 
 
 def test_a_folder_without_a_log_has_no_gates_of_training(tmp_path):

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mlaface.utils.errors import InputError, UnknownNameError
+from tests.models.tiny import backbones, recognizer
 from tests.visualization.seen import CROP, OTHER, network
 
 
@@ -52,23 +53,23 @@ def test_of_a_linear_network_it_is_the_closed_form(grad_cam, other):
     assert found.max() > 0
 
 
-@pytest.mark.parametrize('layer, shape', [('backbone', (2, 2)), ('backbone.layer2.0', (8, 8)), ('backbone.layer2', (8, 8))])
+@pytest.mark.parametrize('layer, shape', [('backbone', (2, 2)), ('backbone.layer2.0', (8, 8)),
+                                          ('backbone.layer2', (8, 8))])
 def test_of_a_recognizer_it_is_what_gradients_by_hand_give(grad_cam, layer, shape):
-    model = network()
+    model = network().requires_grad_(False)
     cam = grad_cam(model, layer)
     found, cosine = cam(CROP)
     kept = []
     called = 'backbone.layer2.1' if layer == 'backbone.layer2' else layer  # the stage's blocks are called, not it
     hook = model.get_submodule(called).register_forward_hook(lambda module, inputs, output: kept.append(output))
-    x = model.preprocessor(torch.from_numpy(CROP)[None])
+    x = model.preprocessor(torch.from_numpy(CROP)[None]).requires_grad_()
     embedding, mirrored = model.embed(x)[0], model.embed(x.flip(3))[0].detach()
     hook.remove()
     value = embedding @ mirrored / embedding.norm() / mirrored.norm()
     gradient, = torch.autograd.grad(value, kept[0])
     expected = (gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1)[0].clamp_min(0).detach()
-    assert cam.layer == called and found.shape == shape and cosine == pytest.approx(float(value), abs=1e-5)
+    assert cam.layer == called and found.shape == shape and cosine == pytest.approx(value.item(), abs=1e-5)
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-3, atol=1e-6)
-    assert all(parameter.grad is None for parameter in model.parameters())
     assert not any(module._forward_hooks for module in model.modules())
 
 
@@ -80,9 +81,14 @@ def test_a_layer_without_a_map_is_refused(grad_cam, layer, message):
         grad_cam(network(), layer)
 
 
-def test_a_network_that_does_not_learn_has_gradients_still(grad_cam):
-    model = network().requires_grad_(False)
-    assert grad_cam(model)(CROP, OTHER)[0].shape == (2, 2)
+@pytest.mark.parametrize('backbone', backbones())
+def test_every_backbone_gives_a_map_to_weigh(grad_cam, backbone):
+    model = recognizer(backbone).eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    found, cosine = grad_cam(model)(CROP, OTHER)
+    assert found.shape == (model.backbone.out_size,) * 2 and np.isfinite(found).all() and abs(cosine) <= 1
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_without_captum_it_says_what_to_install(monkeypatch):
