@@ -88,7 +88,7 @@ def _row(look, branch, point, place, heads):
     row = heads.mean(0)
     return dict(title=f'{branch.name}, from {point[0]:.0f},{point[1]:.0f}',
                 picture=overlay(look.crop, row, 0, mark=place),
-                note=f'{row.min():.3g} to {row.max():.3g}; uniform: {1 / row.size:.3g}')
+                note=f'at most {row.max():.3g}; uniform {1 / row.size:.3g}')
 
 
 def _block(look, block, brightest):
