@@ -31,7 +31,9 @@ RULES = {
                 {'numpy', 'numkong', 'cryptography', 'psycopg'}),
     'serve': ({'serve', 'inference', 'gallery', 'datasets.formats', 'utils', 'version'},
               {'cv2', 'fastapi', 'jinja2', 'numpy', 'PIL', 'prometheus_client', 'pydantic', 'starlette', 'uvicorn'}),
-    'apis': ({'apis', 'inference', 'zoo', 'models', 'evaluation', 'export', 'registry', 'utils', 'version'}, ANY),
+    'visualization': ({'visualization', 'models', 'evaluation', 'registry', 'utils', 'version'}, ANY),
+    'apis': ({'apis', 'visualization', 'inference', 'zoo', 'models', 'evaluation', 'export', 'registry', 'utils',
+              'version'}, ANY),
 }
 
 

@@ -7,6 +7,7 @@ from mlaface.apis.stored_config import config_from_text
 from mlaface.evaluation.networks.base import kind_of
 from mlaface.evaluation.networks.recognizer import RecognizerNetwork
 from mlaface.registry import NETWORKS
+from mlaface.utils.errors import InputError
 from mlaface.zoo.locate import find_model
 from mlaface.zoo.model_file import SUFFIX
 
@@ -71,6 +72,29 @@ def open_network(name, config=None, device='cpu', options=None):
     kind = kind_of(name)
     own = dict(config=config) if 'config' in inspect.signature(kind).parameters else {}
     return kind(name, device=device, options=options, **own)
+
+
+def open_recognizer(name, config=None, device='cpu'):
+    """A network of this framework, whose modules can be looked at.
+
+    Args:
+        name (str): Checkpoint, published model, a name of the zoo, ``hf://OWNER/NAME``.
+        config (str or None): See ``open_network``.
+        device (str): Where it runs.
+
+    Returns:
+        RecognizerNetwork: Its ``model`` is a ``FaceRecognizer``.
+
+    Raises:
+        InputError: If it is of another kind, such as an ONNX file.
+        FileNotFoundError, ValueError: See ``open_network``.
+    """
+    file = _file_of(name)
+    kind = kind_of(file)
+    if not issubclass(kind, RecognizerNetwork):
+        raise InputError(f'{name} is opened as {kind.__name__}, into which nobody can look: give a checkpoint or a '
+                         'published file of mlaface (.pth, .safetensors)')
+    return open_network(file, config, device)
 
 
 def _file_of(name):

@@ -21,6 +21,7 @@ COMMANDS = {
     'serve': 'all of these over HTTP, and a page: compare, enrol, identify in a browser',
     'benchmark': 'speed and memory, as ratios measured in one run',
     'plan-memory': 'what a training step needs on each rank, before it is run',
+    'attention': 'where a network looks: gates, weights, self-attention, Grad-CAM, as a page',
     'flops': 'what a network costs, by its parts: parameters, MACs, activations, time',
     'print-config': 'a config with all it inherits',
     'list-plugins': 'what is registered, with its arguments',

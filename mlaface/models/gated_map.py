@@ -29,12 +29,17 @@ def gated_map(x, channel_gate=None, place_gate=None, parameters=(), blockwise=Tr
     if blockwise and _pays(x, parameters):
         return _GatedMap.apply(x, channel_gate, place_gate, tuple(parameters), *parameters)
     if channel_gate is not None:
-        gate = channel_gate(nn.functional.adaptive_avg_pool2d(x, 1), nn.functional.adaptive_max_pool2d(x, 1))
+        gate = channel_gate(*pooled_channels(x))
         x = gate.to(x.dtype) * x  # under autocast a gate may be of float32, which would double all maps behind it
     if place_gate is not None:
         pooled = torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True).values], 1)
         x = place_gate(_in_layout_of(x, pooled)).to(x.dtype) * x
     return x
+
+
+def pooled_channels(x):
+    """Average and maximum over the places of a map (N, C, H, W), each (N, C, 1, 1)."""
+    return nn.functional.adaptive_avg_pool2d(x, 1), nn.functional.adaptive_max_pool2d(x, 1)
 
 
 def _pays(x, parameters):

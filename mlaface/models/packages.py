@@ -6,7 +6,8 @@ from mlaface.registry import did_you_mean
 from mlaface.utils.errors import ArgumentError, UnknownNameError
 
 REMEDIES = {'timm': "pip install 'mlaface[timm]'",
-            'mmcv': "pip install --no-deps mmcv-lite, or with the full mmengine 'mlaface[mmcv]'"}
+            'mmcv': "pip install --no-deps mmcv-lite, or with the full mmengine 'mlaface[mmcv]'",
+            'captum': "pip install 'mlaface[captum]'"}
 
 
 def import_optional(module, key):

@@ -19,7 +19,7 @@ MISTAKES = {
     'train': (['{0}/none.py'], 'no config at'), 'print-config': (['{0}/none.py'], 'no config at'),
     'browse-dataset': (['{0}/none.py'], 'no config at'),
     'plan-memory': (['{0}/none.py'], 'no config at'), 'benchmark': (['data', '{0}/none.rec'], 'no training set'),
-    'flops': (['{0}/none.py'], 'no config at'),
+    'flops': (['{0}/none.py'], 'no config at'), 'attention': (['{0}/junk', '{0}/1.png'], 'cannot be read'),
     'test': (['{0}/junk.pth', '--sets', '{0}/none.bin'], 'no verification set'),
     'calibrate': (['{0}/text.npz', '--out', '{0}/out'], 'must be numbers'),
     'compare-runs': (['{0}'], 'no scalars.jsonl'), 'study': (['{0}/none.py'], 'no config at'),

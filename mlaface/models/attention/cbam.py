@@ -2,7 +2,7 @@
 import torch
 from torch import nn
 
-from mlaface.models.gated_map import gated_map
+from mlaface.models.gated_map import gated_map, pooled_channels
 from mlaface.registry import ATTENTION
 
 
@@ -28,6 +28,10 @@ class CBAM(nn.Module):
     def forward(self, x):
         """Attended map, shape as the input (N, C, H, W)."""
         return gated_map(x, self._channels, self._places, tuple(self.parameters()), self.blockwise)
+
+    def channel_gate(self, x):
+        """The first of the two gates (N, C, 1, 1) of a map."""
+        return self._channels(*pooled_channels(x))
 
     def _channels(self, average, maximum):
         return torch.sigmoid(self.mlp(average) + self.mlp(maximum))

@@ -25,5 +25,8 @@ class ECA(nn.Module):
 
     def forward(self, x):
         """Attended map, shape as the input (N, C, H, W)."""
-        gate = torch.sigmoid(self.conv(x.mean((2, 3)).unsqueeze(1))).squeeze(1)
-        return x * gate[:, :, None, None]
+        return x * self.channel_gate(x)
+
+    def channel_gate(self, x):
+        """The gate (N, C, 1, 1) of a map."""
+        return torch.sigmoid(self.conv(x.mean((2, 3)).unsqueeze(1))).squeeze(1)[:, :, None, None]

@@ -4,7 +4,7 @@ After CBAM (Woo et al., ECCV 2018), whose sum of average and maximum becomes ``a
 """
 from torch import nn
 
-from mlaface.models.gated_map import gated_map
+from mlaface.models.gated_map import gated_map, pooled_channels
 from mlaface.models.gates import LearnableGate, gate_function
 from mlaface.registry import ATTENTION
 
@@ -84,3 +84,7 @@ class HybridAttention(nn.Module):
     def forward(self, x):
         """Attended map, shape as the input (N, C, H, W)."""
         return gated_map(x, self.ca, self.sa, tuple(self.parameters()), self.blockwise)
+
+    def channel_gate(self, x):
+        """The first of the two gates (N, C, 1, 1) of a map; None without that level."""
+        return None if self.ca is None else self.ca(*pooled_channels(x))

@@ -21,4 +21,8 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x):
         """Attended map, shape as the input (N, C, H, W)."""
-        return x * self.fc(x.mean((2, 3)))[:, :, None, None]
+        return x * self.channel_gate(x)
+
+    def channel_gate(self, x):
+        """The gate (N, C, 1, 1) of a map."""
+        return self.fc(x.mean((2, 3)))[:, :, None, None]

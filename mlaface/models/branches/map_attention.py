@@ -71,11 +71,29 @@ class MapSelfAttention(nn.Module):
             place = nn.functional.interpolate(place, x.shape[2:], mode='bilinear', align_corners=False)
         return x + place
 
+    def _by_head(self, part, x):
+        """A convolution of the map, (N, heads, H W, D)."""
+        return part(x).flatten(2).unflatten(1, (self.heads, -1)).transpose(2, 3)
+
+    def _bias(self, query, shape):
+        """What positions add to the energies, (1, heads, H W, H W), or None."""
+        return None if self.bias is None else self.relative(*shape).to(query.dtype)[None]
+
+    def attention(self, x):
+        """Attention weights (N, heads, P, P), rows for queries, of the trunk's map (N, C, h, w) with P = h * w.
+
+        ``forward`` uses the same weights without making them: torch's fused attention does not give them.
+        """
+        shape, x = x.shape[2:], self.positioned(x)
+        query, key = (self._by_head(part, x) for part in (self.query, self.key))
+        energy = query @ key.transpose(2, 3) * query.shape[3] ** -0.5
+        bias = self._bias(query, shape)
+        return torch.softmax(energy if bias is None else energy + bias, -1)
+
     def forward(self, x):
         """The trunk's map (N, C, H, W) to a map of the same shape."""
         shape, x = x.shape, self.positioned(x)
-        query, key, value = (part(x).flatten(2).unflatten(1, (self.heads, -1)).transpose(2, 3)
-                             for part in (self.query, self.key, self.value))
-        bias = None if self.bias is None else self.relative(*shape[2:]).to(query.dtype)[None]
+        query, key, value = (self._by_head(part, x) for part in (self.query, self.key, self.value))
+        bias = self._bias(query, shape[2:])
         mixed = nn.functional.scaled_dot_product_attention(query, key, value, bias)
         return self.project(mixed.transpose(2, 3).reshape(shape))
