@@ -178,3 +178,31 @@ def test_drawn_faces_have_no_copies(tmp_path, monkeypatch):
             (tmp_path / 'set' / str(number) / f'{count}.jpg').write_bytes(image)
     main(['dedupe', str(tmp_path / 'set'), '--out', str(tmp_path / 'out')])
     assert summary(tmp_path / 'out')['sets'][0]['copies'] == 0
+
+
+@pytest.mark.slow
+def test_twenty_kills_leave_lists_whole_or_absent_and_the_same(folder, tmp_path, monkeypatch):
+    """``dedupe`` and ``clean`` are killed at random points, and end with the bytes of a call that was not."""
+    import subprocess
+    import sys
+    import time
+    calls = {'dedupe': (['dedupe'], 'exclude_1.txt'), 'clean': (['clean', *MODEL], 'exclude.txt')}
+    rng = np.random.default_rng(0)
+    for name, ((verb, *rest), file) in calls.items():
+        main([verb, str(folder), '--out', str(tmp_path / f'{name}1'), *rest])
+        whole = (tmp_path / f'{name}1' / file).read_bytes()
+        monkeypatch.setenv('MLAFACE_CACHE', str(tmp_path / f'{name}cache'))
+        command = [sys.executable, '-m', 'mlaface.cli.main', 'data', verb, str(folder), '--out',
+                   str(tmp_path / f'{name}2'), *rest]
+        start = time.monotonic()
+        subprocess.run(command, check=True, capture_output=True)
+        last = time.monotonic() - start
+        for _ in range(20):
+            child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(rng.uniform(0.3, 1) * last)
+            child.kill()
+            child.wait()
+            assert (tmp_path / f'{name}2' / file).read_bytes() == whole
+        both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+        assert [child.wait() for child in both] == [0, 0]
+        assert (tmp_path / f'{name}2' / file).read_bytes() == whole
