@@ -1,5 +1,4 @@
 """What several backbones share: width, initialisation, attention by stage, activations by name."""
-import copy
 
 import torch
 from torch import nn
@@ -109,14 +108,17 @@ def build_attention(config, channels, stage, stages, size=7):
 
 @torch.no_grad()
 def _check_keeps_shape(plugin, name, shape):
-    """Try a copy of a plugin on one map, before the first image does."""
+    """Try a plugin on one map, before the first image does; in evaluation, which changes nothing in it."""
     device = next((parameter.device for parameter in plugin.parameters()), None)
+    training = plugin.training
     try:
-        made = copy.deepcopy(plugin).eval()(torch.zeros(shape, device=device))
+        made = plugin.eval()(torch.zeros(shape, device=device))
     except Exception as error:  # whatever a plugin raises is a word about the map
         word = (str(error) or type(error).__name__).splitlines()[0]
         raise ArgumentError(f'attention {name!r} cannot take a map of shape {shape}: {word}. Set its arguments for '
                             'that size, or attention_stages to the stages of a size that it takes') from error
+    finally:
+        plugin.train(training)
     found = tuple(made.shape) if torch.is_tensor(made) else type(made).__name__
     if found != shape:
         raise ArgumentError(f'attention {name!r} makes {found} of a map of shape {shape}: in a residual block the '
