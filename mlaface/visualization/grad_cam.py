@@ -38,8 +38,7 @@ class GradCAM:
             other (ndarray uint8 (3, H, W), optional): The face whose likeness is explained. Default: the mirror image.
 
         Returns:
-            tuple: Map (ndarray float32 (h, w)), at least 0, in shares of the cosine per unit of the layer's maps; and
-            the cosine (float).
+            tuple: Map (ndarray float32 (h, w)), at least 0; and the cosine (float).
         """
         x = _normalised(self.model, crop)
         with torch.no_grad():
@@ -60,7 +59,7 @@ def _normalised(model, crop):
 
 def _called(model, layer):
     """The name of the module that is called, if its output is a map with a gradient of the embedding."""
-    names, given = dict(model.named_modules()), {}
+    names, given = dict(model.named_modules(remove_duplicate=False)), {}
     if layer not in names or not layer:
         raise InputError(f'layer {layer!r}: the network has no such module{did_you_mean(layer, names)} Its parts are '
                          f'{", ".join(name for name, _ in model.named_children())}')
