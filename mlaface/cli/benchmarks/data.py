@@ -143,7 +143,8 @@ def generated_index(folder, dataset, records):
         offsets = [writer.write(pack(0, dataset.encoded(index)[1])) for index in range(64)]
     with open(path.with_suffix('.idx'), 'w') as file:
         for start in range(0, records, 10_000):
-            file.writelines(f'{key}\t{offsets[key % 64]}\n' for key in range(start, min(start + 10_000, records)))
+            file.writelines(f'{key}\t{offsets[key * 64 // records]}\n'
+                            for key in range(start, min(start + 10_000, records)))
     return path
 
 
