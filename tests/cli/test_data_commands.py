@@ -194,7 +194,7 @@ def test_twenty_kills_leave_lists_whole_or_absent_and_the_same(folder, tmp_path,
     start = time.monotonic()
     main([verb, str(folder), '--out', str(tmp_path / 'warm'), *rest])
     last, rng = time.monotonic() - start, np.random.default_rng(0)
-    shutil.rmtree(tmp_path / 'other')
+    shutil.rmtree(tmp_path / 'other', ignore_errors=True)  # a function as a model keeps nothing there
     for _ in range(20):
         child = os.fork()
         if not child:
