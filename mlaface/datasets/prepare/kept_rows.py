@@ -26,7 +26,7 @@ def set_hash(path, dataset):
     Returns:
         str: SHA-256 over names, sizes and times of change of its files, and over labels, as hexadecimal digits.
     """
-    path, found = Path(path), hashlib.sha256()
+    path, found = Path(getattr(dataset, 'root', path)), hashlib.sha256()
     for file in [path, path.with_suffix('.idx')] if path.is_file() else _files(path):
         if file.is_file():
             stat = file.stat()
