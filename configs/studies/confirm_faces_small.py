@@ -2,4 +2,4 @@
 _base_ = './levels_faces_small.py'
 title = 'Confirmation on seven other seeds'
 seeds = [10, 11, 12, 13, 14, 15, 16]
-comparisons = [('open', 'arcface')]
+comparisons = [('own_map', 'arcface'), ('open_channel', 'arcface'), ('mla', 'arcface')]
