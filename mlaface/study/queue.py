@@ -99,7 +99,8 @@ class Queue:
         """A missing run that nobody is at and whose settings are known, or None."""
         tried = {run for run, _ in self.failed} | set(self.mine)
         for run in self.missing():
-            if run not in tried and not self._locked(run) and runs.settings_of(self.plan, self.out, run) is not None:
+            if (run not in tried and not self._locked(run) and not runs.is_done(self.out, run)  # ended just now
+                    and runs.settings_of(self.plan, self.out, run) is not None):
                 return run
         return None
 

@@ -26,7 +26,7 @@ MISTAKES = {
     'list-plugins': (['margns'], "did you mean 'margins'"), 'inspect-set': (['{0}'], 'holds no image'),
     'make-synthetic': (['--contact-sheet', '{0}/junk/x.png'], 'Not a directory|File exists'),
     'data': (['inspect', '{0}'], 'holds no image'),
-    'verify-records': (['{0}'], 'Is a directory'), 'to-onnx': (['{0}/junk', '{0}/out'], 'cannot be read'),
+    'verify-records': (['{0}'], 'holds no image'), 'to-onnx': (['{0}/junk', '{0}/out'], 'cannot be read'),
     'export': (['{0}/junk', '{0}/out.onnx'], 'cannot be read'),
     'mxnet': (['{0}/none.params', '{0}/out.pth'], 'no symbol at'),
     'centers': (['export', '{0}', '--out', '{0}/out'], 'no .*manifest'),

@@ -10,7 +10,7 @@ from mlaface.registry import TRANSFORMS
 from mlaface.utils.errors import MissingPackageError
 from mlaface.utils.template import TEMPLATE
 
-OWN = [dict(type=name, prob=0.7) for name in TRANSFORMS.names()]
+OWN = [dict(type=name, prob=0.7) for name in TRANSFORMS.names() if not name.endswith('.*')]
 FOREIGN = [dict(type='albumentations.MotionBlur', blur_limit=15, p=0.5),
            dict(type='albumentations.OneOf', p=1.0, transforms=[
                dict(type='albumentations.GaussNoise', p=1.0), dict(type='albumentations.ToGray', p=1.0)])]

@@ -18,6 +18,8 @@ from mlaface.registry import DATASETS, TRANSFORMS
 
 LABELS = (0, 0, 1, 2, 2, 2)
 
+OURS = [name for name in TRANSFORMS.names() if not name.endswith('.*')]  # others are families of other libraries
+
 
 def jpeg(number, size=(112, 112)):
     return encode(np.random.default_rng(number).integers(0, 256, (*size, 3), dtype=np.uint8))
@@ -66,7 +68,7 @@ def test_class_names_are_lines_of_utf8(root, text, names):
 
 
 def test_augmentation_is_a_function_of_seed_epoch_and_index(root):
-    transforms = [dict(type=name, prob=0.7) for name in TRANSFORMS.names()]
+    transforms = [dict(type=name, prob=0.7) for name in OURS]
     dataset = build(data_root='set', transforms=transforms, seed=5)
     batch = dataset.__getitems__(range(12))['images']
     for workers in (0, 2):
@@ -78,7 +80,7 @@ def test_augmentation_is_a_function_of_seed_epoch_and_index(root):
     assert (other.__getitems__(range(12))['images'] != batch).any()
 
 
-@pytest.mark.parametrize('name', TRANSFORMS.names())
+@pytest.mark.parametrize('name', OURS)
 def test_transforms_keep_the_kind_of_image_and_the_original(name):
     image = np.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=np.uint8)
     before = image.copy()

@@ -43,8 +43,9 @@ def recognizer(backbone='IResNet', attention=None, mla=False, neck='EmbeddingNec
         options.update(branch=dict(type='PatchSelfAttention', channels=channels, qk_channels=8, patch=SIZE // size),
                        fusion=dict(type='GatedFusion', channels=channels, norm=norm))
     options.setdefault('head', dict(type='TinyHead'))
+    wanted = options.pop('in_channels', channels)
     return MODELS.build(dict(type='FaceRecognizer', backbone=trunk, **options,
-                             neck=dict(type=neck, in_channels=channels, in_size=size, embedding_size=16)))
+                             neck=dict(type=neck, in_channels=wanted, in_size=size, embedding_size=16)))
 
 
 def moved(module, seed=0):

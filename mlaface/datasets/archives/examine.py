@@ -1,7 +1,7 @@
 """One image on its way from a set to another: whether it can be used, and as which bytes it goes on."""
 from typing import NamedTuple
 
-from mlaface.datasets.formats.errors import DecodeError
+from mlaface.datasets.formats.errors import DecodeError, FormatError
 from mlaface.datasets.formats.jpeg import decode, encode, stated_size
 from mlaface.datasets.formats.names import image_kind
 
@@ -10,7 +10,7 @@ LARGE = 1 << 16  # a JPEG of so many pixels has more bytes: a bit a block; to pa
 FOREIGN = {'.heic': 'HEIC', '.avif': 'AVIF', '.gif': 'GIF'}
 
 
-class LeftOutError(Exception):
+class LeftOutError(FormatError):
     """An image that cannot go on: its kind of fault (a few words), and what exactly is wrong."""
 
 
