@@ -9,13 +9,14 @@ FILES = sorted((ROOT / 'mlaface').rglob('*.py'))
 ANY = None
 NO_TORCH = {'numpy', 'cv2', 'scipy', 'PIL', 'jinja2'}
 NUMPY_ONLY = {'numpy', 'cv2', 'scipy', 'simplejpeg'}
+ARCHIVES = {'lmdb', 'pyarrow'}
 
 # room: (rooms of ours that it may import, third-party packages that it may import; ANY is no rule)
 RULES = {
     'utils': ({'utils', 'registry', 'version'}, ANY),
     'utils.errors': (set(), set()),
     'registry': ({'version', 'utils.errors'}, {'mmengine'}),
-    'datasets.formats': ({'datasets.formats', 'utils'}, NUMPY_ONLY),
+    'datasets.formats': ({'datasets.formats', 'utils'}, NUMPY_ONLY | ARCHIVES),
     'evaluation.functional': ({'evaluation.functional', 'utils'}, NUMPY_ONLY),
     'models.margins': ({'models.margins', 'registry'}, {'torch'}),
     'models': ({'models', 'registry', 'utils', 'version'}, ANY),

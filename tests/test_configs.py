@@ -9,7 +9,9 @@ from mlaface.registry import DATA_SAMPLERS, DATASETS, LOOPS, METRICS, MODELS, OP
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((ROOT / 'configs').glob('*.py'))
 SMALL = [path for path in CONFIGS if path.stem.endswith(('synthetic', 'faces_small'))]
-CLASSES = dict(ms1mv2=85742, ms1mv3=93431, glint360k=360232, vgg2=8631)
+CLASSES = dict(ms1mv2=85742, ms1mv3=93431, glint360k=360232, vgg2=8631, casia=10575, webface4m=205990,
+               webface12m=617970, webface42m=2059906)
+DEPTHS = {'r18': 18, 'r34': 34, 'r50': 50, 'r100': 100, 'r200': 200, 'r18w025': 18}
 DEPTHS = {'r18': 18, 'r34': 34, 'r50': 50, 'r100': 100, 'r200': 200, 'r18w025': 18, 'irse50': 50, 'vitt': 12,
           'vits': 12, 'vitb': 24, 'vitl': 24}
 
@@ -29,7 +31,8 @@ def test_the_promised_configs_are_there():
     promised = {f'{method}_{net}_{data}' for method in ('mla', 'arcface') for data in ('ms1mv2', 'ms1mv3', 'glint360k')
                 for net in ('r18', 'r34', 'r50', 'r100', 'r200', 'mbf')}
     promised |= {'cosface_r50_glint360k', 'cosface_r100_glint360k'}
-    promised |= {f'{method}_r100_{data}' for method in ('mla', 'arcface') for data in ('vgg2', 'ms_celeb_1m')}
+    promised |= {f'{method}_r100_{data}' for method in ('mla', 'arcface') for data in (
+        'vgg2', 'ms_celeb_1m', 'ms_celeb_1m', 'casia', 'webface4m', 'webface12m', 'webface42m')}
     promised |= {f'arcface_{net}_ms1mv3' for net in ('irse50', 'mbflarge', 'ghostv2', 'edgexs', 'edges')}
     promised |= {f'cosface_vit{size}_glint360k' for size in 'tsbl'}
     promised |= {f'{method}_{net}_{data}' for method in ('mla', 'arcface') for net in ('mbf', 'r18w025')
@@ -80,11 +83,22 @@ def test_sets_that_were_withdrawn_are_told_so_where_they_are_missing(data, tmp_p
         fill_num_classes(config)
 
 
+@pytest.mark.parametrize('data, how', [('casia', 'InsightFace data set zoo'), ('webface12m', 'face-benchmark.org')])
+def test_sets_that_are_given_out_are_told_so_where_they_are_missing(data, how, tmp_path, monkeypatch):
+    from mlaface.engine.data import fill_num_classes
+    monkeypatch.setenv('MLAFACE_DATA', str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=f'How to get {data}: .*{how}'):
+        fill_num_classes(load(ROOT / 'configs' / f'arcface_r100_{data}.py'))
+
+
 def test_published_recipes():
     config = load(ROOT / 'configs' / 'mla_r100_ms1mv2.py')
     assert (config.train_cfg.max_epochs, config.optim_wrapper.optimizer.weight_decay) == (30, 5e-4)
     config = load(ROOT / 'configs' / 'arcface_mbf_ms1mv3.py')
     assert (config.train_cfg.max_epochs, config.optim_wrapper.optimizer.weight_decay) == (40, 1e-4)
+    config = load(ROOT / 'configs' / 'arcface_r100_webface42m.py')
+    assert (config.train_cfg.max_epochs, config.optim_wrapper.optimizer.weight_decay) == (20, 5e-4)
+    assert config.model.head.sample_rate == 0.2
     config = load(ROOT / 'configs' / 'cosface_r100_glint360k.py')
     assert (config.train_cfg.max_epochs, config.optim_wrapper.optimizer.weight_decay) == (20, 1e-4)
     assert (config.model.head.margin.type, config.model.head.margin.m) == ('CosFace', 0.4)

@@ -4,7 +4,10 @@ import sys
 from mlaface.cli.main import dispatch
 from mlaface.cli.parts.errors import explained
 
-VERBS = dict(inspect='count what is in a set, and find images that cannot be used',
+VERBS = dict(pack='a folder of identities to records, tar shards or LMDB; photographs are aligned on the way',
+             unpack='a set to a folder of identities',
+             convert='a set from any layout to any other',
+             inspect='count what is in a set, and find images that cannot be used',
              verify='find damage in a .rec file, and write an index of what is whole')
 HEAD = 'usage: mlaface data VERB [--help | options]'
 EXAMPLES = 'example: mlaface data inspect my_faces'

@@ -26,7 +26,7 @@ COMMANDS = {
     'list-plugins': 'what is registered, with its arguments',
     'make-synthetic': 'draw the built-in faces: training set and benchmarks',
     'browse-dataset': 'a picture of training images, as they are and as they are augmented',
-    'data': 'data sets: inspect, verify ...',
+    'data': 'data sets: pack, unpack, convert, verify, inspect ...',
     'inspect-set': 'data inspect, by its older name',
     'verify-records': 'data verify, by its older name',
     'centers': 'class centres as one file, and onto other identities',

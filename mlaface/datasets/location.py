@@ -8,8 +8,12 @@ PAIRS = ('fetch it with one of the training sets of the InsightFace data set zoo
          '(github.com/deepinsight/insightface, recognition/_datasets_), whose folders hold the usual .bin files')
 WITHDRAWN = ('its owners no longer give it out (docs/data.md): put a copy that you may use, aligned and as train.rec, '
              'train.idx and property, into {folder}')
+REQUESTED = ('ask for it at face-benchmark.org (the form of WebFace260M; for research only) and pack its parts by '
+             'mlaface data convert PARTS {folder} --to records --shuffle 0')
 HINTS = {
-    **dict.fromkeys(['ms1mv2', 'ms1mv3', 'glint360k', 'webface', 'faces_emore', 'ms1m-retinaface-t1'], TRAINING),
+    **dict.fromkeys(['webface4m', 'webface12m', 'webface42m'], REQUESTED),
+    **dict.fromkeys(['ms1mv2', 'ms1mv3', 'glint360k', 'casia', 'webface', 'faces_emore', 'ms1m-retinaface-t1'],
+                    TRAINING),
     **dict.fromkeys(['lfw', 'cfp_fp', 'cfp_ff', 'agedb_30', 'calfw', 'cplfw', 'vgg2_fp', 'verification'], PAIRS),
     **dict.fromkeys(['vgg2', 'ms_celeb_1m'], WITHDRAWN),
     'synthetic': 'make it: python tools/datasets/make_synthetic.py --out {folder}',

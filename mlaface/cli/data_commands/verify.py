@@ -1,13 +1,23 @@
-"""Read every record of a .rec file, follow its index, and say where they are damaged; exit status 1 if they are.
+"""Is a set whole? Read all of it, or a sample, and say what is damaged; exit status 1 if anything is.
+
+A .rec file is scanned record by record and compared with its index; of every set each image is decoded, or of --sample
+images drawn at random, and then it is said how likely faults were missed.
 
 Examples:
-  mlaface data verify data/ms1mv3/train.rec
-  mlaface data verify train.rec --write-index train.idx
+  mlaface data verify data/ms1mv3
+  mlaface data verify data/webface42m --sample 10000
+  mlaface data verify train.rec --write-index train.idx      # of whole records
+  mlaface data verify WebFace42M_tars --write-index          # so that tar files need not be walked through again
+  mlaface data verify my_faces --write-list faulty.txt       # for exclude='faulty.txt'
 """
 import argparse
+import json
 import os
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 
+from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.errors import explained
 
 
@@ -15,26 +25,122 @@ def parse(arguments=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog='mlaface data verify', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('records', help='the .rec file; an .idx of the same name is checked with it')
+    parser.add_argument('set', help='as data convert takes it; an .idx beside a .rec file is checked with it')
     parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
-    parser.add_argument('--write-index', metavar='IDX', help='write an index of the whole records, under the keys of '
-                                                             'the .idx, or 0, 1, ... if there is none')
+    parser.add_argument('--sample', type=count, metavar='N', help='look at N images only, drawn at random')
+    parser.add_argument('--seed', type=int, default=0, help='of the draw (default: 0)')
+    parser.add_argument('--size', type=count, nargs=2, metavar=('H', 'W'), help='that every image must have')
+    parser.add_argument('--workers', type=count, default=os.cpu_count() or 1, metavar='N', help='threads (default: '
+                        'one a processor)')
+    parser.add_argument('--write-index', metavar='IDX', nargs='?', const='', help='write an index of the whole '
+                        'records, under the keys of the .idx, or 0, 1, ... if there is none; of tar files index.npy '
+                        'and shards.json beside them')
+    parser.add_argument('--write-list', metavar='FILE', help='write the keys of images that cannot be used')
+    parser.add_argument('--json', action='store_true', help='the result as JSON on standard output')
     return parser.parse_args(arguments)
 
 
-def main(argv=None):
-    """Scan the file, and index what is whole; ``argv`` (list[str]) is by default the process's."""
-    args = parse(argv)
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+@contextmanager
+def progress(total, what):
+    """A bar on stderr; gives what is told how far it is."""
+    from rich.console import Console
+    from rich.progress import Progress
+    with Progress(transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
 
+
+def records_of(path):
+    """The .rec file (Path) of a set, or None."""
+    path = Path(path)
+    inside = path / 'train.rec'
+    return path if path.suffix == '.rec' else inside if inside.is_file() else None
+
+
+def scan_records(file, args, say):
+    """Scan a .rec file as a container; its faults (list[str])."""
     from mlaface.datasets.prepare.verify import verify_records, write_index
+    with progress(os.stat(file).st_size, 'reading') as advance:
+        offsets, faults = verify_records(file, advance)
+    say(f'{file}: {len(offsets)} whole records, {len(faults)} faults')
+    if args.write_index is not None:
+        index = args.write_index or file.with_suffix('.idx')
+        say(f'{index}: {write_index(file, offsets, index)} records')
+    return faults
+
+
+def index_shards(args, say):
+    """Write the index of tar files."""
+    from mlaface.datasets.formats.tar_shards import find_shards, scan_shards, write_shard_index
+    from mlaface.utils.errors import InputError
+    shards = find_shards(args.set)
+    if not shards or not os.path.isdir(args.set):
+        raise InputError(f'--write-index is for .rec files and folders of tar files; {args.set} is neither')
+    with progress(sum(shard.stat().st_size for shard in shards), 'reading') as advance:
+        index, classes, further = scan_shards(shards, advance)
+    folder = Path(args.set)
+    if classes is not None:
+        from mlaface.datasets.formats.names import line_name
+        names = folder / 'classes.txt'
+        if names.exists():
+            raise InputError(f'{names} is there already, and the folders in the tar files are the classes: remove it')
+        names.write_text(''.join(f'{line_name(name)}\n' for name in classes), encoding='utf-8')
+    write_shard_index(folder, shards, index, further)
+    say(f'{folder / "index.npy"}: {len(index)} images')
+
+
+def verify_all(args, say):
+    """Verify container and images; the result as a dict."""
+    from mlaface.datasets.key_lists import write_keys
+    from mlaface.datasets.prepare.inspect import open_set
+    from mlaface.datasets.prepare.verify_set import Sample, draw_sample, verify_images
+    records = records_of(args.set)
+    whole = args.sample is None or args.write_index is not None
+    faults = scan_records(records, args, say) if records and whole else []
+    if args.write_index is not None and not records:
+        index_shards(args, say)
+    result = dict(schema=1, set=str(args.set), container_faults=faults)
+    if faults:
+        return dict(result, images=None, drawn=0, faulty=[])
+    dataset = open_set(args.set)
+    if args.sample is None and hasattr(dataset, 'archive'):
+        result['container_faults'] = faults = dataset.archive.container_faults()
+    drawn = draw_sample(len(dataset), args.sample, args.seed)
+    with progress(len(drawn), 'decoding') as advance:
+        found = verify_images(dataset, drawn, args.size, args.workers, advance)
+    if args.write_list:
+        write_keys(args.write_list, found, f'{len(found)} of {len(drawn)} images of {args.set} that cannot be used')
+    result.update(images=len(dataset), drawn=len(drawn), faulty=found)
+    if len(drawn) < len(dataset):
+        sample = Sample(len(dataset), len(drawn), len(found))
+        result.update(bound=sample.bound(), confidence=0.95, missed={faulty: sample.missed(faulty) for faulty in (
+            1, 10, 100, 1000, 10_000) if faulty <= len(dataset)})
+    return result
+
+
+def show(result, first):
+    """Print a result."""
+    for fault in result['container_faults'][:first]:
+        print(fault)
+    if result['images'] is None:
+        print('the images were not looked at: mend the file first')
+        return
+    print(f'{result["drawn"]} of {result["images"]} images decoded, {len(result["faulty"])} cannot be used')
+    for key, fault in result['faulty'][:first]:
+        print(f'{key}: {fault}')
+    if 'bound' in result:
+        print(f'at 95% confidence at most {result["bound"]} images ({result["bound"] / result["images"]:.3%}) cannot '
+              'be used; the chance of having drawn none of so many faulty ones:')
+        print(', '.join(f'of {faulty} {chance:.3g}' for faulty, chance in result['missed'].items()))
+
+
+def main(argv=None):
+    """Verify as the arguments say; ``argv`` (list[str]) is by default the process's."""
+    args = parse(argv)
     with explained():
-        with Progress('reading', BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True,
-                      disable=not sys.stdout.isatty()) as progress:
-            task = progress.add_task('reading', total=os.stat(args.records).st_size)
-            offsets, faults = verify_records(args.records, lambda offset: progress.update(task, completed=offset))
-        print(f'{args.records}: {len(offsets)} whole records, {len(faults)} faults')
-        print('\n'.join(faults[:args.first]), end='\n' if faults else '')
-        if args.write_index:
-            print(f'{args.write_index}: {write_index(args.records, offsets, args.write_index)} records')
-    raise SystemExit(1 if faults else 0)
+        result = verify_all(args, lambda text: print(text, file=sys.stderr if args.json else sys.stdout))
+    if args.json:
+        print(json.dumps(result))
+    else:
+        show(result, args.first)
+    raise SystemExit(1 if result['container_faults'] or result['faulty'] else 0)

@@ -8,15 +8,16 @@ from mlaface.utils.errors import InputError
 from mlaface.utils.imports import import_modules
 
 
-def add_detector(parser):
-    """Which detector, and how it works."""
+def add_detector(parser, workers=True):
+    """Which detector, and how it works; without ``--workers`` where a command has its own."""
     group = parser.add_argument_group('faces')
     group.add_argument('--detector', default='yunet', metavar='NAME', help='a registered detector, or a config that '
                        "has detector = dict(type='...') (default: yunet)")
     group.add_argument('--min-score', type=float, default=None, metavar='X', help='least score of a face (default: as '
                        'the detector has it)')
-    group.add_argument('--workers', type=count_from_zero, default=2, metavar='N', help='threads that read, detect and '
-                       'align ahead (default: 2)')
+    if workers:
+        group.add_argument('--workers', type=count_from_zero, default=2, metavar='N', help='threads that read, detect '
+                           'and align ahead (default: 2)')
     group.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
     add_imports(group)
 

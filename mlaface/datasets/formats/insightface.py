@@ -10,6 +10,7 @@ from mlaface.datasets.formats.image_record import EXACT, HEADER, unpack
 from mlaface.datasets.formats.record_index import IndexedRecords
 
 CHUNK = 1 << 16  # headers looked at in one go
+LOOKED = 1 << 12  # images whose own labels are compared with those of a file beside
 
 
 class TrainingTable(NamedTuple):
@@ -94,11 +95,35 @@ def _labels_by_ranges(records, first, last, beyond):
     return labels if (labels[looked - first] == read_labels(records, looked)).all() else None
 
 
+def labels_path(path):
+    """The file (Path) of the labels of all images, in the order of their keys, beside a ``.rec`` without header."""
+    return Path(path).with_suffix('.labels.npy')
+
+
+def _labels_beside(records):
+    """Classes of a set without header by the file beside it; None without one, or if it disagrees with the images."""
+    path = labels_path(records.path)
+    if not path.is_file():
+        return None
+    try:
+        labels = np.load(path)
+        whole = labels.dtype == np.int32 and labels.shape == (len(records),)
+    except Exception:  # numpy parses the head of its files by Python's tokens
+        whole = False
+    looked = np.unique(np.linspace(0, len(records) - 1, LOOKED).astype(np.int64))
+    if whole and (labels[looked] == read_labels(records, looked)).all():
+        return labels
+    warnings.warn(f'{path} does not fit {records.path}: every image\'s own label is read and believed; remove it',
+                  stacklevel=3)
+    return None
+
+
 def read_table(records):
     """Find the images of a training set and their classes.
 
     The labels in the images' records are believed. Identity records save reading each of them: they are used if they
-    tile the images and agree with the labels of some of every identity's.
+    tile the images and agree with the labels of some of every identity's. Without a header ``NAME.labels.npy`` does, if
+    it agrees with some images over all of the set.
 
     Args:
         records (IndexedRecords): ``train.rec``.
@@ -117,6 +142,8 @@ def read_table(records):
             return TrainingTable(np.arange(first, last), labels)
         warnings.warn(f'{records.path}: the identity records disagree with the labels of the images, or are not '
                       'there: every image\'s own label is read and believed', stacklevel=2)
+    elif (labels := _labels_beside(records)) is not None:
+        return TrainingTable(np.arange(len(records)), labels)
     places = np.arange(header is not None, len(records))
     labels, bare = _read_headers(records, places)
     if bare.any() and header is None:

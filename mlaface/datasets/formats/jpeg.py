@@ -93,6 +93,25 @@ def _decode_other(data):
     return np.ascontiguousarray(image[..., ::-1])
 
 
+def stated_size(data):
+    """Height and width that the head of a JPEG or PNG states, before it is decoded.
+
+    Args:
+        data (bytes): An encoded image.
+
+    Returns:
+        tuple[int, int] | None: As it is stored, not turned; None where nothing is known.
+    """
+    if data[:2] == SOI:
+        try:
+            return simplejpeg.decode_jpeg_header(data)[:2]
+        except ValueError:
+            return None
+    if data[:8] == png.SIGNATURE and len(data) >= 24:
+        return int.from_bytes(data[20:24], 'big'), int.from_bytes(data[16:20], 'big')
+    return None
+
+
 def encode(image, quality=95, subsampling='420'):
     """Encode an image as JPEG.
 

@@ -9,15 +9,20 @@ from mlaface.datasets.formats.exif import orientation
 from mlaface.datasets.formats.jpeg import decode
 from mlaface.registry import DATASETS
 
+FILES = {'.rec': 'RecordFaces', '.lst': 'ListedFaces', '.tsv': 'CelebFaces', '.tar': 'TarFaces', '.mdb': 'LmdbFaces',
+         '.parquet': 'ParquetFaces'}
 
-def open_set(path):
+
+def open_set(path, **options):
     """Open a data set by what lies at a path.
 
     Args:
-        path (str | Path): A ``.bin`` file, a ``.rec`` file, a folder with ``train.rec``, or a folder of identities.
+        path (str | Path): A ``.bin``, ``.rec``, ``.lst``, ``.tar``, ``.parquet`` or ``.tsv`` file; a folder with
+            ``train.rec``, ``data.mdb``, tar or parquet files; a folder of identities, or one whose part ``train`` is.
+        options: Of the data set, as ``exclude``; pairs take none.
 
     Returns:
-        FaceDataset: ``VerificationSets``, ``RecordFaces`` or ``FolderFaces``.
+        FaceDataset: The data set of that kind.
 
     Raises:
         FileNotFoundError: If it is not there.
@@ -26,8 +31,31 @@ def open_set(path):
     path = Path(path).absolute()
     if path.suffix == '.bin':
         return DATASETS.build(dict(type='VerificationSets', sets={path.stem: path.name}, data_root=str(path.parent)))
-    records = path.suffix == '.rec' or (path / 'train.rec').exists()
-    return DATASETS.build(dict(type='RecordFaces' if records else 'FolderFaces', data_root=str(path)))
+    return DATASETS.build(dict(type=kind_of(path), data_root=str(_identities(path)), **options))
+
+
+def kind_of(path):
+    """Name (str) of the data set class for what lies at a path."""
+    if path.suffix in FILES:
+        return FILES[path.suffix]
+    if (path / 'train.rec').exists():
+        return 'RecordFaces'
+    if (path / 'data.mdb').exists():
+        return 'LmdbFaces'
+    for pattern, kind in (('*.tar', 'TarFaces'), ('*.parquet', 'ParquetFaces'), ('data/*.parquet', 'ParquetFaces')):
+        if path.is_dir() and next(path.glob(pattern), None):
+            return kind
+    return 'FolderFaces'
+
+
+def _identities(path):
+    """The folder of identities at a path: as VGGFace2 has them, in its part ``train``."""
+    part = path / 'train'
+    if part.is_dir() and not any(entry.is_file() for entry in part.iterdir()) and all(
+            entry.name in ('train', 'test', 'val') or entry.is_file() or entry.name.startswith('.')
+            for entry in path.iterdir()):
+        return part
+    return path
 
 
 def describe_set(dataset):

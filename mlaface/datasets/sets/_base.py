@@ -46,6 +46,19 @@ class FaceDataset(Dataset):
         """Where a sample lies, for messages (str)."""
         raise NotImplementedError
 
+    def key(self, index):
+        """The name of a sample within its set (str), by which lists leave it out; it stays whatever they leave out."""
+        raise NotImplementedError
+
+    def name(self, index):
+        """What a sample's file is called, without folder and ending (str); those of one identity may be alike."""
+        stem, dot, ending = self.key(index).rpartition('/')[2].rpartition('.')
+        return stem if dot and stem and ending.isalnum() and len(ending) < 5 else stem + dot + ending
+
+    def further_labels(self, index):
+        """Labels of a sample behind its class, float32 (K,); mostly none."""
+        return np.empty(0, np.float32)
+
     def __iter__(self):
         """The samples of the first epoch in order; any draw is valid, so that indexing alone would never end."""
         return (self[index] for index in range(len(self)))

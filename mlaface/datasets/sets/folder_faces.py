@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.key_lists import kept_places
 from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
 from mlaface.datasets.sets.record_faces import check_classes
@@ -24,6 +25,8 @@ class FolderFaces(FaceDataset):
     Args:
         data_root (str): Folder, relative to ``MLAFACE_DATA`` (default ``data``).
         num_classes (int, optional): Checked against the data.
+        exclude (str | Path | Sequence): Lists of images to leave out, see ``key_lists``; a key is the path below the
+            root, ``IDENTITY/IMAGE.jpg``. Classes stay as they are.
         suffixes (Sequence[str]): Endings of the files that are images, upper and lower case alike.
         transforms (Sequence[dict]): See ``FaceDataset``.
         image_size (tuple[int, int]): Height and width.
@@ -37,7 +40,7 @@ class FolderFaces(FaceDataset):
     """
 
     def __init__(self, data_root, num_classes=None, suffixes=SUFFIXES, transforms=(), image_size=(112, 112),
-                 on_bad_image='stop', seed=0):
+                 on_bad_image='stop', seed=0, exclude=()):
         super().__init__(transforms, image_size, on_bad_image, seed)
         self.root = resolve_data(data_root)
         if not self.root.is_dir():
@@ -52,6 +55,10 @@ class FolderFaces(FaceDataset):
         self.files = np.array([file.encode() for _, file in found])  # an array, so that workers share its memory
         self.num_classes = len(names)
         check_classes(self.num_classes, num_classes, str(self.root))
+        if exclude:
+            kept = kept_places(exclude, lambda keys: np.isin(self.files, [key.encode() for key in keys]),
+                               len(self.files), str(self.root))
+            self.labels, self.files = self.labels[kept], self.files[kept]
         empty = [names[label] for label in np.flatnonzero(np.bincount(self.labels, minlength=len(names)) == 0)]
         if empty:
             warnings.warn(f'{self.root}: {len(empty)} of {len(names)} folders hold no image ({", ".join(empty[:10])}). '
@@ -61,9 +68,13 @@ class FolderFaces(FaceDataset):
     def __len__(self):
         return len(self.files)
 
+    def key(self, index):
+        """Path of a sample below the root (str)."""
+        return self.files[index].decode()
+
     def where(self, index):
         """Path of a sample (str)."""
-        return str(self.root / self.files[index].decode())
+        return str(self.root / self.key(index))
 
     def encoded(self, index):
         """Label and encoded image of a sample.
@@ -95,6 +106,14 @@ def _no_images(root, suffixes):
             f'{root.joinpath(*parts[:-2])} if its folders are the people')
 
 
+def _is_folder(entry):
+    """Whether an entry is a folder (bool); a link in a circle is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _visible(folder, folders=False):
     """Sorted names of the folders, or of what is no folder, in a folder; without those that begin with a dot.
 
@@ -102,7 +121,7 @@ def _visible(folder, folders=False):
         FormatError: If a name is not UTF-8.
     """
     names = sorted(entry.name for entry in os.scandir(folder)
-                   if not entry.name.startswith('.') and entry.is_dir() == folders)
+                   if not entry.name.startswith('.') and _is_folder(entry) == folders)
     try:
         ''.join(names).encode()
     except UnicodeEncodeError as error:

@@ -85,6 +85,10 @@ class FolderPairs(FaceDataset):
     def __len__(self):
         return self.rows.size
 
+    def key(self, index):
+        """Path of a sample's image below the root (str)."""
+        return self.faces.key(self.rows.flat[index])
+
     def where(self, index):
         """Path of a sample (str)."""
         return self.faces.where(self.rows.flat[index])

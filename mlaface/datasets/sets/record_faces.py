@@ -4,8 +4,9 @@ import warnings
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
-from mlaface.datasets.formats.image_record import label_and_image
+from mlaface.datasets.formats.image_record import label_and_image, unpack
 from mlaface.datasets.formats.insightface import open_training_set, read_property, read_table
+from mlaface.datasets.key_lists import kept_places
 from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
 from mlaface.registry import DATASETS
@@ -41,6 +42,8 @@ class RecordFaces(FaceDataset):
         data_root (str): Folder or ``.rec`` file, relative to ``MLAFACE_DATA`` (default ``data``).
         num_classes (int, optional): Checked against the data; never overrides it.
         remap_labels (bool): Number the classes that have images 0, 1, ... in order of their labels.
+        exclude (str | Path | Sequence): Lists of images to leave out, see ``key_lists``; a key is the record's, in
+            decimal. The number of classes stays, unless ``remap_labels`` is asked for.
         transforms (Sequence[dict]): See ``FaceDataset``.
         image_size (tuple[int, int]): Height and width.
         on_bad_image (str): ``'stop'`` or ``'skip'``.
@@ -55,7 +58,7 @@ class RecordFaces(FaceDataset):
     """
 
     def __init__(self, data_root, num_classes=None, remap_labels=False, transforms=(), image_size=(112, 112),
-                 on_bad_image='stop', seed=0):
+                 on_bad_image='stop', seed=0, exclude=()):
         super().__init__(transforms, image_size, on_bad_image, seed)
         self.root = resolve_data(data_root)
         file = self.root if self.root.suffix == '.rec' else self.root / 'train.rec'
@@ -63,11 +66,15 @@ class RecordFaces(FaceDataset):
             raise MissingDataError(missing_message(file, 'training set'))
         self.records = open_training_set(file)
         self.places, self.labels = read_table(self.records)
+        self.num_classes = int(self.labels.max()) + 1
+        if exclude:
+            kept = kept_places(exclude, self._find, len(self.places), str(file))
+            self.places, self.labels = self.places[kept], self.labels[kept]
         self.class_labels = None
         if remap_labels:
             self.class_labels, inverse = np.unique(self.labels, return_inverse=True)
             self.labels = inverse.astype(np.int32)
-        self.num_classes = int(self.labels.max()) + 1
+            self.num_classes = len(self.class_labels)
         self._check_property(file.parent / 'property')
         check_classes(self.num_classes, num_classes, str(file))
         warn_of_empty_classes(self.labels, self.num_classes, str(file))
@@ -103,9 +110,22 @@ class RecordFaces(FaceDataset):
     def __len__(self):
         return len(self.places)
 
+    def _find(self, keys):
+        """Which images have one of these keys (list[str]), bool (N,)."""
+        numbers = [int(key) for key in keys if key.isascii() and key.isdecimal() and len(key) < 19]
+        return np.isin(self.records.keys[self.places], numbers)
+
+    def key(self, index):
+        """Key of a sample's record, a decimal number (str)."""
+        return str(self.records.keys[self.places[index]])
+
+    def name(self, index):
+        """Key of a sample with nine digits (str)."""
+        return self.key(index).zfill(9)
+
     def where(self, index):
         """File and key of a sample."""
-        return f'{self.records.path}, key {self.records.keys[self.places[index]]}'
+        return f'{self.records.path}, key {self.key(index)}'
 
     def encoded(self, index):
         """Label and encoded image of a sample.
@@ -124,6 +144,10 @@ class RecordFaces(FaceDataset):
             raise FormatError(f'{self.where(index)}: label {label} is out of range: the set has {self.num_classes} '
                               'classes, 0 to one less. Check it with tools/datasets/inspect_set.py')
         return dict(labels=int(label)), image
+
+    def further_labels(self, index):
+        """Labels of a sample behind the first, float32 (K,)."""
+        return unpack(self.records.read_position(self.places[index])).labels[1:]
 
     def _remapped(self, label, index):
         place = int(np.searchsorted(self.class_labels, label))

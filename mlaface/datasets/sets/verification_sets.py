@@ -63,11 +63,21 @@ class VerificationSets(FaceDataset):
     def __len__(self):
         return len(self.images)
 
-    def where(self, index):
-        """File and slot of a sample."""
+    def _slot(self, index):
+        """Number of the set that a sample is of, and its slot there."""
         number = int(np.searchsorted(self.starts, index, side='right')) - 1
         pair, side = divmod(int(index - self.starts[number]), 2)
-        return f'{list(self.files.values())[number]}, image {2 * pair * self.every + side}'
+        return number, 2 * pair * self.every + side
+
+    def key(self, index):
+        """Name of the set and slot of a sample, ``lfw/12`` (str)."""
+        number, slot = self._slot(index)
+        return f'{list(self.files)[number]}/{slot}'
+
+    def where(self, index):
+        """File and slot of a sample."""
+        number, slot = self._slot(index)
+        return f'{list(self.files.values())[number]}, image {slot}'
 
     def encoded(self, index):
         """Index and encoded image of a sample."""

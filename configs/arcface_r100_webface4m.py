@@ -1,0 +1,4 @@
+"""ArcFace, IResNet-100, WebFace4M; the data's published recipe, but for the margin (CosFace 0.4 there)."""
+_base_ = ['_base_/models/iresnet.py', '_base_/datasets/webface4m.py', '_base_/schedules/poly_20e.py',
+         '_base_/default_runtime.py']
+model = dict(backbone=dict(depth=100))

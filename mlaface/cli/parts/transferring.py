@@ -1,0 +1,81 @@
+"""What ``data pack``, ``unpack`` and ``convert`` share: options, progress, and what is printed."""
+import json
+import sys
+
+from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.errors import explained
+
+STATUS = """Killed, or on a full disk, it goes on where it was when the same command is given again, and the result is
+the same to the byte. Images that cannot be used are left out and named in left_out.txt, with the reason.
+
+exit status: 0, or 1 if an image was left out
+"""
+
+
+def add_options(parser):
+    """Add the options that all three take."""
+    parser.add_argument('source', metavar='SET', help='what is there: a folder of identities, .rec, .lst, .tar, .tsv, '
+                        '.parquet, .bin, or a folder of such files')
+    parser.add_argument('out', metavar='OUT', help='where to; must not be there')
+    parser.add_argument('--exclude', nargs='+', default=(), metavar='LIST', help='lists of images to leave out, a key '
+                        'a line')
+    parser.add_argument('--workers', type=count, metavar='N', help='threads that read and check (default: one a '
+                        'processor)')
+    parser.add_argument('--no-decode', action='store_true', help='copy images without looking whether they are whole')
+    parser.add_argument('--json', action='store_true', help='the summary as JSON on standard output')
+
+
+def add_order(parser):
+    """Add the options of sets that are read in order."""
+    parser.add_argument('--shuffle', type=int, metavar='SEED', help='in a random order of this seed (default: class by '
+                        'class)')
+    parser.add_argument('--shard-size', type=count, metavar='MB', help='of a tar shard (default: 256)')
+
+
+def run(args, layout, rules, **options):
+    """Convert with a progress bar and print the summary.
+
+    Args:
+        args (Namespace): Of the options above.
+        layout (str): See ``archives.convert``.
+        rules (Rules): What an image must be.
+        options: More of ``convert``.
+
+    Returns:
+        int: The exit status.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from mlaface.datasets.archives.convert import convert
+    size = getattr(args, 'shard_size', None)
+    target = dict(shard_size=size << 20) if size and layout == 'tar' else {}
+    with explained(), Progress('[progress.description]{task.description}', BarColumn(), MofNCompleteColumn(),
+                               TimeRemainingColumn(), transient=True, disable=not sys.stderr.isatty(),
+                               console=_on_stderr()) as progress:
+        def watch(total):
+            task = progress.add_task('writing', total=total)
+            return lambda position: progress.update(task, completed=position)
+        summary = convert(args.source, args.out, layout, rules._replace(decode=not args.no_decode),
+                          shuffle=getattr(args, 'shuffle', None), exclude=args.exclude, options=target,
+                          workers=args.workers, watch=watch, **options)
+    if args.json:
+        print(json.dumps(summary))
+    else:
+        show(summary, args.out)
+    return int(bool(summary['left_out']))
+
+
+def _on_stderr():
+    from rich.console import Console
+    return Console(stderr=True)
+
+
+def show(summary, out):
+    """Print a summary."""
+    print(f'{out}: {summary["images"]} images of {summary["classes"]} classes as {summary["layout"]}, '
+          f'{summary["images_per_second"]:.0f} images/s')
+    if summary['empty_classes']:
+        print(f'{summary["empty_classes"]} classes have no image')
+    if summary['left_out']:
+        reasons = ', '.join(f'{number} {reason}' for reason, number in summary['left_out'].items())
+        print(f'{sum(summary["left_out"].values())} images were left out ({reasons}); left_out.txt names them')

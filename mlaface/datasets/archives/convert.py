@@ -1,0 +1,93 @@
+"""A set at a path into another layout at another path: the one call of ``data pack``, ``unpack`` and ``convert``."""
+import os
+import time
+from importlib import import_module
+from pathlib import Path
+
+from mlaface.datasets.archives.pairs_source import PairsSource
+from mlaface.datasets.archives.place import claimed
+from mlaface.datasets.archives.transfer import Transfer, order_of
+from mlaface.datasets.prepare.inspect import open_set
+from mlaface.utils.errors import InputError, MissingDataError
+
+LAYOUTS = {
+    'records': ('to_records', 'ToRecords', "InsightFace's train.rec, train.idx, property"),
+    'tar': ('to_tar', 'ToTar', "WebDataset's tar shards, with an index"),
+    'lmdb': ('to_lmdb', 'ToLmdb', 'an LMDB folder'),
+    'folder': ('to_folder', 'ToFolder', 'a folder an identity'),
+    'im2rec': ('to_records', 'ToListedRecords', 'train.rec, train.idx, train.lst, with all labels'),
+    'parquet': ('to_parquet', 'ToParquet', 'Hugging Face\'s data/*.parquet'),
+    'bin': ('to_bin', 'ToBin', 'pairs, NAME.bin'),
+}
+
+
+def layout_of(out):
+    """The layout (str) that the name of a set tells, or None."""
+    return {'.bin': 'bin', '.lmdb': 'lmdb'}.get(Path(out).suffix)
+
+
+def open_source(path, **options):
+    """A set to take images from; pairs are made classes.
+
+    Args:
+        path (str | Path): See ``open_set``.
+        options: See ``open_set``.
+
+    Returns:
+        FaceDataset | PairsSource: The set.
+
+    Raises:
+        MissingDataError: If it is not there.
+    """
+    if not os.path.exists(path):
+        raise MissingDataError(f'no set at {path}')
+    dataset = open_set(path, **options)
+    return PairsSource(dataset) if 'benchmarks' in dataset.metainfo else dataset
+
+
+def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=None, workers=None,
+            prepare=None, watch=lambda total: lambda position: None):
+    """Write a set in another layout.
+
+    Args:
+        source (str | Path): The set.
+        out (str | Path): Where to; must not be there.
+        layout (str): A name of ``LAYOUTS``.
+        rules (Rules): What an image must be.
+        shuffle (int, optional): Seed of the order of the images.
+        exclude (Sequence[str | Path]): Lists of images that are left out.
+        options (dict, optional): Of the target, such as ``shard_size``.
+        workers (int, optional): Threads that read and check. Default: as many as processors.
+        prepare (callable, optional): Given the source and an empty folder, makes there what is to be taken as source.
+        watch (callable): Given the number of images, returns what is told how many are behind it.
+
+    Returns:
+        dict: The summary, with ``seconds`` of this call and its ``images_per_second``.
+
+    Raises:
+        InputError: If the target is there or being made, or was begun with other settings.
+        FormatError: If the source is damaged.
+    """
+    module, name, _ = LAYOUTS[layout]
+    target_class = getattr(import_module(f'mlaface.datasets.archives.{module}'), name)
+    if Path(out).absolute() == Path(source).absolute():
+        raise InputError(f'{out} is the set itself: give another name')
+    with claimed(out, 'pairs.bin' if layout == 'bin' else None) as work:
+        begun = time.monotonic()
+        folder = source if prepare is None else prepare(source, work / 'aligned.part')
+        dataset = open_source(folder, **({'exclude': [os.path.abspath(file) for file in exclude]} if exclude else {}))
+        target = target_class(work, dataset.metainfo['classes'], **_target_options(
+            layout, dataset, rules, shuffle, options or {}))
+        order = order_of(dataset.labels, target.grouped, shuffle)
+        transfer = Transfer(dataset, target, order, rules, workers or os.cpu_count() or 1, str(source))
+        summary = transfer.run(watch(len(order)))
+    seconds = time.monotonic() - begun
+    return dict(summary, seconds=round(seconds, 2), images_per_second=round(summary['images'] / max(seconds, 1e-9), 1))
+
+
+def _target_options(layout, dataset, rules, shuffle, options):
+    from mlaface.datasets.archives.to_records import header_fits
+    size = dict(size=tuple(rules.size)) if rules.size else {}
+    if layout == 'records':
+        return dict(size, header=shuffle is None and header_fits(len(dataset), len(dataset.metainfo['classes'])))
+    return dict(size, **options)

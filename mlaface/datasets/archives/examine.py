@@ -1,0 +1,60 @@
+"""One image on its way from a set to another: whether it can be used, and as which bytes it goes on."""
+from typing import NamedTuple
+
+from mlaface.datasets.formats.errors import DecodeError
+from mlaface.datasets.formats.jpeg import decode, encode, stated_size
+from mlaface.datasets.formats.names import image_kind
+
+PIXELS = 1 << 26  # as many as a photograph of 64 megapixels; more may fill the memory
+FOREIGN = {'.heic': 'HEIC', '.avif': 'AVIF', '.gif': 'GIF'}
+
+
+class LeftOutError(Exception):
+    """An image that cannot go on: its kind of fault (a few words), and what exactly is wrong."""
+
+
+class Rules(NamedTuple):
+    """What an image must be.
+
+    Args:
+        size (tuple[int, int] | None): Height and width; None for any.
+        quality (int | None): At which what is no JPEG is encoded as one; None: it stays as it is.
+        decode (bool): Whether each image is decoded.
+    """
+    size: tuple = None
+    quality: int = None
+    decode: bool = True
+
+
+def examine(data, rules):
+    """Check an image.
+
+    Args:
+        data (bytes): Encoded.
+        rules (Rules): What it must be.
+
+    Returns:
+        tuple[bytes, str]: The image as it goes on, the same object if it is a JPEG, and its ending.
+
+    Raises:
+        LeftOutError: If it cannot.
+    """
+    if not data:
+        raise LeftOutError('empty', 'it has no bytes')
+    kind, stated = image_kind(data), stated_size(data)
+    if stated and stated[0] * stated[1] > PIXELS:
+        raise LeftOutError('huge', f'image of {stated[0]}x{stated[1]} pixels')
+    if not rules.decode and (kind == '.jpg' or rules.quality is None):
+        return data, kind
+    try:
+        image = decode(data)
+    except DecodeError as error:
+        if kind in FOREIGN:
+            raise LeftOutError('format', f'{FOREIGN[kind]} is not read: convert it to JPEG') from error
+        raise LeftOutError('damaged', str(error)) from error
+    if rules.size and image.shape[:2] != tuple(rules.size):
+        raise LeftOutError('size', f'image of {image.shape[0]}x{image.shape[1]} pixels, not '
+                                   f'{rules.size[0]}x{rules.size[1]}')
+    if kind == '.jpg' or rules.quality is None:
+        return data, kind
+    return encode(image, rules.quality, '444'), '.jpg'

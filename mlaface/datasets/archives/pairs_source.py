@@ -1,0 +1,37 @@
+"""A benchmark of pairs as a set of classes, a pair each, so that it can go through every layout and back."""
+import numpy as np
+
+from mlaface.datasets.archives.to_bin import pair_name
+
+
+class PairsSource:
+    """Images of a ``.bin``: pair i is class i, called ``000012_same`` or ``000012_different``, its images 0 and 1.
+
+    Args:
+        dataset (VerificationSets): Of one set.
+    """
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        (benchmark,) = dataset.metainfo['benchmarks'].values()
+        self.labels = np.arange(len(dataset), dtype=np.int32) // 2
+        self.metainfo = dict(classes=tuple(pair_name(number, same) for number, same in enumerate(benchmark['issame'])))
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def key(self, index):
+        """As the set gives it."""
+        return self.dataset.key(index)
+
+    def name(self, index):
+        """The side of the pair (str)."""
+        return str(index % 2)
+
+    def further_labels(self, index):
+        """None."""
+        return self.dataset.further_labels(index)
+
+    def encoded(self, index):
+        """Index and encoded image."""
+        return self.dataset.encoded(index)

@@ -1,0 +1,50 @@
+"""A folder an identity, a file an image."""
+import os
+import tempfile
+from pathlib import Path
+
+from mlaface.datasets.archives.target import Target
+from mlaface.datasets.formats.names import folder_name
+from mlaface.utils.errors import InputError
+
+
+class ToFolder(Target):
+    """``IDENTITY/IMAGE.jpg``; an identity without an image has an empty folder."""
+    named = True
+
+    def open(self, state):
+        """Begin or go on; names that a file system takes for one are refused before anything is written."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.work, prefix='Case') as folder:
+            blind = Path(folder.lower()).exists() and folder.lower() != folder
+        if blind:
+            seen = {}
+            for name in self.classes:
+                other = seen.setdefault(name.casefold(), name)
+                if other != name:
+                    raise InputError(f'{self.work}: {other!r} and {name!r} are one folder here, as this file system '
+                                     'does not tell upper from lower case: unpack them elsewhere')
+
+    def write(self, item):
+        """Write a file."""
+        folder = self.work / item.folder
+        folder.mkdir(exist_ok=True)
+        with open(folder / f'{folder_name(item.stem)}{item.ending}', 'wb') as file:
+            file.write(item.data)
+
+    def due(self, seconds):
+        """States are far between, because all files are flushed for each."""
+        return seconds >= 20
+
+    def state(self):
+        """Flush all files."""
+        if hasattr(os, 'sync'):
+            os.sync()
+        return {}
+
+    def finish(self, labels):
+        """Nothing comes last, but folders of identities without an image."""
+        self.state()
+        for name in self.classes:
+            (self.work / folder_name(name)).mkdir(exist_ok=True)
+        return {}

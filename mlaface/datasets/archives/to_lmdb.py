@@ -1,0 +1,88 @@
+"""LMDB, in transactions of as many images each."""
+import json
+
+import numpy as np
+
+from mlaface.datasets.archives.target import STATE, Target, further_table
+from mlaface.datasets.formats.lmdb_set import FURTHER, LABELS, META, lmdb
+from mlaface.datasets.formats.names import folder_name
+from mlaface.utils.errors import FullDiskError, InputError
+from mlaface.utils.files import atomic_path
+
+BATCH = 2048  # images a transaction
+ROOM = 1 << 26
+
+
+class ToLmdb(Target):
+    """``data.mdb`` and ``classes.txt``; see ``formats/lmdb_set.py``.
+
+    The environment is opened anew for every transaction, which holds a fixed number of images: so its pages are the
+    same whether or not writing was interrupted. A transaction cannot be taken back, so the state before it and the one
+    behind it are kept together, and the number of entries tells which of them holds.
+    """
+
+    def _environment(self, needed=0):
+        """An environment with room for so many bytes more, the same after any history."""
+        path = self.work / 'data.mdb'
+        used = path.stat().st_size if path.exists() else 0
+        return lmdb().open(str(self.work), map_size=((used + 2 * needed + ROOM >> 20) + 1) << 20, lock=False,
+                           readahead=False)
+
+    def _entries(self):
+        if not (self.work / 'data.mdb').exists():
+            return 0
+        with self._environment() as environment:
+            return environment.stat()['entries']
+
+    def load(self):
+        """The state that holds, or None."""
+        path = self.work / STATE
+        before, behind = json.loads(path.read_bytes()) if path.is_file() else (None, None)
+        self.last = behind if behind and self._entries() >= behind['written'] else before
+        return self.last
+
+    def open(self, state):
+        """Begin or go on."""
+        self.batch = []
+        self.further = self.grow('further.part', state)
+
+    def write(self, item):
+        """Take an image for the next transaction."""
+        key = f'{item.number:09d}/{item.folder}/{folder_name(item.stem)}{item.ending}'.encode()
+        if len(key) > 511:
+            raise InputError(f'the key {key[:80].decode(errors="replace")}... has {len(key)} bytes; LMDB takes 511: '
+                             'shorten the names')
+        self.batch.append((key, item.data))
+        self.further.write(np.asarray(item.further, '<f4').tobytes())
+
+    def due(self, seconds):
+        """A transaction is full, or all images are there."""
+        return len(self.batch) >= BATCH or seconds == float('inf')
+
+    def save(self, state):
+        """One transaction."""
+        with atomic_path(self.work / STATE) as temporary:
+            temporary.write_text(json.dumps([self.last, state]))
+        self._commit(self.batch)
+        self.batch, self.last = [], state
+
+    def _commit(self, entries):
+        library = lmdb()
+        try:
+            with self._environment(sum(len(key) + len(value) for key, value in entries)) as environment, \
+                    environment.begin(write=True) as transaction:
+                for key, value in entries:
+                    transaction.put(key, value, append=True)
+        except library.Error as error:
+            full = any(word in str(error) for word in ('No space', 'quota', 'too large', 'Input/output'))
+            raise (FullDiskError if full else InputError)(f'{self.work}: {error}') from error
+
+    def finish(self, labels):
+        """Labels and meta data."""
+        meta = dict(schema=1, images=len(labels), classes=len(self.classes), image_size=list(self.size))
+        further = further_table(self.further.path, len(labels))
+        if self._entries() == len(labels):
+            self._commit([*([(FURTHER, further.astype('<f4').tobytes())] if further.size else []),
+                          (LABELS, labels.astype('<i4').tobytes()), (META, json.dumps(meta).encode())])
+        self.write_classes()
+        return {}

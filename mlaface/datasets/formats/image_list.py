@@ -1,0 +1,83 @@
+"""im2rec's ``.lst`` beside the images that it names: ``NUMBER TAB LABEL [TAB LABEL ...] TAB PATH`` a line."""
+from pathlib import Path
+
+import numpy as np
+
+from mlaface.datasets.formats.archive import Archive, read_classes
+from mlaface.datasets.formats.errors import FormatError
+
+
+def read_list(path):
+    """Read a ``.lst``.
+
+    Args:
+        path (str | Path): The file.
+
+    Returns:
+        tuple[ndarray, list[str]]: Labels, float64 (N, K), and paths.
+
+    Raises:
+        FormatError: If a line is none, or has more labels than the first.
+    """
+    labels, paths = [], []
+    try:
+        with open(path, encoding='utf-8', newline='\n') as file:
+            for number, line in enumerate(file, 1):
+                words = line.rstrip('\r\n').split('\t')
+                if words == ['']:
+                    continue
+                if len(words) < 3 or labels and len(words) - 2 != len(labels[0]):
+                    raise FormatError(f'{path}, line {number}: {line[:60]!r} is not NUMBER, labels and path, '
+                                      f'{"as in the other lines, " if labels else ""}with tabs between them')
+                labels.append([float(word) for word in words[1:-1]])
+                paths.append(words[-1])
+    except ValueError as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f'{path}: {error}') from error
+    if not paths:
+        raise FormatError(f'{path} names no image')
+    return np.array(labels, np.float64), paths
+
+
+class ListedImages(Archive):
+    """Images that a ``.lst`` names; a key is the path as it stands there.
+
+    Args:
+        path (str | Path): The ``.lst``.
+        root (str | Path, optional): Folder that its paths start from. Default: that of the ``.lst``.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        FormatError: If it is no such list.
+    """
+
+    def __init__(self, path, root=None):
+        table, self.files = read_list(path)
+        self.root = Path(root) if root else Path(path).parent
+        labels = table[:, 0].astype(np.int32)
+        if (labels != table[:, 0]).any() or labels.min() < 0:
+            raise FormatError(f'{path}: image {int(np.argmax((labels != table[:, 0]) | (labels < 0)))} has a class '
+                              'that is no whole number from 0 on')
+        super().__init__(path, labels, self._names(labels), table[:, 1:].astype(np.float32))
+
+    def _names(self, labels):
+        """The folders of the images where they and the labels are one to one, else what ``classes.txt`` says."""
+        folders = dict(zip(labels.tolist(), (Path(file).parent.name for file in self.files)))
+        alike = all(folders[label] == Path(file).parent.name for label, file in zip(labels.tolist(), self.files))
+        if alike and len(set(folders.values()) - {''}) == len(folders) == labels.max() + 1:
+            return tuple(folders[label] for label in range(len(folders)))
+        return read_classes(self.root, labels)
+
+
+    def read(self, place):
+        """The encoded image (bytes) at a place."""
+        path = self.root / self.files[place]
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise FormatError(f'{path} cannot be read: {error.strerror}') from error
+
+    def key(self, place):
+        """Path as it stands in the list (str)."""
+        return self.files[place]

@@ -1,0 +1,59 @@
+"""Names that images and identities have in files of other kinds, so that every name comes back and none collides.
+
+What a place cannot hold is written as in addresses, ``%`` and two hexadecimal digits (RFC 3986).
+"""
+import re
+from urllib.parse import unquote
+
+ESCAPED = re.compile(r'%[0-9A-Fa-f]{2}')
+KINDS = ((b'\xff\xd8', '.jpg'), (b'\x89PNG', '.png'), (b'BM', '.bmp'), (b'GIF8', '.gif'), (b'II*\0', '.tif'),
+         (b'MM\0*', '.tif'))
+PHONES = (b'heic', b'heix', b'hevc', b'mif1', b'msf1', b'avif')  # brands of ISO/IEC 23008-12
+
+
+def _escape(text, pattern):
+    known = ESCAPED.sub(lambda found: '%25' + found[0][1:], text)
+    return re.sub(pattern, lambda found: ''.join(f'%{byte:02X}' for byte in found[0].encode()), known)
+
+
+def folder_name(name):
+    """A name as that of a folder or file, visible and on one line; ``plain_name`` is the way back.
+
+    Args:
+        name (str): Any text.
+
+    Returns:
+        str: Without slash and control characters, and with no dot at its begin.
+    """
+    return _escape(name or '\0', r'[/\\\x00-\x1f\x7f]|^\.')
+
+
+def member_stem(stem):
+    """A file's name without its ending, as in a tar file of WebDataset, which takes the first dot for an ending's.
+
+    Args:
+        stem (str): As ``folder_name`` gives it, or any.
+
+    Returns:
+        str: Without dots.
+    """
+    return folder_name(stem).replace('.', '%2E')
+
+
+def plain_name(name):
+    """What ``folder_name`` and ``member_stem`` were given (str)."""
+    return unquote(name).strip('\0')
+
+
+def line_name(name):
+    """A name that stands on one line (str)."""
+    return _escape(name, r'[\r\n]')
+
+
+def image_kind(data):
+    """The ending (str) of a file with these bytes, by their begin; ``''`` where it is not known."""
+    if data[:4] == b'RIFF' and data[8:12] == b'WEBP':
+        return '.webp'
+    if data[4:8] == b'ftyp' and data[8:12] in PHONES:
+        return '.avif' if data[8:12] == b'avif' else '.heic'
+    return next((ending for begin, ending in KINDS if data.startswith(begin)), '')

@@ -1,0 +1,159 @@
+"""Hugging Face's image sets: parquet files with a column of images, ``struct<bytes, path>``, and one of classes.
+
+Names of classes stand in the metadata (``ClassLabel``) or, as text, in the column. Parquet is read by row groups of
+many images, each of which is read whole for one image: the last ones are kept, and random order is slow.
+"""
+import json
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from mlaface.datasets.formats.archive import Archive, Numbering
+from mlaface.datasets.formats.errors import FormatError
+
+IMAGE, LABEL = ('image', 'img', 'jpg', 'bytes'), ('label', 'labels', 'class', 'identity', 'id', 'cls')
+KEPT = 64 << 20  # bytes of images of row groups that are kept in memory
+
+
+def parquet():
+    """pyarrow's module; ``FormatError`` says how to get it."""
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise FormatError("Parquet is read and written by a package: pip install 'mlaface[parquet]'") from error
+    return pyarrow.parquet
+
+
+def open_file(path):
+    """A parquet file (``pyarrow.parquet.ParquetFile``); ``FormatError`` if it is none."""
+    library = parquet()
+    from pyarrow import ArrowException
+    try:
+        return library.ParquetFile(path, memory_map=True)
+    except (ArrowException, OSError) as error:
+        raise FormatError(f'{path} is no whole parquet file ({" ".join(str(error).split())[:120]})') from error
+
+
+def find_files(path):
+    """Parquet files at a path: the file, or those of a folder's training part, or all, sorted (list[Path])."""
+    path = Path(path)
+    found = [path] if path.is_file() else sorted(path.rglob('*.parquet'))
+    training = [file for file in found if file.name.startswith('train')]
+    return training or found
+
+
+def _column(schema, names, what, path):
+    found = next((name for name in names if name in schema.names), None)
+    if found is None:
+        raise FormatError(f'{path} has no column of {what}: its columns are {", ".join(schema.names)}, and known are '
+                          f'{", ".join(names)}')
+    return found
+
+
+def _class_names(schema, column):
+    """Names that Hugging Face's metadata give the classes of a column, or None."""
+    try:
+        features = json.loads(schema.metadata[b'huggingface'])['info']['features']
+        return tuple(map(str, features[column]['names']))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+class ParquetSet(Archive):
+    """Images of parquet files; a key is the number of the row, in decimal.
+
+    Args:
+        path (str | Path): File or folder.
+
+    Raises:
+        FileNotFoundError: If there is no parquet file.
+        FormatError: If a file is damaged, or has no images and classes.
+    """
+
+    def __init__(self, path):
+        self.files = find_files(path)
+        if not self.files:
+            raise FileNotFoundError(f'no parquet file in {path}')
+        starts, groups, columns, total = [], [], [], 0
+        for number, name in enumerate(self.files):
+            with open_file(name) as file:
+                schema = file.schema_arrow
+                self.image = _column(schema, IMAGE, 'images', name)
+                label = _column(schema, LABEL, 'classes', name)
+                for group in range(file.num_row_groups):
+                    starts.append(total)
+                    groups.append((number, group))
+                    total += file.metadata.row_group(group).num_rows
+                columns += self._read(name, lambda file=file, label=label: file.read([label], use_threads=False)[
+                    label].to_pylist())
+        if not total:
+            raise FormatError(f'{path} holds no row')
+        self.starts, self.groups = np.array(starts), groups
+        self.kept, self.lock = OrderedDict(), Lock()
+        super().__init__(path, *self._classes(columns, _class_names(schema, label), path))
+
+    @staticmethod
+    def _classes(column, names, path):
+        if any(value is None for value in column):
+            raise FormatError(f'{path}: row {column.index(None)} has no class')
+        if isinstance(column[0], str):
+            numbers = Numbering()
+            for value in column:
+                numbers.add(value)
+            return numbers.finish()
+        table = np.array(column, np.float64).reshape(len(column), -1)
+        labels = table[:, 0].astype(np.int32)
+        if (labels != table[:, 0]).any() or labels.min() < 0:
+            raise FormatError(f'{path}: row {int(np.argmax((labels != table[:, 0]) | (labels < 0)))} has a class that '
+                              'is no whole number from 0 on')
+        names = names if names and len(names) > labels.max() else tuple(map(str, range(labels.max() + 1)))
+        return labels, names, table[:, 1:].astype(np.float32)
+
+    def __getstate__(self):
+        return dict(super().__getstate__(), kept=OrderedDict(), lock=None)
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, lock=Lock())
+
+    @staticmethod
+    def _read(path, read):
+        from pyarrow import ArrowException
+        try:
+            return read()
+        except (ArrowException, OSError) as error:
+            raise FormatError(f'{path} is damaged ({" ".join(str(error).split())[:120]})') from error
+
+    def _group(self, number):
+        """The images (list[bytes | None]) of a row group."""
+        if number in self.kept:
+            self.kept.move_to_end(number)
+            return self.kept[number]
+        file, group = self.groups[number]
+        opened = self.opened(file, lambda: open_file(self.files[file]))
+        column = self._read(self.files[file], lambda: opened.read_row_group(group, [self.image], use_threads=False)[
+            self.image].to_pylist())
+        images = [value.get('bytes') if isinstance(value, dict) else value for value in column]
+        self.kept[number] = images
+        while len(self.kept) > 1 and sum(len(image or b'') for some in self.kept.values() for image in some) > KEPT:
+            self.kept.popitem(last=False)
+        return images
+
+    def read(self, place):
+        """The encoded image (bytes) at a place."""
+        number = int(np.searchsorted(self.starts, place, side='right')) - 1
+        with self.lock:
+            image = self._group(number)[place - int(self.starts[number])]
+        if image is None:
+            raise FormatError(f'{self.files[self.groups[number][0]]}: row {place} holds no image, but the path of one')
+        return image
+
+    def key(self, place):
+        """Number of the row (str)."""
+        return str(place)
+
+    def find(self, keys):
+        """Which images have one of these keys (list[str]), bool (N,)."""
+        numbers = [int(key) for key in keys if key.isascii() and key.isdecimal() and len(key) < 19]
+        return np.isin(np.arange(len(self)), numbers)

@@ -1,0 +1,95 @@
+"""Lists of images to leave out: text, one key a line, as ``dedupe``, ``leak`` and ``clean`` write and training takes.
+
+A line that begins with ``#`` is a remark, and so is what stands behind a tab. Names of files may hold anything: a
+backslash, a tab and ends of lines are written ``\\\\``, ``\\t``, ``\\n`` and ``\\r``, and ``#`` at the begin ``\\#``.
+"""
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.location import missing_message, resolve_data
+from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.files import atomic_path
+
+SPELLED = {'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'}
+MEANT = {'\\': '\\', 't': '\t', 'n': '\n', 'r': '\r', '#': '#'}
+
+
+def spell(key):
+    """A key (str) as it stands in a list."""
+    text = re.sub(r'[\\\t\n\r]', lambda found: SPELLED[found[0]], key)
+    return f'\\{text}' if text.startswith('#') else text
+
+
+def write_keys(path, keys, remark=None):
+    """Write a list; it appears whole or not at all.
+
+    Args:
+        path (str | Path): The file.
+        keys (Iterable[str | tuple[str, str]]): Keys as ``dataset.key(index)`` gives them, alone or with a remark.
+        remark (str, optional): First lines.
+    """
+    with atomic_path(path) as temporary, open(temporary, 'w', encoding='utf-8', newline='\n') as file:
+        file.writelines(f'# {line}\n' for line in (remark or '').splitlines())
+        for entry in keys:
+            key, why = (entry, '') if isinstance(entry, str) else entry
+            file.write(spell(key) + (f'\t# {" ".join(why.split())}' if why else '') + '\n')
+
+
+def read_keys(path):
+    """Read a list.
+
+    Args:
+        path (str | Path): The file.
+
+    Returns:
+        list[str]: Its keys in order, each once.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        FormatError: If it is not UTF-8.
+    """
+    try:
+        text = Path(path).read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise FormatError(f'{path} is not UTF-8: {error}. Write one key a line in UTF-8') from error
+    lines = (line.partition('\t')[0].rstrip('\r') for line in text.split('\n') if not line.startswith('#'))
+    return list(dict.fromkeys(re.sub(r'\\([\\tnr#])', lambda found: MEANT[found[1]], line) for line in lines if line))
+
+
+def kept_places(exclude, find, total, where):
+    """Places of a set that lists do not leave out.
+
+    Args:
+        exclude (str | Path | Sequence): A list, or several; relative to ``MLAFACE_DATA`` (default ``data``).
+        find (callable): Keys (list[str]) to bool (total,): which places have one of them.
+        total (int): Images of the set.
+        where (str): The set, for messages.
+
+    Returns:
+        ndarray: Places, int64, ascending.
+
+    Raises:
+        MissingDataError: If a list is not there.
+        InputError: If no key of a list is in the set, or nothing is left.
+    """
+    out = np.zeros(total, bool)
+    for file in [exclude] if isinstance(exclude, (str, Path)) else exclude:
+        path = resolve_data(file)
+        if not path.is_file():
+            raise MissingDataError(missing_message(path, 'list of images to leave out'))
+        keys = read_keys(path)
+        found = find(keys)
+        count = int(found.sum())
+        if keys and not count:
+            raise InputError(f'{path}: none of its {len(keys)} keys, such as {keys[0]!r}, is in {where}: it is the '
+                             'list of another set, or of this set in another layout')
+        if count < len(keys):
+            warnings.warn(f'{path}: {len(keys) - count} of its {len(keys)} keys are not in {where}', stacklevel=4)
+        out |= found
+    if out.all():
+        raise InputError(f'{where}: its lists leave out all {total} images')
+    return np.flatnonzero(~out)

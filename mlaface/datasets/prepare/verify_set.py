@@ -1,0 +1,94 @@
+"""Is a set whole? Its container, and every image, or a sample with the chance of having missed a fault."""
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import hypergeom
+
+from mlaface.datasets.archives.examine import LeftOutError, Rules, examine
+from mlaface.datasets.formats.errors import FormatError
+
+CHUNK = 64
+
+
+class Sample(NamedTuple):
+    """What a sample tells of a set of ``total`` images (int) of which ``drawn`` were looked at and ``faulty`` were."""
+    total: int
+    drawn: int
+    faulty: int
+
+    def missed(self, faulty):
+        """The chance (float) that none of so many faulty images (int) of the set is among those drawn."""
+        return float(hypergeom.pmf(0, self.total, faulty, self.drawn))
+
+    def bound(self, confidence=0.95):
+        """The most faulty images (int) that the set may hold, at a confidence (float).
+
+        With more, the chance that no more than those found are drawn is below 1 - confidence: the exact upper bound,
+        by the tail of the hypergeometric distribution, since the sample is drawn without replacement.
+        """
+        low, high = self.faulty, self.total - (self.drawn - self.faulty)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if hypergeom.cdf(self.faulty, self.total, middle, self.drawn) >= 1 - confidence:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+
+def draw_sample(total, number, seed=0):
+    """Distinct indices, sorted so that files are read forwards.
+
+    Args:
+        total (int): Images of the set.
+        number (int | None): How many; None, or as many as there are or more: all.
+        seed (int): Of the draw.
+
+    Returns:
+        ndarray: Indices, (number,).
+    """
+    if number is None or number >= total:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(seed).choice(total, number, replace=False))
+
+
+def verify_images(dataset, indices, size=None, workers=2, advance=lambda count: None):
+    """Read and decode images.
+
+    Args:
+        dataset (FaceDataset): The set.
+        indices (ndarray): Which, (M,).
+        size (tuple[int, int], optional): Height and width that an image must have.
+        workers (int): Threads.
+        advance (callable): Told how many are behind it.
+
+    Returns:
+        list[tuple[str, str]]: Key and fault of each image that cannot be used, in order.
+    """
+    rules = Rules(size)
+
+    def look(chunk):
+        found = []
+        for index in chunk:
+            try:
+                examine(dataset.encoded(index)[1], rules)
+            except LeftOutError as error:
+                found.append((_key(dataset, index), ': '.join(error.args)))
+            except FormatError as error:
+                found.append((_key(dataset, index), str(error)))
+        return found
+    chunks = [indices[start:start + CHUNK].tolist() for start in range(0, len(indices), CHUNK)]
+    faults = []
+    with ThreadPoolExecutor(workers) as pool:
+        for number, found in enumerate(pool.map(look, chunks), 1):
+            faults += found
+            advance(min(number * CHUNK, len(indices)))
+    return faults
+
+
+def _key(dataset, index):
+    try:
+        return dataset.key(index)
+    except FormatError:
+        return f'image {index}'

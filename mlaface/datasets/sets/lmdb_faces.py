@@ -1,0 +1,19 @@
+"""Training sets in LMDB."""
+from mlaface.datasets.formats.lmdb_set import LmdbSet
+from mlaface.datasets.formats.names import plain_name
+from mlaface.datasets.sets._archive_faces import ArchiveFaces
+from mlaface.registry import DATASETS
+
+
+@DATASETS.register_module()
+class LmdbFaces(ArchiveFaces):
+    """A folder with ``data.mdb`` and ``classes.txt``; keys as ``formats/lmdb_set.py`` says.
+
+    Arguments and errors are those of ``ArchiveFaces``.
+    """
+
+    open = staticmethod(LmdbSet)
+
+    def name(self, index):
+        """What a sample's file was called before it was packed, without ending (str)."""
+        return plain_name(super().name(index))

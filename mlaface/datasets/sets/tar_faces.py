@@ -1,0 +1,21 @@
+"""Training sets in tar shards, as WebDataset reads them."""
+from mlaface.datasets.formats.names import plain_name
+from mlaface.datasets.formats.tar_shards import TarShards
+from mlaface.datasets.sets._archive_faces import ArchiveFaces
+from mlaface.registry import DATASETS
+
+
+@DATASETS.register_module()
+class TarFaces(ArchiveFaces):
+    """``shard-000000.tar`` ... with ``index.npy`` and ``shards.json`` beside them; any tar files without.
+
+    A key is the member's path without ending. Arguments and errors are those of ``ArchiveFaces``.
+
+    Source: the shards of github.com/webdataset/webdataset.
+    """
+
+    open = staticmethod(TarShards)
+
+    def name(self, index):
+        """What a sample's file was called before it was packed (str)."""
+        return plain_name(self.key(index).rpartition('/')[2])

@@ -1,0 +1,118 @@
+"""Everything that lies in a user's folder: what can be packed is, what cannot is named with its reason."""
+import io
+import os
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mlaface.datasets.archives.examine import LeftOutError, Rules, examine
+from mlaface.datasets.formats.jpeg import decode
+from mlaface.datasets.key_lists import read_keys
+from mlaface.datasets.prepare.inspect import open_set
+from mlaface.utils.errors import InputError
+from tests.datasets.archive_sets import converted, face, people, png
+
+HEIC = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic' + bytes(64)
+RULES = Rules((112, 112), 95)
+
+
+def saved(mode, kind='JPEG', size=(112, 112), **options):
+    out = io.BytesIO()
+    Image.new('RGB', size, (200, 90, 30)).convert(mode).save(out, kind, **options)
+    return out.getvalue()
+
+
+def bomb():
+    """A PNG that says it has 60,000 x 60,000 pixels, in 60 bytes."""
+    def chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    head = struct.pack('>IIBBBBB', 60_000, 60_000, 8, 2, 0, 0, 0)
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(b'')) + chunk(b'IEND', b'')
+
+
+DEEP = cv2.imencode('.png', np.full((112, 112, 3), 51_400, np.uint16))[1].tobytes()
+TURNED = Image.Exif()
+TURNED[274] = 6
+GOOD = {'plain.jpg': face(1), 'grey.jpg': saved('L'), 'cmyk.jpg': saved('CMYK'), 'sixteen.png': DEEP,
+        'palette.png': saved('P', 'PNG'), 'alpha.png': saved('RGBA', 'PNG'), 'wrong.png': face(2), 'wrong.jpg': png(9),
+        'progressive.JPG': saved('RGB', progressive=True), 'turned.jpg': saved('RGB', exif=TURNED),
+        'new\nline.jpg': face(3), '名 ß\t%2F.jpg': face(4), '-rf.jpg': face(5), 'webp.webp': saved('RGB', 'WEBP')}
+BAD = {'empty.jpg': (b'', 'empty'), 'text.jpg': (b'<html>not found</html>', 'damaged'),
+       'torn.jpg': (face(6)[:-90], 'damaged'),
+       'phone.jpg': (HEIC, 'format: HEIC'), 'small.jpg': (face(7, (60, 60)), 'size: image of 60x60'),
+       'bomb.png': (bomb(), 'huge: image of 60000x60000'), 'half.png': (png(1)[:60], 'damaged'),
+       'moved.gif.jpg': (b'GIF89a' + bytes(20), 'format: GIF')}
+
+
+@pytest.mark.parametrize('name', GOOD)
+def test_images_that_can_be_used_are(name):
+    data, ending = examine(GOOD[name], RULES)
+    assert decode(data).shape == (112, 112, 3) and ending == '.jpg'
+    assert (data is GOOD[name]) == (GOOD[name][:2] == b'\xff\xd8')
+
+
+@pytest.mark.parametrize('name', BAD)
+def test_images_that_cannot_be_used_are_named(name):
+    with pytest.raises(LeftOutError) as caught:
+        examine(BAD[name][0], RULES)
+    assert ': '.join(caught.value.args).startswith(BAD[name][1])
+
+
+@pytest.mark.parametrize('layout', ['records', 'tar', 'lmdb', 'folder'])
+def test_a_folder_of_everything(tmp_path, layout):
+    pytest.importorskip('lmdb')
+    folder = tmp_path / 'people'
+    for person in ('Zoë\nX', 'ann', 'ANN', 'only bad'):
+        (folder / person).mkdir(parents=True)
+    for name, data in {**GOOD, **{name: data for name, (data, _) in BAD.items()}}.items():
+        (folder / 'ann' / name).write_bytes(data)
+    (folder / 'ANN' / 'one.jpg').write_bytes(face(20))
+    (folder / 'Zoë\nX' / 'one.jpg').write_bytes(face(21))
+    (folder / 'only bad' / 'one.jpg').write_bytes(b'')
+    (folder / 'ann' / 'nowhere.jpg').symlink_to(folder / 'none.jpg')
+    (folder / 'ann' / 'circle.jpg').symlink_to('circle.jpg')
+    (folder / 'ann' / 'up').symlink_to('..')
+    (folder / 'ann' / 'notes.txt').write_text('')
+    (folder / 'circle').symlink_to('circle')
+    summary = converted(folder, tmp_path / 'set', layout, rules=RULES)
+    assert summary['images'] == len(GOOD) + 2 and summary['classes'] == 4 and summary['empty_classes'] == 1
+    assert summary['left_out'] == dict(damaged=3, empty=2, format=2, huge=1, size=1, unreadable=2)
+    left_out = read_keys(tmp_path / 'set' / 'left_out.txt')
+    assert set(left_out) == {'only bad/one.jpg', *(f'ann/{name}' for name in (*BAD, 'nowhere.jpg', 'circle.jpg'))}
+    with pytest.warns(UserWarning, match='1 of 4'):
+        some = open_set(folder, exclude=[tmp_path / 'set' / 'left_out.txt'])
+        packed = open_set(tmp_path / 'set')
+    assert len(some) == len(packed) == summary['images']
+    expected = {'ANN': 1, 'Zoë%0AX': 1, 'ann': len(GOOD), 'only bad': 0}
+    counts = np.bincount(packed.labels, minlength=4)
+    assert {name: int(counts[label]) for label, name in enumerate(packed.metainfo['classes'])} == expected
+
+
+def test_a_set_without_one_good_image_says_why(tmp_path):
+    (tmp_path / 'people' / 'ann').mkdir(parents=True)
+    (tmp_path / 'people' / 'ann' / '1.jpg').write_bytes(b'')
+    with pytest.raises(InputError, match='none of its 1 images can be used; .*left_out.txt says why'):
+        converted(tmp_path / 'people', tmp_path / 'set', 'tar')
+    assert not (tmp_path / 'set').exists()
+
+
+@pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='root reads everything')
+def test_a_file_that_may_not_be_read(tmp_path):
+    folder = people(tmp_path / 'people')
+    (folder / 'bob' / '0.a.jpg').chmod(0)
+    assert converted(folder, tmp_path / 'set', 'tar')['left_out'] == dict(unreadable=1)
+
+
+@pytest.mark.slow
+def test_an_identity_of_very_many_images(tmp_path):
+    folder = people(tmp_path / 'people', {'one': 1})
+    (folder / 'many').mkdir()
+    for number in range(100_000):
+        os.link(folder / 'one' / '0.a.jpg', folder / 'many' / f'{number}.jpg') if number % 60_000 else (
+            folder / 'many' / f'{number}.jpg').write_bytes(face(number))
+    assert converted(folder, tmp_path / 'set', 'records')['images'] == 100_001
+    assert np.bincount(open_set(tmp_path / 'set').labels).tolist() == [100_000, 1]

@@ -1,0 +1,213 @@
+"""Kills, full disks and two processes: what is there afterwards is whole, and the second call gives the same bytes."""
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mlaface.datasets.archives import target, to_lmdb, to_parquet
+from mlaface.datasets.archives.convert import LAYOUTS
+from mlaface.datasets.archives.place import claimed
+from mlaface.datasets.archives.target import Target
+from mlaface.datasets.formats.bin_set import write_bin
+from mlaface.utils.errors import FullDiskError, InputError
+from tests.datasets.archive_sets import content, converted, face, people
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNTS = {'a': 5, 'b': 7, 'c': 1, 'd': 8, 'e': 4}
+OPTIONS = dict(tar=dict(shard_size=9000), parquet=dict(rows=6))
+QUICK = """
+import sys
+from mlaface.cli.main import main
+from mlaface.datasets.archives import target, to_lmdb, to_parquet
+target.SECONDS, to_lmdb.BATCH, to_parquet.GROUP, to_parquet.ROWS = 0.05, 64, 8, 100
+sys.exit(main(sys.argv[1:]))"""
+
+
+class Stopped(BaseException):
+    """What a kill is to the code that it ends."""
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch):
+    """States are kept at every image that they can be kept at."""
+    pytest.importorskip('lmdb')
+    pytest.importorskip('pyarrow')
+    monkeypatch.setattr(os, 'fsync', lambda handle: None)
+    monkeypatch.setattr(os, 'sync', lambda: None)
+    monkeypatch.setattr(target, 'SECONDS', 0)
+    monkeypatch.setattr(to_lmdb, 'BATCH', 4)
+    monkeypatch.setattr(to_parquet, 'GROUP', 4)
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory):
+    """A set with an image that is left out, and a benchmark."""
+    folder = people(tmp_path_factory.mktemp('interrupted') / 'people', COUNTS)
+    (folder / 'b' / '3.jpg').write_bytes(b'')
+    write_bin(folder.parent / 'pairs.bin', [face(number) for number in range(12)], [True, False] * 3)
+    return folder
+
+
+def of(source, layout):
+    return source if layout != 'bin' else source.parent / 'pairs.bin'
+
+
+def convert(source, out, layout):
+    shuffle = None if layout == 'bin' else 3
+    return converted(of(source, layout), out, layout, options=OPTIONS.get(layout), shuffle=shuffle)
+
+
+def stop_at(monkeypatch, owner, name, number):
+    """Let the call with this number of a function end everything."""
+    real, count = getattr(owner, name), [0]
+
+    def stopping(*arguments, **options):
+        count[0] += 1
+        if count[0] == number:
+            raise Stopped
+        return real(*arguments, **options)
+    monkeypatch.setattr(owner, name, stopping)
+    return lambda: monkeypatch.setattr(owner, name, real)
+
+
+def tear(work):
+    """Append to the files that were being written, as a kill leaves them behind the last state."""
+    path = work / target.STATE
+    state = json.loads(path.read_bytes()) if path.is_file() else {}
+    state = (state[1] if isinstance(state, list) else state) or {}
+    for name in [*state.get('files', {}), *((state.get('target') or {}).get('files', {}))]:
+        with open(work / name, 'ab') as file:
+            file.write(b'torn')
+
+
+def target_class(layout):
+    module, name, _ = LAYOUTS[layout]
+    return getattr(__import__(f'mlaface.datasets.archives.{module}', fromlist=[name]), name)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_it_goes_on_where_it_stopped_to_the_same_bytes(monkeypatch, tmp_path, source, layout):
+    summary = convert(source, tmp_path / 'whole', layout)
+    expected = content(tmp_path / 'whole')
+    for stop in (2, 6, 12):
+        out = tmp_path / f'out{stop}'
+        undo = stop_at(monkeypatch, target_class(layout), 'write', stop)
+        with pytest.raises(Stopped):
+            convert(source, out, layout)
+        undo()
+        assert not out.exists()
+        tear(tmp_path / f'out{stop}.part')
+        again = convert(source, out, layout)
+        assert content(out) == expected
+        assert {**again, 'seconds': 0, 'images_per_second': 0} == {**summary, 'seconds': 0, 'images_per_second': 0}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['out12', 'out2', 'out6', 'whole']
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('owner, name', [(Target, 'write_classes'), (os, 'replace'), ('finish', '_commit')])
+def test_the_last_steps_are_taken_again(monkeypatch, tmp_path, source, layout, owner, name):
+    convert(source, tmp_path / 'whole', layout)
+    number = 1
+    if owner == 'finish':
+        owner = target_class(layout)
+        if not hasattr(owner, name):
+            pytest.skip('a step of LMDB')
+        number = 7
+    if owner is os:
+        number = 10_000
+        counts = []
+        real = os.replace
+        monkeypatch.setattr(os, 'replace', lambda *names: (counts.append(0), real(*names)))
+        convert(source, tmp_path / 'counted', layout)
+        monkeypatch.setattr(os, 'replace', real)
+        number = len(counts)
+    undo = stop_at(monkeypatch, owner, name, number)
+    try:
+        convert(source, tmp_path / 'out', layout)
+    except Stopped:
+        undo()
+        convert(source, tmp_path / 'out', layout)
+    assert content(tmp_path / 'out') == content(tmp_path / 'whole')
+
+
+def test_another_command_does_not_go_on_with_it(monkeypatch, tmp_path, source):
+    undo = stop_at(monkeypatch, target_class('tar'), 'write', 5)
+    with pytest.raises(Stopped):
+        convert(source, tmp_path / 'out', 'tar')
+    undo()
+    with pytest.raises(InputError, match='out.part was begun with another order'):
+        converted(source, tmp_path / 'out', 'tar', options=OPTIONS['tar'], shuffle=4)
+    with pytest.raises(InputError, match='begun with another layout'):
+        convert(source, tmp_path / 'out', 'records')
+
+
+def test_the_second_of_two_processes_says_so(tmp_path, source):
+    with claimed(tmp_path / 'out'), pytest.raises(InputError, match='out is being made by another process'):
+        convert(source, tmp_path / 'out', 'tar')
+    convert(source, tmp_path / 'out', 'tar')
+
+
+@pytest.mark.parametrize('layout', ['records', 'tar', 'lmdb', 'folder', 'im2rec'])
+def test_a_full_disk_leaves_what_was_whole(monkeypatch, tmp_path, source, layout):
+    convert(source, tmp_path / 'whole', layout)
+
+    def full(*_):
+        raise OSError(28, 'No space left on device')
+    with monkeypatch.context() as patch:
+        patch.setattr(target_class(layout), 'state' if layout != 'folder' else 'write', full)
+        with pytest.raises(FullDiskError, match='disk takes no more .*the same command goes on'):
+            convert(source, tmp_path / 'out', layout)
+    convert(source, tmp_path / 'out', layout)
+    assert content(tmp_path / 'out') == content(tmp_path / 'whole')
+
+
+def command(*arguments):
+    return [sys.executable, '-c', QUICK, 'data', *map(str, arguments)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('layout', ['records', 'tar', 'lmdb', 'folder', 'im2rec', 'parquet'])
+def test_twenty_kills_change_no_byte(tmp_path, layout):
+    source = people(tmp_path / 'people', dict.fromkeys(map(str, range(40)), 50))
+    options = ['--to', layout, '--workers', 2, *(['--shard-size', 1] if layout == 'tar' else [])]
+    environment = dict(os.environ, PYTHONPATH=str(ROOT))
+    begun = time.monotonic()
+    subprocess.run(command('convert', source, tmp_path / 'whole', *options), check=True, env=environment)
+    needed, draw, kills = time.monotonic() - begun, random.Random(0), 0
+    expected = content(tmp_path / 'whole')
+    for number in range(60):
+        out = tmp_path / f'out{number}'
+        while not out.exists() and kills < 20:
+            process = subprocess.Popen(command('convert', source, out, *options), env=environment)
+            time.sleep(needed * draw.uniform(0.3, 1))
+            process.kill()
+            kills += process.wait() == -signal.SIGKILL
+        if not out.exists():
+            subprocess.run(command('convert', source, out, *options), check=True, env=environment)
+        assert content(out) == expected
+        if kills == 20:
+            return
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('layout', ['records', 'tar', 'lmdb', 'folder', 'parquet'])
+def test_a_real_full_disk(tmp_path, layout):
+    """A limit of the size of files, which is to a program what a full disk is."""
+    source = people(tmp_path / 'people', dict.fromkeys(map(str, range(10)), 50))
+    limited = ['bash', '-c', 'ulimit -f 300; trap "" XFSZ; "$@"', '-', *command('convert', source, tmp_path / 'out',
+                                                                           '--to', layout)]
+    done = subprocess.run(limited, env=dict(os.environ, PYTHONPATH=str(ROOT)), capture_output=True, text=True)
+    if layout != 'folder':
+        assert done.returncode and len(done.stderr.splitlines()) == 1 and 'error: ' in done.stderr, done.stderr
+        assert not (tmp_path / 'out').exists()
+        subprocess.run(command('convert', source, tmp_path / 'out', '--to', layout), check=True,
+                       env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    subprocess.run(command('convert', source, tmp_path / 'whole', '--to', layout), check=True,
+                   env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    assert content(tmp_path / 'out') == content(tmp_path / 'whole')

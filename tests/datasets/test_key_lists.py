@@ -1,0 +1,66 @@
+"""Lists of images to leave out, and the sets that take them."""
+import numpy as np
+import pytest
+
+from mlaface.datasets.formats.bin_set import write_bin
+from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.key_lists import read_keys, write_keys
+from mlaface.utils.errors import InputError, MissingDataError
+from tests.datasets.test_sets import build, jpeg, put, root  # noqa: F401, a fixture
+
+
+def test_any_key_is_read_as_it_was_written(tmp_path):
+    keys = ['ann/1.jpg', '#1/a\nb.jpg', 'a\\n.jpg', 'tab\t/\r.jpg', 'Ärger 名/ß 1.JPG', '12', ' two  spaces ']
+    write_keys(tmp_path / 'list', [*keys[:-1], (keys[-1], 'outlier\n0.31')], 'written by a test\nin two lines')
+    assert read_keys(tmp_path / 'list') == keys
+    assert (tmp_path / 'list').read_text().splitlines()[:2] == ['# written by a test', '# in two lines']
+    assert ' two  spaces \t# outlier 0.31' in (tmp_path / 'list').read_text()
+
+
+def test_lists_of_editors_are_read(tmp_path):
+    (tmp_path / 'list').write_bytes(b'\xef\xbb\xbf# remark\r\n\r\n7\r\n7\n12\t# why')
+    assert read_keys(tmp_path / 'list') == ['7', '12']
+    (tmp_path / 'list').write_bytes(b'caf\xe9')
+    with pytest.raises(FormatError, match='list is not UTF-8'):
+        read_keys(tmp_path / 'list')
+
+
+def test_records_are_left_out_and_keep_keys_and_classes(root):  # noqa: F811
+    whole = build(data_root='set')
+    assert [whole.key(index) for index in range(6)] == ['1', '2', '3', '4', '5', '6']
+    write_keys(root / 'a', ['3', '5'])
+    write_keys(root / 'b', ['6'])
+    with pytest.warns(UserWarning, match='1 of 3 classes have no image'):
+        some = build(data_root='set', num_classes=3, exclude=['a', root / 'b'])
+    assert [some.key(index) for index in range(len(some))] == ['1', '2', '4'] and some.num_classes == 3
+    np.testing.assert_array_equal(some[2]['images'], whole[3]['images'])
+    remapped = build(data_root='set', remap_labels=True, exclude='a')
+    assert remapped.metainfo == dict(num_classes=2, classes=('Ann', 'Cy')) and remapped[2]['labels'] == 1
+
+
+def test_files_are_left_out_by_their_path_below_the_root(root):  # noqa: F811
+    for name in ('ann/1.jpg', 'ann/2\n.jpg', 'bob/1.jpg'):
+        put(root / 'people' / name, jpeg(0))
+    write_keys(root / 'list', ['ann/2\n.jpg'])
+    some = build('FolderFaces', data_root='people', exclude='list')
+    assert [some.key(index) for index in range(2)] == ['ann/1.jpg', 'bob/1.jpg']
+
+
+def test_a_list_of_another_set_is_refused(root):  # noqa: F811
+    (root / 'list').write_text('ann/1.jpg\n')
+    with pytest.raises(InputError, match="none of its 1 keys, such as 'ann/1.jpg', is in .*train.rec"):
+        build(data_root='set', exclude='list')
+    write_keys(root / 'list', ['1', '99'])
+    with pytest.warns(UserWarning, match='1 of its 2 keys are not in'):
+        build(data_root='set', exclude='list')
+    write_keys(root / 'list', map(str, range(1, 7)))
+    with pytest.raises(InputError, match='leave out all 6'):
+        build(data_root='set', exclude='list')
+    with pytest.raises(MissingDataError, match='no list of images to leave out at .*none.txt'):
+        build(data_root='set', exclude='none.txt')
+
+
+def test_a_slot_of_a_benchmark_has_a_key(root):  # noqa: F811
+    write_bin(root / 'a.bin', [jpeg(i) for i in range(8)], [True, False] * 2)
+    dataset = build('VerificationSets', sets=dict(first='a.bin', second='a.bin'), every=2)
+    assert [dataset.key(index) for index in (0, 3, 4)] == ['first/0', 'first/5', 'second/0']

@@ -1,0 +1,95 @@
+"""Faults that are planted are found, whatever the layout; and what a sample says of those that were not drawn."""
+import json
+from fractions import Fraction
+from math import comb
+
+import pytest
+
+from mlaface.cli.main import main
+from mlaface.datasets.key_lists import read_keys
+from mlaface.datasets.prepare.inspect import open_set
+from mlaface.datasets.prepare.verify_set import Sample, draw_sample
+from tests.datasets.archive_sets import converted, face, people
+
+
+def verify(capsys, *arguments):
+    with pytest.raises(SystemExit) as end:
+        main(['data', 'verify', *map(str, arguments)])
+    return end.value.code, capsys.readouterr().out
+
+
+@pytest.mark.parametrize('layout', ['records', 'tar', 'lmdb', 'parquet', 'folder'])
+def test_a_damaged_image_is_found_and_its_list_leaves_it_out(capsys, tmp_path, layout):
+    pytest.importorskip('lmdb')
+    pytest.importorskip('pyarrow')
+    folder = people(tmp_path / 'people')
+    torn = face(99)[:-200]
+    (folder / 'bob' / '0.a.jpg').write_bytes(torn)
+    converted(folder, tmp_path / 'set', layout, rules=_blind())
+    code, out = verify(capsys, tmp_path / 'set', '--write-list', tmp_path / 'list')
+    assert code == 1 and '11 of 11 images decoded, 1 cannot be used' in out and 'damaged: JPEG of' in out
+    key, = read_keys(tmp_path / 'list')
+    dataset = open_set(tmp_path / 'set')
+    assert [dataset.key(index) for index in range(11) if dataset.encoded(index)[1] == torn] == [key]
+    with pytest.warns(UserWarning, match='1 of 4 classes|1 of 4 folders') if layout else None:
+        assert len(open_set(tmp_path / 'set', exclude=[tmp_path / 'list'])) == 10
+
+
+def _blind():
+    from mlaface.datasets.archives.examine import Rules
+    return Rules(decode=False)
+
+
+def test_an_index_that_is_not_of_its_shards_is_found(capsys, tmp_path):
+    converted(people(tmp_path / 'people'), tmp_path / 'set', 'tar')
+    shard = tmp_path / 'set' / 'shard-000000.tar'
+    data = shard.read_bytes()
+    shard.write_bytes(data.replace(b'bob/0%2Ea', b'obb/0%2Ea'))  # another name, the same checksum
+    code, out = verify(capsys, tmp_path / 'set')
+    assert code == 1 and 'image 5 is not where index.npy has it' in out
+    shard.write_bytes(data.replace(b'bob/0%2Ea.cls', b'eve/0%2Ea.cls'))
+    code, out = verify(capsys, tmp_path / 'set')
+    assert code == 1 and 'no head of a member at byte' in out and '0 cannot be used' in out
+    shard.write_bytes(data[:-512])
+    with pytest.raises(SystemExit, match='has .* bytes, shards.json says'):
+        main(['data', 'verify', str(tmp_path / 'set')])
+
+
+def test_tar_files_of_others_get_an_index(capsys, tmp_path):
+    converted(people(tmp_path / 'people'), tmp_path / 'set', 'tar')
+    expected = open_set(tmp_path / 'set')
+    keys = [expected.key(index) for index in range(11)]
+    for name in ('index.npy', 'shards.json'):
+        (tmp_path / 'set' / name).unlink()
+    with pytest.warns(UserWarning, match='has no index.npy'):
+        assert open_set(tmp_path / 'set').labels.tolist() == expected.labels.tolist()
+    assert verify(capsys, tmp_path / 'set', '--write-index')[0] == 0
+    again = open_set(tmp_path / 'set')
+    assert [again.key(index) for index in range(11)] == keys and again.metainfo == expected.metainfo
+
+
+def by_counting(total, drawn, faulty, found):
+    """The chance that at most ``found`` of so many faulty images are drawn, by counting the draws."""
+    ways = sum(comb(faulty, hit) * comb(total - faulty, drawn - hit) for hit in range(found + 1)
+               if hit <= faulty and drawn - hit <= total - faulty)
+    return Fraction(ways, comb(total, drawn))
+
+
+@pytest.mark.parametrize('total, drawn, found', [(100, 10, 0), (100, 30, 2), (50, 49, 0), (40, 1, 1), (60, 60, 3)])
+def test_the_chance_of_having_missed_a_fault(total, drawn, found):
+    sample = Sample(total, drawn, found)
+    for faulty in (1, 5, 20):
+        assert sample.missed(faulty) == pytest.approx(float(by_counting(total, drawn, faulty, 0)), abs=1e-12)
+    bound = sample.bound()
+    assert by_counting(total, drawn, bound, found) >= Fraction(1, 20)
+    assert bound == total - (drawn - found) or by_counting(total, drawn, bound + 1, found) < Fraction(1, 20)
+
+
+def test_a_sample_says_what_it_cannot_know(capsys, tmp_path):
+    folder = people(tmp_path / 'people', {'a': 150})
+    code, out = verify(capsys, folder, '--sample', 50, '--json')
+    result = json.loads(out)
+    assert code == 0 and (result['images'], result['drawn'], result['faulty']) == (150, 50, [])
+    assert result['bound'] == Sample(150, 50, 0).bound() == 7 and result['missed']['1'] == pytest.approx(2 / 3)
+    assert '50 of 150 images' in verify(capsys, folder, '--sample', 50)[1]
+    assert len(set(draw_sample(150, 50, 1).tolist())) == 50 and len(draw_sample(5, 9)) == 5
