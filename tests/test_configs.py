@@ -32,7 +32,7 @@ def test_the_promised_configs_are_there():
                 for net in ('r18', 'r34', 'r50', 'r100', 'r200', 'mbf')}
     promised |= {'cosface_r50_glint360k', 'cosface_r100_glint360k'}
     promised |= {f'{method}_r100_{data}' for method in ('mla', 'arcface') for data in (
-        'vgg2', 'ms_celeb_1m', 'ms_celeb_1m', 'casia', 'webface4m', 'webface12m', 'webface42m')}
+        'vgg2', 'ms_celeb_1m', 'casia', 'webface4m', 'webface12m', 'webface42m')}
     promised |= {f'arcface_{net}_ms1mv3' for net in ('irse50', 'mbflarge', 'ghostv2', 'edgexs', 'edges')}
     promised |= {f'cosface_vit{size}_glint360k' for size in 'tsbl'}
     promised |= {f'{method}_{net}_{data}' for method in ('mla', 'arcface') for net in ('mbf', 'r18w025')
