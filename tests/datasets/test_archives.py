@@ -16,6 +16,7 @@ from mlaface.datasets.collate import collate_images
 from mlaface.datasets.formats.bin_set import read_bin, write_bin
 from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.jpeg import decode
+from mlaface.datasets.formats.tar_member import member
 from mlaface.datasets.key_lists import write_keys
 from mlaface.datasets.prepare.inspect import open_set
 from mlaface.utils.errors import InputError
@@ -96,6 +97,15 @@ def test_webdataset_reads_the_shards(sets):
         labels = [int(file.extractfile(name).read()) for name in names if name.endswith('.cls')]
     assert names[:2] == ['0_0_0000001/0%2Ea.jpg', '0_0_0000001/0%2Ea.cls'] and labels == sets['tar'].labels.tolist()
     assert [sets['tar'].key(index) for index in range(2)] == ['0_0_0000001/0%2Ea', '0_0_0000001/1%2Ea']
+
+
+@pytest.mark.parametrize('name', ['a/b.jpg', 'n' * 100, 'n' * 101, 'a/' * 80 + 'x.cls', 'Ärger 名/ß.jpg', '%2E', 'a b'])
+@pytest.mark.parametrize('size', [0, 1, 511, 512, 513])
+def test_members_are_those_of_python(name, size):
+    head = tarfile.TarInfo(name)
+    head.size = size
+    begin = head.tobuf(tarfile.PAX_FORMAT, 'utf-8', 'surrogateescape')
+    assert member(name, b'x' * size) == (begin + b'x' * size + bytes(-size % 512), len(begin))
 
 
 def test_shards_end_at_their_size(tmp_path, source):

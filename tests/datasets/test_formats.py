@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlaface.datasets.formats import insightface_writer, record_writer
+from mlaface.datasets.formats import insightface_writer, record_index, record_writer
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.image_record import pack, unpack
 from mlaface.datasets.formats.insightface import open_training_set, read_labels, read_property, read_table
 from mlaface.datasets.formats.insightface_writer import write_training_set
-from mlaface.datasets.formats.record_index import IndexedRecords, read_index, rebuild_index
+from mlaface.datasets.formats.record_index import IndexedRecords, rebuild_index
 from mlaface.datasets.formats.record_writer import RecordWriter
 from mlaface.datasets.formats.recordio import MAGIC_BYTES, RecordReader
 
@@ -56,7 +56,7 @@ def test_a_writer_that_fails_leaves_no_file(tmp_path):
 @pytest.mark.parametrize('text', ['1\t0\n0\t12\n7\t24\n', '0\t12\r\n1\t0\r\n7\t24\r\n\r\n', '7 24\n\n0 12\n1 0'])
 def test_an_index_may_be_shuffled_have_gaps_and_blank_lines(tmp_path, text):
     (tmp_path / 'a.idx').write_bytes(text.encode())
-    keys, offsets = read_index(tmp_path / 'a.idx')
+    keys, offsets = record_index.read_index(tmp_path / 'a.idx')
     assert keys.tolist() == [0, 1, 7] and offsets.tolist() == [12, 0, 24]
 
 
@@ -64,7 +64,7 @@ def test_an_index_may_be_shuffled_have_gaps_and_blank_lines(tmp_path, text):
 def test_a_bad_index_is_named(tmp_path, text):
     (tmp_path / 'a.idx').write_text(text)
     with pytest.raises(FormatError, match='a.idx.*[Rr]emove'):
-        read_index(tmp_path / 'a.idx')
+        record_index.read_index(tmp_path / 'a.idx')
 
 
 @pytest.mark.parametrize('offset', [12, 28, 2**63 - 4, 10**30])
@@ -260,3 +260,22 @@ def test_a_training_set_with_any_damage_is_read_or_named(whole_set, name, place,
         assert len(places) == len(labels) and all(records.read_position(place) for place in places)
     except FormatError as error:
         assert str(folder) in str(error)
+
+
+@pytest.mark.parametrize('text', [
+    '0\t0\n9\t8\n10\t12\n99\t100\n100\t104\n', '0\t0\n', '5\t12\n3\t4\n', '1\t4\r\n2\t8\r\n', '1\t4\n\n2\t8\n',
+    '1 4\n2 8\n', '1\t4\n2\t8', '10\t4\n2\t800\n', '12\t3\n1\t23\n',
+    ''.join(f'{key}\t{key * key * 4}\n' for key in range(2000))])
+@pytest.mark.parametrize('block', [4, 64, 1 << 20])
+def test_an_index_is_read_as_its_numbers_stand_there(monkeypatch, tmp_path, text, block):
+    monkeypatch.setattr(record_index, 'BLOCK', block)
+    (tmp_path / 'a.idx').write_bytes(text.encode())
+    rows = sorted(tuple(map(int, line.split())) for line in text.splitlines() if line.strip())
+    assert list(zip(*map(np.ndarray.tolist, record_index.read_index(tmp_path / 'a.idx')))) == rows
+
+
+@pytest.mark.parametrize('text', ['1\t\n', '\t4\n', '1\n', 'a\t4\n', '1\t4\n1\t8\n'])
+def test_an_index_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / 'a.idx').write_bytes(text.encode())
+    with pytest.raises(FormatError, match='a.idx'):
+        record_index.read_index(tmp_path / 'a.idx')

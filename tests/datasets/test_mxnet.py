@@ -9,6 +9,7 @@ import numpy as np
 from mlaface.datasets.formats.image_record import pack, unpack
 from mlaface.datasets.formats.record_index import IndexedRecords
 from mlaface.datasets.formats.record_writer import RecordWriter
+from tests.datasets.archive_sets import converted, people
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name('mxnet_fixtures.py')
@@ -47,6 +48,18 @@ def test_our_files_are_those_of_mxnet_byte_for_byte(tmp_path):
     rec, idx = write_ours(tmp_path)
     assert rec.read_bytes() == FIXTURE.read_bytes()
     assert idx.read_text() == FIXTURE.with_suffix('.idx').read_text()
+
+
+def test_live_mxnet_reads_what_is_packed(mxnet_python, tmp_path):
+    people(tmp_path / 'people')
+    for name, options in dict(grouped={}, shuffled=dict(shuffle=3)).items():
+        converted(tmp_path / 'people', tmp_path / name, 'records', **options)
+        records = IndexedRecords(tmp_path / name / 'train.rec')
+        environment = {key: value for key, value in os.environ.items() if not key.startswith('PYTHON')}
+        read = subprocess.run([mxnet_python, str(SCRIPT), 'read', str(records.path), str(records.index_path)],
+                              check=True, env=environment, capture_output=True, text=True)
+        assert [bytes.fromhex(line) for line in read.stdout.split('\n')[:-1]] == [
+            records.read_key(key) for key in records.keys]
 
 
 def test_live_mxnet_agrees_in_both_directions(mxnet_python, tmp_path):

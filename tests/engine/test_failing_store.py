@@ -1,12 +1,15 @@
 """A store that fails in the middle: the run ends in a line, with a checkpoint, and goes on as if nothing had been."""
 import re
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 from mlaface.cli.main import main
 from mlaface.datasets.formats.jpeg import encode
+from mlaface.datasets.sets.record_faces import RecordFaces
 from mlaface.engine.checkpoint import store
 from tests.datasets.archive_sets import converted
 from tests.datasets.store_sets import files_of
@@ -91,12 +94,18 @@ def test_training_ends_with_a_checkpoint_and_goes_on_to_the_same(workers, tmp_pa
 @pytest.mark.slow
 def test_of_two_ranks_one_without_data_ends_both_with_a_checkpoint(tmp_path, files, monkeypatch):
     monkeypatch.setitem(ENVIRONMENT, 'MLAFACE_CACHE', str(tmp_path / 'cache'))
+    monkeypatch.setenv('MLAFACE_CACHE', str(tmp_path / 'cache'))
     faults = Failing()
     with serve(files, faults) as address:
-        path, faults.left = config(tmp_path, address), 45
+        path = config(tmp_path, address)
+        with pytest.warns(UserWarning, match='112x112'):
+            RecordFaces(Config.fromfile(path).train_dataloader.dataset.data_root)
+        shutil.rmtree(tmp_path / 'cache' / 'stores' / 'blocks')  # what opening needs beside the records is kept
+        faults.left = 40
         done = call('tools/dist_train.sh', path, 2, '--work-dir', tmp_path / 'run', '--seed', '5')
         said = [line for line in done.stderr.splitlines() if line.startswith('error')]
         assert done.returncode and said and 'the checkpoint is written' in said[0], done.stderr
+        assert store.checkpoints(tmp_path / 'run')
         faults.left = None
         done = call('tools/dist_train.sh', path, 2, '--work-dir', tmp_path / 'run', '--resume')
         assert done.returncode == 0, done.stderr

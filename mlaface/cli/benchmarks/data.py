@@ -5,6 +5,9 @@ Examples:
   python tools/analysis/benchmark.py data configs/mla_r18w025_synthetic.py --out data.json
   python tools/analysis/benchmark.py data --decoders
   python tools/analysis/benchmark.py data --memory --records 5000000
+  python tools/analysis/benchmark.py data --first-batch
+  python tools/analysis/benchmark.py data --pack
+  python tools/analysis/benchmark.py data --archives --public-python A/bin/python --mxnet-python B/bin/python
 """
 import argparse
 import io
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mlaface.cli.benchmarks import _data_archives as archives
 from mlaface.cli.benchmarks.harness import measure, paired_ratio, result, row, show
 
 MILLION = 1_000_000
@@ -29,6 +33,12 @@ def parse_args(argv):
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--decoders', action='store_true', help='compare JPEG decoders instead')
     parser.add_argument('--memory', action='store_true', help='memory of a worker over a generated index instead')
+    parser.add_argument('--archives', action='store_true', help='a worker over every layout, and public ways, instead')
+    parser.add_argument('--public-python', metavar='PYTHON', help='of an environment with torch, webdataset, lmdb, '
+                        'opencv and torchvision, to compare with')
+    parser.add_argument('--mxnet-python', metavar='PYTHON', help='of an environment with mxnet 1.9.1')
+    parser.add_argument('--pack', action='store_true', help='packing beside its decoder and its disk instead')
+    parser.add_argument('--first-batch', action='store_true', help='time to the first batch of a large set instead')
     parser.add_argument('--records', type=int, default=5 * MILLION, help='records of that index (%(default)s)')
     parser.add_argument('--out', help='write the result as JSON')
     return parser.parse_args(argv)
@@ -133,7 +143,8 @@ def generated_index(folder, dataset, records):
         offsets = [writer.write(pack(0, dataset.encoded(index)[1])) for index in range(64)]
     with open(path.with_suffix('.idx'), 'w') as file:
         for start in range(0, records, 10_000):
-            file.writelines(f'{key}\t{offsets[key % 64]}\n' for key in range(start, min(start + 10_000, records)))
+            file.writelines(f'{key}\t{offsets[key * 64 // records]}\n'
+                            for key in range(start, min(start + 10_000, records)))
     return path
 
 
@@ -193,6 +204,12 @@ def main(argv):
             report = compare_decoders(dataset, args)
         elif args.memory:
             report = measure_memory(dataset, args, folder)
+        elif args.archives:
+            report = archives.compare_layouts(dataset.root, folder, args)
+        elif args.pack:
+            report = archives.compare_packing(dataset.root, folder, args)
+        elif args.first_batch:
+            report = archives.first_batch(dataset, args, folder, generated_index)
         else:
             report = compare_worker(dataset, args)
     show(report, args.out)

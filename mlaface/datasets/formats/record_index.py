@@ -7,6 +7,8 @@ import numpy as np
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.recordio import FIRST, MAGIC, MAX_LENGTH, REMEDY, WHOLE, RecordReader
 
+BLOCK = 1 << 20  # bytes of an index that are parsed at once
+
 
 def rebuild_index(reader, on_fault='stop', advance=lambda offset: None):
     """Find where records start by one scan.
@@ -47,6 +49,51 @@ def _first_bad_line(path):
     return 'its last line'
 
 
+def _decimals(columns):
+    """Numbers of digits that stand in columns, uint8 (R, D), as int64 (R,)."""
+    out = np.zeros(len(columns), np.int64)
+    for column in columns.T:
+        out *= 10
+        out += column
+        out -= ord('0')
+    return out
+
+
+def _parse_lines(data):
+    """Numbers of whole lines, uint8 (B,), as int64 (2, R); None if they are not all ``digits TAB digits``.
+
+    Keys and offsets rise, so that lines of one length stand together and their digits in columns.
+    """
+    tabs, ends = np.flatnonzero(data == ord('\t')), np.flatnonzero(data == ord('\n'))
+    digits = np.count_nonzero(data - np.uint8(ord('0')) < 10)
+    if not len(ends) or len(tabs) != len(ends) or digits + 2 * len(ends) != len(data) or ends[-1] != len(data) - 1:
+        return None
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    left, right = tabs - starts, ends - tabs - 1
+    runs = np.flatnonzero((left[1:] != left[:-1]) | (right[1:] != right[:-1])) + 1
+    if len(runs) > 99 or min(left.min(), right.min()) < 1 or max(left.max(), right.max()) > 18:
+        return None
+    numbers = np.empty((2, len(ends)), np.int64)
+    for first, last in zip([0, *runs], [*runs, len(ends)]):
+        lines = data[starts[first]:ends[last - 1] + 1].reshape(last - first, -1)
+        numbers[0, first:last] = _decimals(lines[:, :left[first]])
+        numbers[1, first:last] = _decimals(lines[:, left[first] + 1:-1])
+    return numbers
+
+
+def _read_ascending(path):
+    """Numbers of an index as writers leave it, int64 (2, R), by blocks that fit a cache; None for any other."""
+    found, rest = [], b''
+    with open(path, 'rb') as file:
+        while block := file.read(BLOCK):
+            whole, end, rest = (rest + block).rpartition(b'\n')
+            numbers = _parse_lines(np.frombuffer(whole + end, np.uint8))
+            if numbers is None:
+                return None
+            found.append(numbers)
+    return None if rest or not found else np.concatenate(found, axis=1)
+
+
 def read_index(path):
     """Read an index: ``key TAB offset`` a line; gaps, any order, blank lines and Windows line ends are fine.
 
@@ -62,13 +109,16 @@ def read_index(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('error')
-            numbers = np.fromfile(path, np.int64, sep=' ')
+            numbers = _read_ascending(path)
+            if numbers is None:
+                numbers = np.fromfile(path, np.int64, sep=' ')
+                numbers = numbers.reshape(-1, 2).T if len(numbers) % 2 == 0 else -np.ones((1, 1))
     except (DeprecationWarning, ValueError):
-        numbers = np.empty(1, np.int64)
-    if len(numbers) % 2 or (numbers < 0).any():
+        numbers = -np.ones((1, 1))
+    if len(numbers) != 2 or (numbers < 0).any():
         raise FormatError(f'{path} is not an index ({_first_bad_line(path)}); a line is "key TAB byte offset". Remove '
                           'the file to have it rebuilt from the .rec')
-    keys, offsets = np.ascontiguousarray(numbers.reshape(-1, 2).T)
+    keys, offsets = np.ascontiguousarray(numbers)
     if len(keys) and not (keys[1:] > keys[:-1]).all():
         order = np.argsort(keys, kind='stable')
         keys, offsets = keys[order], offsets[order]
