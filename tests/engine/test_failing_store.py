@@ -98,8 +98,7 @@ def test_of_two_ranks_one_without_data_ends_both_with_a_checkpoint(tmp_path, fil
     faults = Failing()
     with serve(files, faults) as address:
         path = config(tmp_path, address)
-        with pytest.warns(UserWarning, match='112x112'):
-            RecordFaces(Config.fromfile(path).train_dataloader.dataset.data_root)
+        RecordFaces(Config.fromfile(path).train_dataloader.dataset.data_root)
         shutil.rmtree(tmp_path / 'cache' / 'stores' / 'blocks')  # what opening needs beside the records is kept
         faults.left = 40
         done = call('tools/dist_train.sh', path, 2, '--work-dir', tmp_path / 'run', '--seed', '5')
