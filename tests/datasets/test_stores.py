@@ -13,7 +13,10 @@ from mlaface.datasets.sets.folder_faces import FolderFaces
 from mlaface.datasets.sets.mixed_faces import MixedFaces
 from mlaface.datasets.sets.record_faces import RecordFaces
 from mlaface.datasets.sets.tar_faces import TarFaces
+from mlaface.datasets.stores import files as stored
 from mlaface.datasets.stores.block_cache import STALE, BlockCache
+from mlaface.datasets.stores.store import Head
+from mlaface.registry import DATA_SAMPLERS
 from mlaface.utils.errors import InputError, MissingDataError, StoreError
 from tests.datasets.store_sets import files_of, made, same, with_shard
 from tests.zoo.server import Faults, serve
@@ -124,6 +127,26 @@ def test_a_set_larger_than_the_cache(sets, files, own_cache):
             one, other = remote.__getitems__(batch.tolist()), local.__getitems__(batch.tolist())
             assert (one['images'] == other['images']).all()
             assert size_of(own_cache / 'blocks') <= limit + 8
+
+
+@pytest.mark.parametrize('kind, options, least, most', [
+    ('EpochSampler', {}, 1.4, 3), ('BlockSampler', dict(block=6, window=1), 0.8, 1.3)])
+def test_what_an_order_costs(kind, options, least, most, sets, files, monkeypatch):
+    """Blocks that an epoch reads, over those of the set, with a third of it in the cache."""
+    monkeypatch.setattr(stored, 'head', lambda address: Head(len(files[f'/records/{address.name}']), '1', True)
+                        if f'/records/{address.name}' in files else (_ for _ in ()).throw(MissingDataError('none')))
+    read = []
+    monkeypatch.setattr(stored, 'read_range', lambda address, start, size: read.append(size) or
+                        files[f'/records/{address.name}'][start:start + size])
+    faces = RecordFaces(dict(address='s3://b/records', block_kb=1, cache_gb=17e-6))
+    sampler = DATA_SAMPLERS.build(dict(type=kind, dataset=faces, batch_size=4, **options))
+    read.clear()
+    draws = list(sampler)
+    for start in range(0, len(draws), 4):
+        faces.__getitems__(draws[start:start + 4])
+    blocks = len(files['/records/train.rec']) / 1024
+    share = len(read) / blocks
+    assert least < share * (len(faces) / len(draws)) < most
 
 
 def test_the_block_used_longest_ago_leaves_first(tmp_path):

@@ -23,8 +23,9 @@ class BlockSampler(GlobalBatches, Sampler):
     Args:
         dataset (Dataset): Has a length; neighbours lie beside each other in its files.
         batch_size (int): Images of one rank's batch; must be the loader's.
-        block (int): Images of a block: about those of a block of the cache. Default 128.
-        window (int): Blocks of a lane that are mixed. Default 64.
+        block (int): Images of a block: those of several blocks of the cache, since the first and the last of these are
+            read for their neighbours too. Default 512.
+        window (int): Blocks of a lane that are mixed. Default 16.
         lanes (int, optional): Default: the number of ranks.
         turn (int, optional): Images of a lane at a time. Default: ``batch_size``.
         seed (int): Of the order.
@@ -36,7 +37,7 @@ class BlockSampler(GlobalBatches, Sampler):
 
     distinct = True
 
-    def __init__(self, dataset, batch_size, block=128, window=64, lanes=None, turn=None, seed=0,
+    def __init__(self, dataset, batch_size, block=512, window=16, lanes=None, turn=None, seed=0,
                  drop_last=True):
         super().__init__(len(dataset), batch_size, seed, drop_last)
         self.block, self.window, self.lanes = block, window, self.world_size if lanes is None else lanes

@@ -93,8 +93,9 @@ class StoreFile:
             raise StoreError(f'{error} any more') from None
 
     def expect(self, extents):
-        """Fetch what pairs of offset and size will need, several blocks at once."""
-        numbers = dict.fromkeys(number for extent in extents for number in self._numbers(*extent))
+        """Fetch what pairs of offset and size will need, several blocks at once; no more than the cache then holds."""
+        numbers = list(dict.fromkeys(number for extent in extents for number in self._numbers(*extent)))
+        numbers = numbers[:self.address.settings.limit // self.block // 2]
         at_once(self._fetched, [number for number in numbers if not self.cache.has(f'{self.version}/{number}')])
 
 
