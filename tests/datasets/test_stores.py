@@ -308,6 +308,10 @@ def test_an_index_of_another_version_is_told(files):
         faces = opened(address, 'tar')
         with pytest.raises(StoreError, match='they are of two versions'):
             faces.__getitems__([0])
+    with serve({path: data for path, data in files.items() if not path.endswith('.tar')}) as address:
+        faces = opened(address, 'tar')
+        with pytest.raises(StoreError, match='shard-000000.tar is not there, though shards.json names it'):
+            faces.__getitems__([0])
 
 
 @pytest.mark.parametrize('name', ['file:///etc/passwd', '/etc/passwd', '../records/train.rec', 's3://other/x.tar',

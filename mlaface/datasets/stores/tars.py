@@ -4,7 +4,7 @@ from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.tar_shards import FURTHER, INDEX, SHARDS, TarShards
 from mlaface.datasets.stores.address import StoreAddress, plain_part
 from mlaface.datasets.stores.files import StoreFile, local_folder
-from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.errors import InputError, MissingDataError, StoreError
 
 
 class StoredTarShards(TarShards):
@@ -37,7 +37,10 @@ class StoredTarShards(TarShards):
 
     def _file(self, name):
         if name not in self.files:
-            self.files[name] = StoreFile(self.address / name, self.sizes[name])
+            try:
+                self.files[name] = StoreFile(self.address / name, self.sizes[name])
+            except MissingDataError as error:  # in the middle of a run, which then ends with a checkpoint
+                raise StoreError(f'{error}, though {SHARDS} names it') from None
         return self.files[name]
 
     def read_at(self, path, offset, size):
