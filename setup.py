@@ -39,13 +39,15 @@ SERVE = ['fastapi>=0.115', 'uvicorn>=0.30', 'python-multipart>=0.0.18', 'prometh
 METRIC = ['pytorch-metric-learning>=2.5']
 # Grad-CAM of mlaface attention.
 CAPTUM = ['captum>=0.7']
-# Layouts of data sets beside RecordIO, tar files and folders, which need nothing.
-DATA = dict(lmdb=['lmdb>=1.4'], parquet=['pyarrow>=15'])
 TRANSFORMS = dict(albumentations=['albumentations>=2.0,<2.1'], torchvision=['torchvision>=0.23'])
+# Layouts of data sets beside RecordIO, tar files and folders, which need nothing; sets that lie behind http(s) and S3.
+DATA = dict(lmdb=['lmdb>=1.4'], parquet=['pyarrow>=15'])
+HTTP = ['fsspec[http]>=2024.6']
+STORES = [*HTTP, 's3fs>=2024.6']
 # mmcv requires the full mmengine by name: beside another engine it would install a second one; there it goes in with
 # --no-deps, as .ci/run does.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
-TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values(), *DATA.values()), *SERVE, *METRIC, *CAPTUM,
+TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values(), *DATA.values()), *HTTP, *SERVE, *METRIC, *CAPTUM,
          'httpx2>=2.0', 'pytest>=8', 'pytest-xdist>=3', 'pytest-timeout>=2.3', 'hypothesis>=6', 'scikit-learn>=1.4',
          'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9', 'timm>=1.0']
 

@@ -2,6 +2,9 @@
 import os
 from pathlib import Path
 
+from mlaface.datasets.stores.address import StoreAddress, is_address, store_address
+from mlaface.utils.errors import InputError
+
 TRAINING = ('fetch it from the InsightFace data set zoo (github.com/deepinsight/insightface, recognition/_datasets_; '
             'for research only) and unpack {folder} so that train.rec, train.idx and property lie in it')
 PAIRS = ('fetch it with one of the training sets of the InsightFace data set zoo '
@@ -25,15 +28,26 @@ def data_home():
     return Path(os.environ.get('MLAFACE_DATA', 'data'))
 
 
-def resolve_data(path):
+def resolve_data(path, stores=False):
     """Resolve a data path.
 
     Args:
-        path (str | Path): Absolute, or relative to ``MLAFACE_DATA`` (default ``data``).
+        path (str | Path | dict): Absolute, or relative to ``MLAFACE_DATA`` (default ``data``); or an address in a store
+            (``stores/address.py``).
+        stores (bool): Whether addresses in stores are taken.
 
     Returns:
-        Path: The path; whether it exists is not checked.
+        Path | StoreAddress: Where it is; whether it exists is not checked.
+
+    Raises:
+        InputError: If it is no address that is read, or addresses are not taken here.
     """
+    if is_address(path):
+        address = store_address(path)
+        if not stores:
+            raise InputError(f'{address}: only RecordFaces, TarFaces and VerificationSets read from stores: convert '
+                             'the set to records or tar shards (mlaface data convert), or copy it')
+        return address
     return data_home() / Path(path).expanduser()
 
 
@@ -41,12 +55,14 @@ def missing_message(path, what):
     """Say where data was looked for, what is there instead, and how to get it.
 
     Args:
-        path (Path): The file or folder that is not there.
+        path (Path | StoreAddress): The file or folder that is not there.
         what (str): What it would be, as ``'training set'``.
 
     Returns:
         str: The message.
     """
+    if isinstance(path, StoreAddress):
+        return f'no {what} at {path}'
     folder = path.parent
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent

@@ -54,6 +54,20 @@ def barrier():
         dist.barrier()
 
 
+def any_rank(flag, device='cpu'):
+    """Whether a flag (bool) is set on any rank (bool); all ranks ask at the same time.
+
+    Args:
+        flag (bool): This rank's.
+        device (str): Where the backend communicates.
+    """
+    if world_size() == 1:
+        return flag
+    shared = torch.tensor(int(flag), device=device)
+    dist.all_reduce(shared, op=dist.ReduceOp.MAX)
+    return bool(shared)
+
+
 def gather_objects(value):
     """A small picklable value of every rank, in rank order, on all ranks.
 

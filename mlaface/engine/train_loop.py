@@ -6,10 +6,11 @@ import torch
 from mmengine.runner import BaseLoop
 
 from mlaface.engine.batches import check_batches
-from mlaface.engine.distributed import average_statistics
+from mlaface.engine.distributed import any_rank, average_statistics
 from mlaface.engine.errors import ConfigError, Interrupted
 from mlaface.engine.signals import StopSignal
 from mlaface.registry import LOOPS
+from mlaface.utils.errors import StoreError
 
 
 def _mean(outputs):
@@ -62,6 +63,7 @@ class FaceTrainLoop(BaseLoop):
         self.stop_training = False  # set by hooks that stop early
         self.random_state = None  # restored when the first batch of a resumed run is due
         self.signal = StopSignal()
+        self.failed = None  # the StoreError that took the data away
         self._validated_at = -1
 
     @property
@@ -123,7 +125,10 @@ class FaceTrainLoop(BaseLoop):
     def _take(self, batches):
         """The micro-batches of the next update; none at the end of an epoch, whose remainder is dropped as ranks do."""
         start = time.perf_counter()
-        taken = list(itertools.islice(batches, self.accumulate))
+        try:
+            taken = list(itertools.islice(batches, self.accumulate))
+        except StoreError as error:
+            self.failed, taken = error, []
         self.data_seconds += time.perf_counter() - start
         return taken if len(taken) == self.accumulate else []
 
@@ -147,8 +152,12 @@ class FaceTrainLoop(BaseLoop):
 
         Returns:
             bool: False if the epoch is over and nothing was done.
+
+        Raises:
+            StoreError: If a store fails, when the checkpoint is written.
         """
         micro_batches = self._take(batches)
+        self._stop_without_data()
         if not micro_batches:
             return False
         self.run_iter(micro_batches)
@@ -195,6 +204,18 @@ class FaceTrainLoop(BaseLoop):
             self._validated_at = self.iter
             self.runner.val_loop.run()
             self.runner.model.train()
+
+    def _stop_without_data(self):
+        """End all ranks in the same place, with a checkpoint, if the store of one of them has failed."""
+        if not getattr(self.dataloader.dataset, 'remote', False):  # the others do not ask
+            if self.failed is not None:
+                raise self.failed
+        elif any_rank(self.failed is not None, self.runner.communication_device):
+            if self.iter:
+                self.runner.call_hook('save_point', last=True)
+            why = self.failed or 'another rank has no more data: its store fails'
+            raise StoreError(f'{why}. Stopped after iteration {self.iter}' + (
+                f'; the checkpoint is written. Continue with: {self.runner.resume_command}' if self.iter else ''))
 
     def _stop_if_asked(self):
         number = self.signal.agreed(self.iter, self.runner.communication_device)

@@ -33,3 +33,7 @@ class MissingPackageError(UserError, ImportError):
 
 class FullDiskError(UserError):
     """A disk that takes no more."""
+
+
+class StoreError(UserError):
+    """A store that fails for longer than it is waited for; training writes a checkpoint before it ends on one."""

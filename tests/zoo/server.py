@@ -9,7 +9,8 @@ class Faults:
     """What goes wrong: each request takes the next fault, and after the last one all is well.
 
     A fault is a dict: ``cut`` after so many bytes, ``stall`` seconds before the body, ``status``, ``redirect`` to an
-    address, ``length`` that is stated, ``body`` that is sent, ``no_ranges``, ``other_range``, ``no_length``.
+    address, ``length`` that is stated, ``body`` that is sent, ``no_ranges``, ``other_range``, ``no_length``,
+    ``fields`` of the head.
     """
 
     def __init__(self, *faults, always=()):
@@ -35,21 +36,26 @@ def _handler(files, faults):
             self.close_connection = True
             if 'redirect' in fault:
                 return self._head(302, Location=fault['redirect'], **{'Content-Length': 0})
+            self.path = self.path.partition('?')[0]
             if 'status' in fault or self.path not in files:
                 return self._head(fault.get('status', 404), **{'Content-Length': 0})
-            body, start = fault.get('body', files[self.path]), 0
+            body, start, ranged = fault.get('body', files[self.path]), 0, False
+            stop = len(body)
             if self.headers.get('Range') and 'no_ranges' not in fault:
-                start = int(self.headers['Range'].removeprefix('bytes=').rstrip('-'))
+                ranged = True
+                start, _, last = self.headers['Range'].removeprefix('bytes=').partition('-')
+                start, stop = int(start), min(int(last) + 1, len(body)) if last else len(body)
                 if start >= len(body):
                     return self._head(416, **{'Content-Range': f'bytes */{len(body)}', 'Content-Length': 0})
-            length = fault.get('length', len(body)) - start
+            length = fault.get('length', stop) - start
             fields = {} if 'no_length' in fault else {'Content-Length': length}
-            if start:
+            if ranged:
                 first = 0 if 'other_range' in fault else start
-                fields['Content-Range'] = f'bytes {first}-{len(body) - 1}/{fault.get("length", len(body))}'
+                fields['Content-Range'] = f'bytes {first}-{stop - 1}/{fault.get("length", len(body))}'
             time.sleep(fault.get('stall', 0))
-            self._head(206 if start else 200, **fields)
-            self.wfile.write(body[start:][:fault.get('cut')])
+            fields.update(fault.get('fields', {}))
+            self._head(206 if ranged else 200, **fields)
+            self.wfile.write(body[start:stop][:fault.get('cut')])
 
         def _head(self, status, **fields):
             self.send_response(status)

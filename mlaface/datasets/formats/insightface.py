@@ -68,8 +68,8 @@ def read_labels(records, places):
     return _classes(records, places, _read_headers(records, places)[0])
 
 
-def _header(records):
-    """Labels ``[E, L]`` of the header record, or None: without one, every record is an image."""
+def read_header(records):
+    """Labels ``[E, L]`` of the header record, float32 (2,), or None: without one, every record is an image."""
     if not len(records):
         raise FormatError(f'{records.path} holds no record, or {records.index_path} names none: remove the .idx to '
                           'have it rebuilt')
@@ -134,7 +134,7 @@ def read_table(records):
     Raises:
         FormatError: If there is no image, or a label is no class number.
     """
-    header = _header(records)
+    header = read_header(records)
     if header is not None:
         first, last, beyond = np.searchsorted(records.keys, [1, *header.astype(np.float64)])
         labels = _labels_by_ranges(records, first, last, beyond)

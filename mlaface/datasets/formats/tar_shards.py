@@ -183,17 +183,20 @@ class TarShards(Archive):
         except Exception as error:  # numpy parses a head of its files by Python's tokens
             raise FormatError(f'{file}, {INDEX}: no index of shards ({" ".join(str(error).split())[:99]}). Remove both '
                               'to have them made anew by mlaface data verify --write-index') from error
+        self._check_sizes(entries)
+        if index.dtype != ENTRY or index.ndim != 1 or len(index) and not (
+                index['shard'].min() >= 0 and index['shard'].max() < len(entries) and index['label'].min() >= 0
+                and index['size'].min() >= 0 and (index['offset'] >= index['head']).all() and index['head'].min() > 0):
+            raise FormatError(f'{self.folder / INDEX} is no index of these shards: remove it and {SHARDS}')
+        return entries
+
+    def _check_sizes(self, entries):
         for entry in entries:
             shard = self.folder / entry['name']
             size = shard.stat().st_size if shard.is_file() else None
             if size != entry['size']:
                 raise FormatError(f'{shard} has {size} bytes, {SHARDS} says {entry["size"]}: fetch it again, or, if it '
                                   f'is right, remove {SHARDS} and {INDEX}')
-        if index.dtype != ENTRY or index.ndim != 1 or len(index) and not (
-                index['shard'].min() >= 0 and index['shard'].max() < len(entries) and index['label'].min() >= 0
-                and index['size'].min() >= 0 and (index['offset'] >= index['head']).all() and index['head'].min() > 0):
-            raise FormatError(f'{self.folder / INDEX} is no index of these shards: remove it and {SHARDS}')
-        return entries
 
     def __getstate__(self):
         state = super().__getstate__()

@@ -6,6 +6,7 @@ from mlaface.datasets.key_lists import kept_places
 from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
 from mlaface.datasets.sets.record_faces import check_classes, warn_of_empty_classes
+from mlaface.datasets.stores.address import StoreAddress
 from mlaface.utils.errors import MissingDataError
 
 
@@ -13,7 +14,8 @@ class ArchiveFaces(FaceDataset):
     """A training set over an archive (``formats/archive.py: Archive``).
 
     Args:
-        data_root (str): Folder or file, relative to ``MLAFACE_DATA`` (default ``data``).
+        data_root (str | dict): Folder or file, relative to ``MLAFACE_DATA`` (default ``data``); where the class says
+            so also an address in a store.
         num_classes (int, optional): Checked against the data; never overrides it.
         remap_labels (bool): Number the classes that have images 0, 1, ... in order of their labels.
         transforms (Sequence[dict]): See ``FaceDataset``.
@@ -29,12 +31,17 @@ class ArchiveFaces(FaceDataset):
         ValueError: If ``num_classes`` is not the data's.
     """
 
+    stores = False
+
     def __init__(self, data_root, num_classes=None, remap_labels=False, transforms=(), image_size=(112, 112),
                  on_bad_image='stop', seed=0, exclude=()):
         super().__init__(transforms, image_size, on_bad_image, seed)
-        self.root = resolve_data(data_root)
+        self.root = resolve_data(data_root, self.stores)
+        self.remote = isinstance(self.root, StoreAddress)
         try:
             self.archive = self.open(self.root)
+        except MissingDataError:
+            raise
         except FileNotFoundError as error:
             raise MissingDataError(missing_message(self.root, 'training set')) from error
         names, self.places, self.labels = self.archive.classes, None, self.archive.labels
@@ -57,6 +64,11 @@ class ArchiveFaces(FaceDataset):
 
     def __len__(self):
         return len(self.labels)
+
+    def expect(self, indices):
+        """Told the samples (list[int]) that are read next."""
+        if self.remote:
+            self.archive.expect([self.place(index) for index in indices])
 
     def place(self, index):
         """Where in the archive a sample lies (int)."""

@@ -26,6 +26,7 @@ class FaceDataset(Dataset):
         seed (int): Of the transforms' random numbers.
     """
 
+    remote = False  # whether it reads from a store, which may fail in the middle
     remedy = "on_bad_image='skip' passes over such images and counts them"
 
     def __init__(self, transforms=(), image_size=(112, 112), on_bad_image='stop', seed=0):
@@ -49,6 +50,9 @@ class FaceDataset(Dataset):
     def key(self, index):
         """The name of a sample within its set (str), by which lists leave it out; it stays whatever they leave out."""
         raise NotImplementedError
+
+    def expect(self, indices):
+        """Told the samples (list[int]) that are read next, of which a store can give several at once."""
 
     def name(self, index):
         """What a sample's file is called, without folder and ending (str); those of one identity may be alike."""
@@ -79,8 +83,11 @@ class FaceDataset(Dataset):
 
         Raises:
             FormatError: At a damaged image, if ``on_bad_image`` is ``'stop'``; names file and key.
+            StoreError: If a store fails.
         """
         images = self.allocate((len(draws), *self.image_size, 3))
+        if self.remote:
+            self.expect([int(draw) % len(self) for draw in draws])
         integers = [self._sample(int(draw), image) for draw, image in zip(draws, images.numpy())]
         return dict(images=images.permute(0, 3, 1, 2),
                     **{key: np.array([numbers[key] for numbers in integers], np.int64)

@@ -65,6 +65,19 @@ class MixedFaces(FaceDataset):
         number = int(np.searchsorted(self.starts, index, side='right')) - 1
         return number, int(index - self.starts[number])
 
+    @property
+    def remote(self):
+        """Whether one of the sets reads from a store (bool)."""
+        return any(faces.remote for faces in self.sets)
+
+    def expect(self, indices):
+        """Told the samples (list[int]) that are read next."""
+        inner = {}
+        for number, place in map(self._place, indices):
+            inner.setdefault(number, []).append(place)
+        for number, places in inner.items():
+            self.sets[number].expect(places)
+
     def where(self, index):
         """Where a sample lies (str)."""
         number, inner = self._place(index)

@@ -9,6 +9,8 @@ from mlaface.datasets.formats.insightface import open_training_set, read_propert
 from mlaface.datasets.key_lists import kept_places
 from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
+from mlaface.datasets.stores.address import StoreAddress
+from mlaface.datasets.stores.records import StoredRecords
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import MissingDataError
 
@@ -39,7 +41,8 @@ class RecordFaces(FaceDataset):
     """``train.rec``, ``train.idx``, ``property`` and, if there, ``classes.txt`` (a name a line).
 
     Args:
-        data_root (str): Folder or ``.rec`` file, relative to ``MLAFACE_DATA`` (default ``data``).
+        data_root (str | dict): Folder or ``.rec`` file, relative to ``MLAFACE_DATA`` (default ``data``), or its address
+            in a store, as ``s3://bucket/set``; as a dict with what ``stores/address.py: StoreSettings`` takes.
         num_classes (int, optional): Checked against the data; never overrides it.
         remap_labels (bool): Number the classes that have images 0, 1, ... in order of their labels.
         exclude (str | Path | Sequence): Lists of images to leave out, see ``key_lists``; a key is the record's, in
@@ -60,12 +63,17 @@ class RecordFaces(FaceDataset):
     def __init__(self, data_root, num_classes=None, remap_labels=False, transforms=(), image_size=(112, 112),
                  on_bad_image='stop', seed=0, exclude=()):
         super().__init__(transforms, image_size, on_bad_image, seed)
-        self.root = resolve_data(data_root)
+        self.root = resolve_data(data_root, stores=True)
+        self.remote = isinstance(self.root, StoreAddress)
         file = self.root if self.root.suffix == '.rec' else self.root / 'train.rec'
-        if not file.is_file():
-            raise MissingDataError(missing_message(file, 'training set'))
-        self.records = open_training_set(file)
-        self.places, self.labels = read_table(self.records)
+        if self.remote:
+            self.records = StoredRecords(file)
+            beside, (self.places, self.labels) = self.records.folder, self.records.table()
+        else:
+            if not file.is_file():
+                raise MissingDataError(missing_message(file, 'training set'))
+            self.records = open_training_set(file)
+            beside, (self.places, self.labels) = file.parent, read_table(self.records)
         self.num_classes = int(self.labels.max()) + 1
         if exclude:
             kept = kept_places(exclude, self._find, len(self.places), str(file))
@@ -75,10 +83,10 @@ class RecordFaces(FaceDataset):
             self.class_labels, inverse = np.unique(self.labels, return_inverse=True)
             self.labels = inverse.astype(np.int32)
             self.num_classes = len(self.class_labels)
-        self._check_property(file.parent / 'property')
+        self._check_property(beside / 'property')
         check_classes(self.num_classes, num_classes, str(file))
         warn_of_empty_classes(self.labels, self.num_classes, str(file))
-        self.metainfo = dict(num_classes=self.num_classes, classes=self._names(file.parent / 'classes.txt'))
+        self.metainfo = dict(num_classes=self.num_classes, classes=self._names(beside / 'classes.txt'))
 
     def _check_property(self, path):
         """Read the property file; labels are believed, except that it may name more classes than have images."""
@@ -122,6 +130,11 @@ class RecordFaces(FaceDataset):
     def name(self, index):
         """Key of a sample with nine digits (str)."""
         return self.key(index).zfill(9)
+
+    def expect(self, indices):
+        """Told the samples (list[int]) that are read next."""
+        if self.remote:
+            self.records.expect(self.places[indices])
 
     def where(self, index):
         """File and key of a sample."""

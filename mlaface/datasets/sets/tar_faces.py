@@ -1,7 +1,7 @@
 """Training sets in tar shards, as WebDataset reads them."""
 from mlaface.datasets.formats.names import plain_name
-from mlaface.datasets.formats.tar_shards import TarShards
 from mlaface.datasets.sets._archive_faces import ArchiveFaces
+from mlaface.datasets.stores.tars import open_shards
 from mlaface.registry import DATASETS
 
 
@@ -9,12 +9,14 @@ from mlaface.registry import DATASETS
 class TarFaces(ArchiveFaces):
     """``shard-000000.tar`` ... with ``index.npy`` and ``shards.json`` beside them; any tar files without.
 
+    ``data_root`` may be an address in a store, as ``s3://bucket/set``; the index must then lie beside the shards.
     A key is the member's path without ending. Arguments and errors are those of ``ArchiveFaces``.
 
     Source: the shards of github.com/webdataset/webdataset.
     """
 
-    open = staticmethod(TarShards)
+    stores = True
+    open = staticmethod(open_shards)
 
     def name(self, index):
         """What a sample's file was called before it was packed (str)."""

@@ -4,6 +4,8 @@ import numpy as np
 from mlaface.datasets.formats.bin_set import read_bin
 from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
+from mlaface.datasets.stores.address import StoreAddress
+from mlaface.datasets.stores.files import local_folder
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import MissingDataError
 
@@ -17,7 +19,8 @@ class VerificationSets(FaceDataset):
 
     Args:
         sets (dict[str, str] | Sequence[str]): Name -> file, or names, whose files are ``NAME.bin``.
-        data_root (str): Folder of the files, relative to ``MLAFACE_DATA`` (default ``data``).
+        data_root (str | dict): Folder of the files, relative to ``MLAFACE_DATA`` (default ``data``), or its address in
+            a store: they are fetched once, into the cache.
         folds (int): Folds of the protocol.
         every (int): Keep only pairs 0, n, 2n, ... of each set; for quick looks at a long one. Default 1, all.
         image_size (tuple[int, int]): Height and width.
@@ -43,7 +46,10 @@ class VerificationSets(FaceDataset):
         if not sets:
             raise ValueError('VerificationSets: sets is empty; name the benchmarks, as sets=[\'lfw\']')
         files = dict(sets) if isinstance(sets, dict) else {name: f'{name}.bin' for name in sets}
-        self.files = {name: resolve_data(data_root) / file for name, file in files.items()}
+        root = resolve_data(data_root, stores=True)
+        if isinstance(root, StoreAddress):
+            root = local_folder(root, list(files.values()))
+        self.files = {name: root / file for name, file in files.items()}
         missing = [file for file in self.files.values() if not file.is_file()]
         if missing:
             raise MissingDataError('\n'.join(missing_message(file, 'verification set') for file in missing))
