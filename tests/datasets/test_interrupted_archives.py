@@ -109,16 +109,14 @@ def test_it_goes_on_where_it_stopped_to_the_same_bytes(monkeypatch, tmp_path, so
     assert sorted(path.name for path in tmp_path.iterdir()) == ['out12', 'out2', 'out6', 'whole']
 
 
-@pytest.mark.parametrize('layout', LAYOUTS)
-@pytest.mark.parametrize('owner, name', [(Target, 'write_classes'), (os, 'replace'), ('finish', '_commit')])
+@pytest.mark.parametrize('layout, owner, name', [
+    *((layout, *step) for layout in LAYOUTS for step in ((Target, 'write_classes'), (os, 'replace'))),
+    ('lmdb', 'finish', '_commit')])
 def test_the_last_steps_are_taken_again(monkeypatch, tmp_path, source, layout, owner, name):
     convert(source, tmp_path / 'whole', layout)
     number = 1
     if owner == 'finish':
-        owner = target_class(layout)
-        if not hasattr(owner, name):
-            pytest.skip('a step of LMDB')
-        number = 7
+        owner, number = target_class(layout), 7
     if owner is os:
         number = 10_000
         counts = []

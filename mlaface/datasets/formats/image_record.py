@@ -34,6 +34,8 @@ def pack(labels, image=b'', id=0, id2=0):
     Raises:
         FormatError: If a label is not below 2**24, where float32 begins to leave out integers.
     """
+    if type(labels) is int and 0 <= labels < EXACT:  # as training sets are written, without numpy's ten microseconds
+        return HEADER.pack(0, labels, id, id2) + image
     values = np.asarray(labels)
     rounded = values.astype('<f4')
     unsafe = np.abs(values) >= EXACT
