@@ -1,4 +1,6 @@
 """WebDataset's tar shards, with the index by which an image is reached."""
+import struct
+
 import numpy as np
 
 from mlaface.datasets.archives.target import Target, further_table
@@ -8,6 +10,7 @@ from mlaface.datasets.formats.tar_member import END, member
 from mlaface.datasets.formats.tar_shards import ENTRY, write_shard_index
 
 TABLE, FURTHER = 'index.part', 'further.part'
+ROW = struct.Struct('<iiqiiQ')  # an ENTRY
 
 
 class ToTar(Target):
@@ -42,8 +45,7 @@ class ToTar(Target):
             self.shard = self.grow(self._name(self.number), None)
         key = f'{item.folder}/{member_stem(item.stem)}'
         image, head = member(key + item.ending, item.data)
-        self.table.write(np.array((self.number, item.label, self.shard.size + head, len(item.data), head,
-                                   key_hash(key)), ENTRY).tobytes())
+        self.table.write(ROW.pack(self.number, item.label, self.shard.size + head, len(item.data), head, key_hash(key)))
         self.shard.write(image)
         self.shard.write(member(f'{key}.cls', b'%d' % item.label)[0])
         if len(item.further):
