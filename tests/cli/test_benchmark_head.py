@@ -6,6 +6,7 @@ import pytest
 from mlaface.cli.benchmarks import head
 
 
+@pytest.mark.slow
 def test_small_run_on_one_process_and_two(tmp_path):
     report = head.main(['--classes', '200', '--ranks', '2', '--repeats', '1', '--rounds', '1', '--batch-size', '8',
                         '--width', '16', '--cases', 'full', 'sampled', '--out', str(tmp_path / 'b.json'),

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mlaface.datasets.formats.image_record import pack, unpack
 from mlaface.datasets.formats.record_index import IndexedRecords
@@ -50,6 +51,7 @@ def test_our_files_are_those_of_mxnet_byte_for_byte(tmp_path):
     assert idx.read_text() == FIXTURE.with_suffix('.idx').read_text()
 
 
+@pytest.mark.slow
 def test_live_mxnet_reads_what_is_packed(mxnet_python, tmp_path):
     people(tmp_path / 'people')
     for name, options in dict(grouped={}, shuffled=dict(shuffle=3)).items():

@@ -43,6 +43,7 @@ def on_rank(rank, world, folder):
                 weight=runner.bare_model.head.heads[0].weight.detach())
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_stopped_and_on_two_ranks(tmp_path):
     whole = run(tmp_path / 'whole', **OPTIONS)
     head = whole.bare_model.head

@@ -24,8 +24,8 @@ from tests.models import tiny
 onnx = pytest.importorskip('onnx')
 runtime = pytest.importorskip('onnxruntime')
 KINDS = [(backbone, attention) for backbone in tiny.backbones() for attention in (None, *tiny.attentions())]
-QUICK = [pytest.param(*kind, marks=() if kind[0] == 'IResNet' or kind[1] == 'HybridAttention' and
-                      kind[0] != 'GhostFaceNet' else pytest.mark.slow)
+QUICK = [pytest.param(*kind, marks=() if kind[1] == 'HybridAttention' and kind[0] != 'GhostFaceNet' or
+                      kind in (('IResNet', None), ('IResNet', 'EfficientMultiScaleAttention')) else pytest.mark.slow)
          for kind in KINDS]
 FORMATS = {'m.onnx': dict(opset=13), 'm.pt': {}, 'm.pt2': {}, 'm.xml': dict(opset=17)}
 OPSETS = 18, 26  # the first of torch's current exporter, and the last that it and ONNX Runtime know
@@ -83,7 +83,7 @@ def test_a_prelu_whose_slopes_are_computed_stays():
     assert spread_prelu(model) == model
 
 
-@pytest.mark.parametrize('opset', OPSETS)
+@pytest.mark.parametrize('opset', [OPSETS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in OPSETS[1:])])
 def test_the_current_exporter_writes_the_newest_operator_sets(opset, tmp_path):
     pytest.importorskip('onnxscript')
     model = tiny.recognizer('MobileFaceNet', backbone_options=dict(attention=dict(type='ECA')))

@@ -30,6 +30,7 @@ def checkpoint(tmp_path):
     return network, tmp_path / 'trained.pth'
 
 
+@pytest.mark.slow
 def test_a_trained_checkpoint_is_given_back_and_fetched_again(checkpoint, tmp_path):
     network, path = checkpoint
     assert call('published.py', path, tmp_path / 'published.pth', '--back').returncode == 0

@@ -173,6 +173,7 @@ def test_scaling_keeps_coordinates():
     assert shrunk(small, 100)[0] is small
 
 
+@pytest.mark.slow
 def test_sixty_megapixels_are_looked_at(models, grid):
     import io
 

@@ -99,6 +99,7 @@ def test_a_killed_study_goes_on_to_the_same_numbers(number, made, plan_file, tmp
     assert 'resumed from' in (tmp_path / 'work' / 'plain@seed1' / 'output.txt').read_text()
 
 
+@pytest.mark.slow
 def test_two_calls_share_the_work(plan_file, tmp_path):
     plan = plan_file('seeds = [1]')
     processes = [start(plan, tmp_path) for _ in range(2)]

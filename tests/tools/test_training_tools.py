@@ -95,6 +95,7 @@ def test_a_rank_that_meets_a_mistake_alone_says_it(monkeypatch):
         raise ConfigError('no data on this machine')
 
 
+@pytest.mark.slow
 def test_print_config_resolves_and_refuses(tmp_path):
     config = config_file(tmp_path)
     done = call('tools/print_config.py', config, '--cfg-options', 'optim_wrapper.optimizer.lr=0.5', '--key',
@@ -103,6 +104,7 @@ def test_print_config_resolves_and_refuses(tmp_path):
     assert "there is no 'optimiser'" in call('tools/print_config.py', config, '--key', 'optimiser').stderr
 
 
+@pytest.mark.slow
 def test_list_plugins_lists_names_arguments_and_first_lines():
     done = call('tools/list_plugins.py', 'param_schedulers', '--plain')
     assert 'PARAM_SCHEDULERS\tWarmupPolyLR\t(optimizer, warmup=0, power=2.0' in done.stdout

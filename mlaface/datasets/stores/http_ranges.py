@@ -4,11 +4,13 @@ from urllib.parse import urljoin, urlsplit
 
 from fsspec.implementations.http import HTTPFileSystem
 
+from mlaface.utils.errors import UserError
+
 REDIRECTS = 5
 REDIRECTED = (301, 302, 303, 307, 308)
 
 
-class AnswerError(Exception):
+class AnswerError(UserError):
     """An answer that is not what was asked for.
 
     Args:

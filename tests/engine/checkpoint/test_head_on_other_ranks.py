@@ -43,7 +43,7 @@ def part(rank, world, folder, margin, kind, first):
 
 @pytest.mark.parametrize('margin, kind', [
     ('CurricularFace', 'sgd'), pytest.param('AdaMSoftmax', 'sgd', marks=pytest.mark.slow),
-    ('SubCenterArcFace', 'adamw')])
+    pytest.param('SubCenterArcFace', 'adamw', marks=pytest.mark.slow)])
 def test_losses_do_not_tell_on_how_many_ranks_they_were_made(margin, kind, tmp_path):
     head = MarginHead(CLASSES, SIZE, dict(type=margin)).double()
     optimizer = OPTIMIZERS[kind](head.parameters())
