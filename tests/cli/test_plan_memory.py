@@ -58,6 +58,7 @@ def test_plan_counts_what_is_frozen_as_a_weight_alone(stages, frozen):
     assert (trunk['numbers'] == 0) == (frozen == ['neck'])
 
 
+@pytest.mark.slow
 def test_a_large_batch_is_the_line_through_small_ones():
     small, large = trunk_memory(MODEL, 6), trunk_memory(MODEL, 24)
     with AllocationTracker() as tracker:

@@ -21,13 +21,15 @@ def samplers(world, kind, labels, **arguments):
     """One sampler a rank."""
     found = []
     real = base.get_dist_info
-    for rank in range(world):
-        for module in (base, sequential_sampler):
-            module.get_dist_info = lambda rank=rank: (rank, world)
-        found.append(DATA_SAMPLERS.build(dict(type=kind, dataset=Faces(labels), **arguments)))
-        if kind == 'HardIdentitySampler':
-            found[-1].tell(neighbours(len(found[-1].people)))
-    base.get_dist_info = sequential_sampler.get_dist_info = real
+    try:
+        for rank in range(world):
+            for module in (base, sequential_sampler):
+                module.get_dist_info = lambda rank=rank: (rank, world)
+            found.append(DATA_SAMPLERS.build(dict(type=kind, dataset=Faces(labels), **arguments)))
+            if kind == 'HardIdentitySampler':
+                found[-1].tell(neighbours(len(found[-1].people)))
+    finally:  # also where a sampler is refused
+        base.get_dist_info = sequential_sampler.get_dist_info = real
     return found
 
 

@@ -96,6 +96,7 @@ def train(rank, world, folder, options):
     return dict(loss=runner.history.scalars['train/loss'][1], wrapped=int(runner.model is not runner.bare_model))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('frozen', [
     pytest.param(['backbone.layer2.0.bn1'], id='some', marks=pytest.mark.slow),
     pytest.param(['backbone', 'neck'], id='all but the head')])

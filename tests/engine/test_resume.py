@@ -79,6 +79,7 @@ def run_weight(folder):
     return SavedRows(store.rows_folder(store.checkpoints(folder)[0]), 'model.head.weight')[:]
 
 
+@pytest.mark.slow
 def test_resumed_run_with_accumulation_and_iteration_intervals(tmp_path):
     options = dict(optim_wrapper__accumulative_counts=2, train_cfg__max_epochs=None, train_cfg__max_iters=8,
                    train_cfg__val_interval=3, default_hooks__checkpoint__interval=2)
@@ -240,6 +241,7 @@ def test_rows_of_the_best_and_of_the_numbered_checkpoint_are_stored_once(tmp_pat
     assert run(tmp_path, train_cfg__max_epochs=2, resume=True).iter == 10
 
 
+@pytest.mark.slow
 def test_a_longer_training_follows_its_own_schedule(tmp_path):
     run(tmp_path / 'short', train_cfg__max_epochs=2)
     longer = run(tmp_path / 'short', train_cfg__max_epochs=4, resume=True)

@@ -83,6 +83,7 @@ def test_a_prelu_whose_slopes_are_computed_stays():
     assert spread_prelu(model) == model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('opset', [OPSETS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in OPSETS[1:])])
 def test_the_current_exporter_writes_the_newest_operator_sets(opset, tmp_path):
     pytest.importorskip('onnxscript')

@@ -94,6 +94,7 @@ def settle(model):
     assert min(float(norm.running_var.min()) for norm in norms) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('amp', AUTOCAST)
 @pytest.mark.parametrize('backbone', NORMED)
 @pytest.mark.parametrize('frozen', [('backbone', 'neck'), ('neck',), ('neck.bn2', 'neck.features')], ids=str)

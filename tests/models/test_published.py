@@ -68,6 +68,7 @@ def test_evaluation(kind, dtype, numbers):
         close(value, numbers[f'{kind}_eval_{name}_mean_abs'], TOLERANCE[dtype]['eval'])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('dtype', TOLERANCE)
 @pytest.mark.parametrize('kind', KINDS)
 def test_training_step(kind, dtype, numbers):

@@ -76,6 +76,7 @@ def test_what_is_done_is_not_done_again(made, capsys):
     assert '0 runs are missing' in capsys.readouterr().out.replace('3 of 3 done', '')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('number', [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 def test_a_killed_study_goes_on_to_the_same_numbers(number, made, plan_file, tmp_path):
     plan = plan_file('seeds = [1]')

@@ -51,6 +51,7 @@ def test_train_writes_the_work_directory_and_resumes(tmp_path):
     assert 'resumed from' in again.stdout and (folder / 'iter_00000010.pth').exists()
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line_without_a_traceback(tmp_path):
     config = config_file(tmp_path)
     for arguments, message in (
@@ -78,6 +79,7 @@ def test_dist_train_starts_processes_without_gpus(tmp_path):
     assert (tmp_path / 'run' / 'iter_00000002.pth').exists()
 
 
+@pytest.mark.slow
 def test_ranks_that_meet_the_same_mistake_say_it_once(tmp_path):
     done = call('tools/dist_train.sh', config_file(tmp_path), 2, '--work-dir', tmp_path / 'run', '--cfg-options',
                 'train_dataloader.dataset.missing=/nowhere')

@@ -41,6 +41,7 @@ def part(rank, world, folder, margin, kind, first):
     return losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('margin, kind', [
     ('CurricularFace', 'sgd'), pytest.param('AdaMSoftmax', 'sgd', marks=pytest.mark.slow),
     pytest.param('SubCenterArcFace', 'adamw', marks=pytest.mark.slow)])

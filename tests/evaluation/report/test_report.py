@@ -62,6 +62,7 @@ def test_charts_and_pairs_are_drawn(page):
     assert pictures.evaluate_all('all => all.every(one => one.complete && one.naturalWidth === 112)')
 
 
+@pytest.mark.slow
 def test_wrong_decisions_are_marked_by_the_models_own_threshold(page, report):
     metrics = report[1][0].result['benchmarks']['cfp_ff']['metrics']
     cosine, issame = report[1][0].curves('cfp_ff')['']
@@ -172,6 +173,7 @@ def test_search_is_drawn_by_gallery_and_called_by_its_words(official, tmp_path):
             assert float(row['far']) == accepted[~mated].mean() and float(row['tar']) == accepted[mated].mean()
 
 
+@pytest.mark.slow
 def test_groups_and_more_than_two_models_are_drawn_apart(official, tmp_path):
     suite = open_protocol('rfw', official('rfw'))
     found = [evaluate(CallableNetwork(f'toy_networks:{name}'), suite) for name in ('grid', 'coarse', 'third_only')]
