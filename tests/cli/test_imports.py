@@ -59,6 +59,11 @@ COMMANDS = {'test': '{model} --sets {0}/pairs.bin --check-input off', 'to-onnx':
             'centers': 'embed {0}/data.py {model} --out {0}/e.pth'}
 
 
+def quick(commands):
+    """All; export, which is dear, with --all only."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name == 'to-onnx' else name for name in commands]
+
+
 def run(command, folder, model, *more):
     """A command's exit status, and what it says in the end."""
     try:
@@ -67,7 +72,7 @@ def run(command, folder, model, *more):
         return end.code
 
 
-@pytest.mark.parametrize('command', COMMANDS)
+@pytest.mark.parametrize('command', quick(COMMANDS))
 def test_a_model_of_ones_own_plugin(command, trained, capsys):
     refused = run(command, trained, trained / 'best.pth')
     told = str(refused) + capsys.readouterr().err
@@ -76,7 +81,7 @@ def test_a_model_of_ones_own_plugin(command, trained, capsys):
     assert run(command, trained, trained / 'best.pth', '--import', PLUGIN) == 0, capsys.readouterr().err
 
 
-@pytest.mark.parametrize('command', sorted(set(COMMANDS) - {'test'}))
+@pytest.mark.parametrize('command', quick(sorted(set(COMMANDS) - {'test'})))
 def test_weights_without_a_config_with_the_config_of_their_network(command, trained, capsys):
     assert run(command, trained, trained / 'bare.pth', '--config', str(trained / 'config.py')) == 0, capsys.readouterr()
 

@@ -45,6 +45,7 @@ def run(folder, *hooks, **options):
     return json.loads((folder / 'record.json').read_text())
 
 
+@pytest.mark.slow
 def test_a_resumed_run_notes_what_the_uninterrupted_one_does(tmp_path):
     whole = run(tmp_path / 'whole')
     with pytest.raises(Interrupted):

@@ -107,6 +107,7 @@ def test_every_format_holds_flip_and_metadata(name, tmp_path):
         open_network(str(tmp_path / name), options=dict(mean=(1.0,)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['m.onnx', 'm.pt', 'm.xml'])
 @pytest.mark.parametrize('preprocessor', [dict(mean=[120., 110., 100.], std=[60., 50., 70.], color='BGR')])
 @pytest.mark.parametrize('input', ['raw', 'insightface'])
@@ -176,8 +177,9 @@ def suite(faces):
 
 
 @pytest.mark.parametrize('name, precision', [('m.onnx', 'int8'), ('m.onnx', 'float16'), ('m.pt', 'bfloat16'),
-                                             ('m.xml', 'int8'), ('m.xml', 'bfloat16'),
-                                             pytest.param('m.pt2', 'float16', marks=pytest.mark.slow)])
+                                             ('m.xml', 'int8'),
+                                             *(pytest.param(*each, marks=pytest.mark.slow) for each in
+                                               (('m.xml', 'bfloat16'), ('m.pt2', 'float16')))])
 def test_fewer_bits_are_measured_and_noted(name, precision, tmp_path):
     needs(name)
     faces, model = Faces(), tiny.recognizer('MobileFaceNet', neck='GDCNeck')

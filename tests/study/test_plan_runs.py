@@ -112,6 +112,7 @@ def test_two_calls_share_the_work(plan_file, tmp_path):
         assert (tmp_path / 'work' / run.name / 'output.txt').read_text().count('starts anew') == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_is_a_result(made):
     result = json.loads((made / 'out' / 'runs' / 'wild@seed1.json').read_text())
     assert result['status'] == 'diverged' and 'iteration' in result['message']
