@@ -43,8 +43,8 @@ def main(argv=None):
 
 def _detections(detector, args, skipped):
     """Name, image and list[Detection] of each image, decoded ahead."""
-    from mlaface.evaluation.images.reading import map_ahead
     from mlaface.inference.sources import attempt, open_sources
+    from mlaface.utils.ahead import map_ahead
     for name, image, error in map_ahead(attempt, open_sources(sources_of(args.sources)), args.workers):
         if error is not None:
             skipped(name, error)

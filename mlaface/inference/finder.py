@@ -4,13 +4,13 @@ from threading import Lock
 import numpy as np
 
 from mlaface.evaluation.images.alignment import TEMPLATE
-from mlaface.evaluation.images.reading import map_ahead
 from mlaface.inference.align import align, as_aligned
 from mlaface.inference.detectors.base import detect_any_way_up
 from mlaface.inference.face import Face
 from mlaface.inference.images import MAX_PIXELS
 from mlaface.inference.quality import quality
 from mlaface.inference.sources import attempt, open_sources
+from mlaface.utils.ahead import map_ahead
 from mlaface.utils.errors import InputError
 
 

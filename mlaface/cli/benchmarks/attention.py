@@ -113,7 +113,7 @@ def costs(backbone, plugins, options, repeats=5, batch_size=8):
     """
     import torch
 
-    from mlaface.engine.hooks.record import count_macs
+    from mlaface.utils.flops import count_macs
     models = {label: network(backbone, config, **options) for label, config in plugins.items()}
     size = next(iter(models.values())).input_spec['size']
     images = torch.randint(0, 256, (batch_size, 3, *size), dtype=torch.uint8, generator=torch.manual_seed(0))

@@ -90,7 +90,7 @@ def _embed_parts(dataset, network, parts, flip, args):
     """Embeddings of each part of rows, the next ones read in the meantime."""
     import numpy as np
 
-    from mlaface.evaluation.images.reading import map_ahead
+    from mlaface.utils.ahead import map_ahead
     for images, good in map_ahead(lambda part: _faces(dataset, part, network.size), parts, args.workers):
         found = None
         for start in range(0, len(images), args.batch_size):

@@ -3,8 +3,7 @@ import json
 import math
 import time
 import zlib
-from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -17,6 +16,7 @@ from mlaface.datasets.formats.archive import key_hash
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.names import folder_name
 from mlaface.datasets.key_lists import spell
+from mlaface.utils.ahead import map_ahead
 from mlaface.utils.errors import FULL, FullDiskError, InputError
 from mlaface.utils.files import atomic_path
 from mlaface.version import __version__
@@ -69,16 +69,8 @@ def _read(source, rules, again, indices):
 def _ahead(work, order, workers):
     """Outcomes in order, of chunks that threads work on ahead."""
     chunks = (order[start:start + CHUNK].tolist() for start in range(0, len(order), CHUNK))
-    pool, waiting = ThreadPoolExecutor(workers), deque()
-    try:
-        for chunk in chunks:
-            waiting.append(pool.submit(work, chunk))
-            if len(waiting) > 4 * workers:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for outcomes in map_ahead(work, chunks, workers, 4 * workers):
+        yield from outcomes
 
 
 def _check_recipe(path, recipe):

@@ -1,7 +1,5 @@
 """What one image is, in numbers: size, sharpness, light, colour, and what its copies are found by."""
 import hashlib
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -10,6 +8,7 @@ from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.exif import orientation
 from mlaface.datasets.formats.jpeg import decode
 from mlaface.datasets.prepare.kept_rows import KeptRows, fill, set_hash
+from mlaface.utils.ahead import map_ahead
 
 SIDE = 16  # of the thumbnail that near copies are found by
 SHARPNESS_SIDE = 112
@@ -73,7 +72,7 @@ def measure_set(path, dataset, workers=2, advance=lambda count: None):
         return np.stack([_measured(dataset, index) for index in part])
 
     kept = KeptRows(f'{set_hash(path, dataset)[:32]}-measures{VERSION}.rows', MEASURES, (len(dataset),))
-    return fill(kept, lambda parts: ahead(one_chunk, parts, workers), advance)
+    return fill(kept, lambda parts: map_ahead(one_chunk, parts, workers), advance)
 
 
 def _measured(dataset, index):
@@ -81,22 +80,6 @@ def _measured(dataset, index):
         return measure(dataset.encoded(index)[1])[0]
     except FormatError:  # of the record around the image
         return np.zeros((), MEASURES)
-
-
-def ahead(function, items, workers):
-    """Results of a function in the order of its items, a few computed ahead in threads."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def fault_of(dataset, index):

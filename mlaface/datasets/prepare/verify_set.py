@@ -1,5 +1,4 @@
 """Is a set whole? Its container, and every image, or a sample with the chance of having missed a fault."""
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +6,7 @@ from scipy.stats import hypergeom
 
 from mlaface.datasets.archives.examine import LeftOutError, Rules, examine
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.utils.ahead import map_ahead
 
 CHUNK = 64
 
@@ -80,10 +80,9 @@ def verify_images(dataset, indices, size=None, workers=2, advance=lambda count: 
         return found
     chunks = [indices[start:start + CHUNK].tolist() for start in range(0, len(indices), CHUNK)]
     faults = []
-    with ThreadPoolExecutor(workers) as pool:
-        for number, found in enumerate(pool.map(look, chunks), 1):
-            faults += found
-            advance(min(number * CHUNK, len(indices)))
+    for number, found in enumerate(map_ahead(look, chunks, workers), 1):
+        faults += found
+        advance(min(number * CHUNK, len(indices)))
     return faults
 
 

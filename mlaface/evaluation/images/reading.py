@@ -1,8 +1,7 @@
 """Images of a suite, by row; batches are read ahead in the background while the network works on the one before."""
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
+
+from mlaface.utils.ahead import map_ahead
 
 
 class DatasetImages:
@@ -41,31 +40,3 @@ def read_ahead(images, rows, batch_size, workers=1):
     """
     parts = (rows[start:start + batch_size] for start in range(0, len(rows), batch_size))
     yield from map_ahead(lambda part: (part, images.read(part)), parts, workers)
-
-
-def map_ahead(function, items, workers=1):
-    """Results of a function in the order of the items, computed ahead in threads.
-
-    Args:
-        function (callable): Releases Python's lock while it works, as decoders do.
-        items (iterable): Its arguments; never more than ``workers + 1`` are taken ahead.
-        workers (int): Threads; 0 calls it in the caller's.
-
-    Yields:
-        object: What the function gave.
-    """
-    if workers < 1:
-        yield from map(function, items)
-        return
-    with ThreadPoolExecutor(workers, 'ahead') as pool:
-        waiting = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
