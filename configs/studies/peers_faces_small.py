@@ -10,5 +10,6 @@ variants = dict(
     cbam=dict(model=dict(backbone=dict(attention=dict(type='CBAM')))),
     coordinate=dict(model=dict(backbone=dict(attention=dict(type='CoordinateAttention')))),
     simam=dict(model=dict(backbone=dict(attention=dict(type='SimAM')))),
+    global_context=dict(model=dict(backbone=dict(attention=dict(type='GlobalContext')))),
     adaface=dict(model=dict(head=dict(margin=dict(type='AdaFace', m=0.4)))),
     curricular=dict(model=dict(head=dict(margin=dict(type='CurricularFace')))))
