@@ -1,8 +1,8 @@
-"""What several backbones share: width, initialisation, attention by stage, activations by name."""
-
+"""What several backbones share: width, initialisation, attention by stage, activations and norms by name."""
 import torch
 from torch import nn
 
+from mlaface.models.mmcv_layers import build_mmcv_norm
 from mlaface.registry import ATTENTION, MODELS, nearest
 from mlaface.utils.errors import ArgumentError
 
@@ -84,6 +84,38 @@ def build_activation(given):
         raise ValueError(f'activation={given!r} is unknown; choose None, {", ".join(map(repr, ACTIVATIONS))}, or '
                          "a dict, as dict(type='mmcv.HSwish')" + (f'. Did you mean {close!r}?' if close else ''))
     return ACTIVATIONS[given]()
+
+
+def replace_norms(module, config):
+    """Put another norm in the place of every BatchNorm2d of a backbone; those of attention plugins stay.
+
+    Args:
+        module (nn.Module): Built backbone; names of its parts stay as they are.
+        config (dict | None): Config for ``MODELS``, which is given the number of channels as ``channels``: one of
+            MMCV's by name, as ``dict(type='mmcv.GN', num_groups=8)``, or a class of one's own. None changes nothing.
+    """
+    if config is None:
+        return
+    for name, part in module.named_children():
+        if isinstance(part, nn.BatchNorm2d):
+            setattr(module, name, build_norm(config, part.num_features))
+        elif name != 'attn':
+            replace_norms(part, config)
+
+
+def build_norm(config, channels):
+    """A norm for maps of so many channels.
+
+    Args:
+        config (dict): See ``replace_norms``.
+        channels (int): C.
+
+    Raises:
+        ArgumentError: If MMCV cannot build it of these channels.
+    """
+    if str(config['type']).startswith('mmcv.'):
+        return build_mmcv_norm(config, channels)
+    return MODELS.build(config, default_args=dict(channels=channels))
 
 
 def build_attention(config, channels, stage, stages, size=7):

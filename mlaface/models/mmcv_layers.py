@@ -1,8 +1,11 @@
-"""Layers of MMCV by its registered names: ``activation=dict(type='mmcv.HSwish')``."""
+"""Layers of MMCV by its names: ``activation=dict(type='mmcv.HSwish')``, ``norm=dict(type='mmcv.SyncBN')``."""
+from inspect import signature
+
 from mmengine.registry import MODELS as ENGINE_MODELS
 
 from mlaface.models.packages import import_optional, unknown
 from mlaface.registry import MODELS
+from mlaface.utils.errors import ArgumentError
 
 
 def find_in_mmcv(name):
@@ -16,6 +19,27 @@ def find_in_mmcv(name):
     if name not in known:
         raise unknown(f'mmcv.{name}', known, 'layers')
     return known[name]
+
+
+def build_mmcv_norm(config, channels):
+    """A norm of MMCV: BN, SyncBN, GN, IN and what others have registered.
+
+    Args:
+        config (dict): ``type`` is its name with ``mmcv.`` before it; the rest are its arguments.
+        channels (int): Channels of the map.
+
+    Raises:
+        UnknownNameError: If MMCV is not installed, or has none of that name.
+        ArgumentError: If it cannot be built of these channels.
+    """
+    name = config['type'].removeprefix('mmcv.')
+    takes = ', '.join(signature(find_in_mmcv(name)).parameters)
+    from mmcv.cnn import build_norm_layer
+    try:
+        return build_norm_layer({**config, 'type': name}, channels)[1]
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise ArgumentError(f'norm {config["type"]!r} cannot be built of {channels} channels: '
+                            f'{str(error) or type(error).__name__}. It takes: {takes}') from error
 
 
 def _is_layer(part):

@@ -8,7 +8,7 @@ from torch import nn
 
 from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
-from mlaface.models.layers import build_attention, check_stages
+from mlaface.models.layers import build_attention, check_stages, replace_norms
 from mlaface.models.prelu import PReLU
 from mlaface.registry import MODELS
 
@@ -141,6 +141,8 @@ class GhostFaceNet(Backbone):
         frozen_stages (int): Stages 1 to this one of 5, one a size of the map, do not learn, nor does the stem, which
             is 0. Default -1, none.
         norm_eval (bool): BatchNorms keep their running statistics in training. Default False.
+        norm (dict, optional): Instead of every BatchNorm2d but an attention's: ``dict(type='mmcv.GN', num_groups=8)``,
+            or a config for ``MODELS`` that takes ``channels``. Default None, BatchNorm.
 
     Attributes:
         out_channels (int): Channels of the map, at width 1 512 in version 1 and 960 in version 2.
@@ -151,7 +153,7 @@ class GhostFaceNet(Backbone):
     """
 
     def __init__(self, version=2, width=1.3, stem_stride=1, attention=None, attention_stages=(1, 2, 3, 4, 5),
-                 in_size=112, with_cp=False, frozen_stages=-1, norm_eval=False):
+                 in_size=112, with_cp=False, frozen_stages=-1, norm_eval=False, norm=None):
         super().__init__()
         if version not in LAST:
             raise ValueError(f'GhostFaceNet has no version {version!r}; choose 1 or 2')
@@ -173,6 +175,7 @@ class GhostFaceNet(Backbone):
         self.out_channels, self.out_size = rounded(LAST[version], width), -(-in_size // (stem_stride * 16))
         self.last = nn.Sequential(*conv(channels, self.out_channels), PReLU(self.out_channels))
         self._init_weights()
+        replace_norms(self, norm)
         self.freeze_stages(frozen_stages, norm_eval)
 
     def _init_weights(self):

@@ -15,6 +15,7 @@ from mlaface.models.layers import (
     build_attention,
     check_stages,
     init_convolutions,
+    replace_norms,
     scale_channels,
 )
 from mlaface.models.prelu import PReLU
@@ -82,6 +83,8 @@ class IResNet(Backbone):
             ``'subsample'`` (AdaFace, IR-SE), every second pixel where the channels agree.
         inner_norm (bool): BatchNorm between the first convolution of a block and its PReLU; IR-SE has none. Default
             True.
+        norm (dict, optional): Instead of every BatchNorm2d but an attention's: ``dict(type='mmcv.GN', num_groups=8)``,
+            or a config for ``MODELS`` that takes ``channels``. Default None, BatchNorm.
 
     Attributes:
         out_channels (int): Channels of the map.
@@ -90,7 +93,7 @@ class IResNet(Backbone):
 
     def __init__(self, depth=18, width=1.0, attention=None, attention_stages=(1, 2, 3, 4), activation=None,
                  in_size=112, stem_stride=1, with_cp=False, frozen_stages=-1, norm_eval=False,
-                 shortcut='projection', inner_norm=True):
+                 shortcut='projection', inner_norm=True, norm=None):
         super().__init__()
         if depth not in DEPTHS:
             raise ValueError(f'IResNet has no depth {depth!r}; choose one of {", ".join(map(str, DEPTHS))}')
@@ -111,6 +114,7 @@ class IResNet(Backbone):
                                  inner_norm) for index in range(blocks)]
             setattr(self, f'layer{stage}', nn.Sequential(*layer))
         init_convolutions(self)
+        replace_norms(self, norm)
         self.freeze_stages(frozen_stages, norm_eval)
 
     def stages(self):

@@ -8,7 +8,7 @@ from torch import nn
 
 from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
-from mlaface.models.layers import build_attention, check_stages, convolutions, scale_channels
+from mlaface.models.layers import build_attention, check_stages, convolutions, replace_norms, scale_channels
 from mlaface.models.prelu import PReLU
 from mlaface.registry import MODELS
 
@@ -77,6 +77,8 @@ class MobileFaceNet(Backbone):
             convolution. Default (1, 4, 6, 2).
         scale (int): Multiplies the channels between blocks and not those inside them. InsightFace's ``mbf`` has 2,
             its ``mbf_large`` 4 with ``blocks=(2, 8, 12, 4)``. Default 1.
+        norm (dict, optional): Instead of every BatchNorm2d but an attention's: ``dict(type='mmcv.GN', num_groups=8)``,
+            or a config for ``MODELS`` that takes ``channels``. Default None, BatchNorm.
 
     Attributes:
         out_channels (int): Channels of the map, 512 at width 1.
@@ -84,7 +86,7 @@ class MobileFaceNet(Backbone):
     """
 
     def __init__(self, width=1.0, attention=None, attention_stages=(1, 2, 3), in_size=112, with_cp=False,
-                 frozen_stages=-1, norm_eval=False, blocks=(1, 4, 6, 2), scale=1):
+                 frozen_stages=-1, norm_eval=False, blocks=(1, 4, 6, 2), scale=1, norm=None):
         super().__init__()
         check_stages(attention_stages, len(RESIDUAL_STAGES))
         narrow = scale_channels(64, width)
@@ -105,6 +107,7 @@ class MobileFaceNet(Backbone):
         self.out_channels, self.out_size = scale_channels(512, width), -(-in_size // 16)
         self.last = conv_norm(narrow * scale, self.out_channels, 1)
         self._init_weights()
+        replace_norms(self, norm)
         self.freeze_stages(frozen_stages, norm_eval)
 
     def stages(self):

@@ -127,6 +127,29 @@ def test_an_activation_of_mmcv_stands_in_every_block():
         tiny.recognizer(backbone_options=dict(activation=dict(type='mmcv.HSwich')))
 
 
+@pytest.mark.parametrize('backbone', ['IResNet', 'MobileFaceNet', 'GhostFaceNet'])
+def test_a_norm_of_mmcv_stands_for_every_batch_norm(backbone):
+    import_mmcv()
+    options = dict(type=backbone, attention=dict(type='CBAM'), in_size=32, width=0.25)
+    plain, other = (MODELS.build(dict(options, norm=norm)) for norm in (None, dict(type='mmcv.GN', num_groups=2)))
+    kinds = [{name: type(part) for name, part in model.named_modules()} for model in (plain, other)]
+    assert kinds[0].keys() == kinds[1].keys()
+    changed = {pair for pair in zip(kinds[0].values(), kinds[1].values()) if pair[0] is not pair[1]}
+    assert changed == {(torch.nn.BatchNorm2d, torch.nn.GroupNorm)}
+    assert all('.attn.' in name for name, kind in kinds[1].items() if kind is torch.nn.BatchNorm2d)
+    alone, images = MODELS.build(dict(options, norm=dict(type='mmcv.IN'), attention=None)), torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(alone(images)[:1], alone(images[:1]), rtol=1e-3, atol=1e-3)  # as no batch norm gives it
+
+
+def test_a_norm_that_mmcv_cannot_make_is_said_in_a_line():
+    import_mmcv()
+    for norm, word in ((dict(type='mmcv.GM'), "no 'GM' among"), (dict(type='mmcv.GN', num_groups=3), 'num_groups'),
+                       (dict(type='mmcv.GN'), 'num_groups'), (dict(type='mmcv.HSwish'), 'HSwish')):
+        with pytest.raises(UserError, match=word) as failure:
+            MODELS.build(dict(type='IResNet', norm=norm))
+        assert '\n' not in str(failure.value)
+
+
 def test_a_config_inside_a_file_may_name_it():
     import_mmcv()
     check_parts(dict(type='IResNet', attention=dict(type='mmcv.ContextBlock', ratio=0.25)), 'best.pth')
