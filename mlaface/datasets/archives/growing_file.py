@@ -1,6 +1,8 @@
 """A file that only grows, and is cut back to what was known to be whole when its writing goes on."""
 import os
 
+BUFFER = 1 << 20  # with Python's 8 KB each image or two is a call of the system
+
 
 class GrowingFile:
     """Append to a file from a size on; what lies behind that is cut off.
@@ -16,7 +18,7 @@ class GrowingFile:
     def __init__(self, path, size=0):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.size = path, size
-        self._file = open(path, 'r+b' if path.exists() else 'w+b')  # noqa: SIM115
+        self._file = open(path, 'r+b' if path.exists() else 'w+b', BUFFER)  # noqa: SIM115
         if self._file.seek(0, os.SEEK_END) < size:
             self._file.close()
             raise ValueError(f'{path} has {path.stat().st_size} bytes, {size} were written: it was changed meanwhile')

@@ -41,6 +41,8 @@ def encode_record(payload):
     payload = bytes(payload)
     if len(payload) > MAX_LENGTH:
         raise FormatError(f'a record of {len(payload)} bytes: RecordIO holds at most {MAX_LENGTH}')
+    if MAGIC_BYTES not in payload:  # as nearly always
+        return b''.join((HEAD.pack(MAGIC, WHOLE << 29 | len(payload)), payload, bytes(-len(payload) % 4)))
     parts = split_payload(payload)
     flags = [WHOLE] if len(parts) == 1 else [FIRST, *[MIDDLE] * (len(parts) - 2), LAST]
     return b''.join(HEAD.pack(MAGIC, flag << 29 | len(part)) + part + bytes(-len(part) % 4)

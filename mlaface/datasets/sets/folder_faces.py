@@ -74,7 +74,7 @@ class FolderFaces(FaceDataset):
 
     def where(self, index):
         """Path of a sample (str)."""
-        return str(self.root / self.key(index))
+        return f'{self.root}/{self.key(index)}'  # joining by pathlib takes a tenth of decoding
 
     def encoded(self, index):
         """Label and encoded image of a sample.
@@ -83,7 +83,8 @@ class FolderFaces(FaceDataset):
             FormatError: If the file cannot be read.
         """
         try:
-            return dict(labels=int(self.labels[index])), Path(self.where(index)).read_bytes()
+            with open(self.where(index), 'rb') as file:
+                return dict(labels=int(self.labels[index])), file.read()
         except OSError as error:
             raise FormatError(f'{self.where(index)} cannot be read: {error.strerror}') from error
 
