@@ -27,4 +27,4 @@ class Albumentation:
 @TRANSFORMS.register_module(name='albumentations.*')
 class OfAlbumentations:
     """Transforms of albumentations by name, ``albumentations.NAME``."""
-    named = Library('albumentations', ['albumentations'], "pip install 'mlaface[albumentations]'", Albumentation).named
+    named = Library('albumentations', ['albumentations'], Albumentation).named
