@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlaface.utils.ahead import map_ahead
@@ -17,6 +17,7 @@ from mlaface.utils.sharding import split_rows
 from mlaface.utils.texts import parse_json, read_json, read_text
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(), max_size=30), st.integers(0, 4), st.none() | st.integers(0, 5))
 def test_results_come_in_the_order_of_the_items(items, workers, depth):
     assert list(map_ahead(lambda x: 2 * x, items, workers, depth)) == [2 * item for item in items]
@@ -95,6 +96,7 @@ VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allo
                           st.text(max_size=5), inner, max_size=3), max_leaves=9)
 
 
+@settings(max_examples=30)
 @given(VALUES)
 def test_what_python_writes_is_read(value):
     assert read_literal(repr(value)) == value
