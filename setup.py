@@ -82,6 +82,6 @@ setup(
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
     extras_require=dict(onnx=ONNX, openvino=OPENVINO, hub=HUB, models=MODELS, serve=SERVE, search=['faiss-cpu>=1.8'],
-                        metric=METRIC, captum=CAPTUM, timm=['timm>=1.0'], tests=TESTS, **GALLERY, **DATA,
-                        **TRANSFORMS, **MMCV),
+                        metric=METRIC, captum=CAPTUM, timm=['timm>=1.0'], stores=STORES,
+                        tests=TESTS, **GALLERY, **DATA, **TRANSFORMS, **MMCV),
 )

@@ -3,7 +3,7 @@ import ast
 import sys
 
 from mlaface.registry import ATTENTION, MODELS, nearest
-from mlaface.utils.errors import InputError, UnknownNameError
+from mlaface.utils.errors import InputError, MissingPackageError, UnknownNameError
 from mlaface.utils.literals import literal
 
 
@@ -76,7 +76,7 @@ def _is_known(kind, source, registries):
     """Whether a name is that of a part, or of a package's part that the registries have a family for: ``timm.gc``."""
     try:
         return any(registry.knows(kind) for registry in registries)
-    except UnknownNameError as error:
+    except (MissingPackageError, UnknownNameError) as error:
         raise InputError(f'the config inside {source} names a part that is not there: {error}') from error
 
 

@@ -109,13 +109,13 @@ def _faces(finder, args, skipped):
 
 def _grad_cam(args, model):
     """A ``GradCAM`` or None, and what is to be said of what the page lacks (list[str])."""
-    from mlaface.utils.errors import UnknownNameError
+    from mlaface.utils.errors import MissingPackageError
     from mlaface.visualization.grad_cam import GradCAM
     from mlaface.visualization.observe import Observer
     none = [] if Observer(model) else [f'{args.model} has no attention: Grad-CAM is all that there is to see']
     try:
         return GradCAM(model, args.layer or 'backbone'), none
-    except UnknownNameError as error:  # without captum the rest can be shown
+    except MissingPackageError as error:  # without captum the rest can be shown
         if none or args.layer or args.other:
             raise
         return None, [f'Grad-CAM is left out: {error}']

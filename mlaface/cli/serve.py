@@ -7,7 +7,7 @@ from dataclasses import fields
 from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import add_detector, add_model, add_threshold, open_inferencer
-from mlaface.utils.errors import UserError
+from mlaface.utils.packages import import_optional
 
 EPILOG = """examples:
   mlaface serve                                              # then open http://127.0.0.1:8000
@@ -15,6 +15,7 @@ EPILOG = """examples:
   mlaface serve --host 0.0.0.0 --keys keys --galleries /srv/galleries
   curl -F first=@a.jpg -F second=@b.jpg http://127.0.0.1:8000/v1/compare
 docs/serve.md has more, such as TLS and systemd."""
+PACKAGES = ('fastapi', 'uvicorn', 'python_multipart', 'prometheus_client')
 LIMITS = dict(body=(int, 'BYTES', 'of a request'), pixels=(int, 'N', 'of an image'),
               faces=(count, 'N', 'of an image that are embedded'), files=(count, 'N', 'images of an enrolment'),
               queue=(count, 'N', 'requests that are worked on or wait; above, 503'),
@@ -59,11 +60,10 @@ def main(argv=None):
     with explained(status=2):
         if args.make_key:
             return _make_key(args)
-        try:
-            from mlaface.serve.server import bound, check_reach, run
-        except ImportError as error:
-            raise UserError(f"the server needs packages ({error}): pip install 'mlaface[serve]'") from error
+        for package in PACKAGES:
+            import_optional(package, 'mlaface serve')
         from mlaface.serve.keys import Keys
+        from mlaface.serve.server import bound, check_reach, run
         keys = Keys.read(args.keys)
         check_reach(args.host, keys)
         listening = bound(args.host, args.port)

@@ -3,6 +3,7 @@ import platform
 import subprocess
 from pathlib import Path
 
+from mlaface.utils.configs import config_text
 from mlaface.version import __version__
 
 
@@ -31,4 +32,4 @@ def describe_environment(runner):
     return (f'mlaface {__version__} ({runner.commit or "no commit"}), torch {torch.__version__}, '
             f'mmengine {mmengine.__version__}, Python {platform.python_version()}, {platform.platform()}\n'
             f'device: {device}, {torch.get_num_threads()} threads; ranks: {runner.world_size}; seed: {runner.seed}; '
-            f'work dir: {runner.work_dir}\nconfig:\n{runner.cfg.pretty_text}')
+            f'work dir: {runner.work_dir}\nconfig:\n{config_text(runner.cfg)}')

@@ -22,6 +22,8 @@ from mlaface.engine.history import History
 from mlaface.engine.param_groups import describe_groups
 from mlaface.engine.schedules import build_schedule
 from mlaface.registry import MODEL_WRAPPERS, RUNNERS
+from mlaface.utils.configs import config_text
+from mlaface.utils.files import atomic_path
 from mlaface.utils.sharding import row_shard
 
 DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), param_scheduler=dict(type='ParamSchedulerHook'),
@@ -121,7 +123,8 @@ class FaceRunner(Runner):
     def dump_config(self):
         """Write the config as it is used to ``config.py`` of the work directory."""
         if self.rank == 0:
-            self.cfg.dump(os.path.join(self.work_dir, 'config.py'))
+            with atomic_path(os.path.join(self.work_dir, 'config.py')) as temporary:
+                temporary.write_text(config_text(self.cfg), encoding='utf-8')
 
     def wrap_model(self, model_wrapper_cfg, model):
         """Move the model to its device, and wrap it where there are several ranks."""

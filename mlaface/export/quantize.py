@@ -49,8 +49,10 @@ def to_int8(graph, images, name):
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
     with tempfile.TemporaryDirectory() as folder:
-        prepared, written = (str(Path(folder, file)) for file in ('prepared.onnx', 'int8.onnx'))
-        quant_pre_process(graph, prepared, skip_symbolic_shape=True)
+        given, prepared, written = (str(Path(folder, file)) for file in ('given.onnx', 'prepared.onnx', 'int8.onnx'))
+        # by its file: of a graph in memory ONNX Runtime 1.32 leaves the weights out of what it writes
+        onnx.save(graph, given)
+        quant_pre_process(given, prepared, skip_symbolic_shape=True)
         others = [node.name for node in onnx.load(prepared).graph.node
                   if node.op_type in OF_PRELU and not node.name.startswith(NAME)]
         quantize_static(prepared, written, _Batches(images, name), quant_format=QuantFormat.QDQ, per_channel=True,

@@ -9,7 +9,8 @@ import re
 import zlib
 from pathlib import Path
 
-from mlaface.utils.errors import InputError, UserError
+from mlaface.utils.errors import InputError
+from mlaface.utils.packages import import_optional
 
 KEY = 'MLAFACE_GALLERY_KEY'
 PROOF = b'mlaface'
@@ -69,12 +70,9 @@ class Encrypted:
     kind = 'aes-256-gcm'
 
     def __init__(self, gallery, key):
-        try:
-            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-        except ImportError as error:
-            raise UserError("an encrypted gallery needs cryptography: pip install 'mlaface[encryption]'") from error
+        aead = import_optional('cryptography.hazmat.primitives.ciphers.aead', 'an encrypted gallery')
         self.gallery = gallery.encode()
-        self.cipher = AESGCM(self._derived(key, b'content'))
+        self.cipher = aead.AESGCM(self._derived(key, b'content'))
         self.names = self._derived(key, b'names')
 
     def _derived(self, key, use):

@@ -3,18 +3,20 @@ from inspect import signature
 
 from mmengine.registry import MODELS as ENGINE_MODELS
 
-from mlaface.models.packages import import_optional, unknown
+from mlaface.models.adapters import unknown
 from mlaface.registry import MODELS
 from mlaface.utils.errors import ArgumentError
+from mlaface.utils.packages import import_optional
 
 
 def find_in_mmcv(name):
     """The class that MMCV has registered as ``name``.
 
     Raises:
-        UnknownNameError: If MMCV is not installed, or has registered none of that name.
+        MissingPackageError: If MMCV is not installed.
+        UnknownNameError: If it has registered none of that name.
     """
-    import_optional('mmcv.cnn', f'mmcv.{name}')
+    import_optional('mmcv.cnn', repr(f'mmcv.{name}'))
     known = {key: part for key, part in ENGINE_MODELS.module_dict.items() if _is_layer(part)}
     if name not in known:
         raise unknown(f'mmcv.{name}', known, 'layers')

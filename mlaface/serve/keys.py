@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlaface.serve.refusals import RefusedError
-from mlaface.utils.errors import InputError
+from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.files import atomic_path
 
 VARIABLE = 'MLAFACE_SERVE_KEYS'
@@ -64,11 +64,15 @@ class Keys:
         """The keys of a file, or of the variable ``MLAFACE_SERVE_KEYS``.
 
         Raises:
+            MissingDataError: If there is no such file; says how one is made.
             OSError: If the file cannot be read.
             InputError: If a file holds none.
         """
         if file is None:
             return cls(os.environ.get(VARIABLE, ''), VARIABLE)
+        if not Path(file).exists():
+            raise MissingDataError(f'no file of keys at {file}: make one by mlaface serve --keys {file} --make-key '
+                                   'NAME; a container is given it by -v')
         keys = cls(Path(file).read_text(encoding='utf-8', errors='replace'), str(file))
         if not keys:
             raise InputError(f'{file} holds no key: make one by mlaface serve --keys {file} --make-key NAME')

@@ -4,6 +4,7 @@ import math
 AXES = dict(iterations='iterations', processor='processor time', wall='wall time', macs='multiply-accumulates')
 METRICS = {'accuracy': 'accuracy', 'auc': 'AUC', 'eer': 'EER', 'tar_at_far.1e-2': 'TAR at FAR 1e-2'}
 
+UNITS = (1e18, 'E'), (1e15, 'P'), (1e12, 'T'), (1e9, 'G'), (1e6, 'M'), (1e3, 'k')
 UNSCORED = 'Runs without scores of their pairs, whose comparisons take the pairs as given'
 
 
@@ -60,12 +61,11 @@ def ratio(entry):
 
 def large(value):
     """``10.8 G`` of a count."""
-    if value < 1e4:
+    if round(value) < 10_000:
         return f'{value:.4g}'
-    for size, letter in ((1e15, 'P'), (1e12, 'T'), (1e9, 'G'), (1e6, 'M'), (1e3, 'k')):
-        if value >= size:
-            return f'{value / size:.3g} {letter}'
-    return f'{value:.3g}'
+    shown = float(f'{value:.3g}')  # 999,600 is a million
+    size, letter = next(unit for unit in UNITS if shown >= unit[0])
+    return f'{value / size:.3g} {letter}'
 
 
 def times(value, other):

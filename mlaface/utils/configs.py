@@ -6,6 +6,7 @@ from mlaface.utils.errors import InputError
 from mlaface.utils.imports import PluginImportError, import_fault
 
 PACKAGE = Path(__file__).resolve().parents[1]
+_shown = ('', '')  # the last config by its repr, and its text
 
 
 def shipped_configs():
@@ -54,6 +55,22 @@ def config_of_file(path):
         raise PluginImportError(f'{path}: {import_fault(error)}') from error
     except Exception as error:  # a config is code
         raise InputError(f'{path} cannot be read: {config_fault(error)}') from error
+
+
+def config_text(config):
+    """A config as Python text, formatted by MMEngine once for as long as the config stays as it is.
+
+    Args:
+        config (Config): A run's. Each checkpoint holds its text, and formatting takes longer than writing a small one.
+
+    Returns:
+        str: ``config.pretty_text``.
+    """
+    global _shown
+    key = repr(config._cfg_dict)
+    if key != _shown[0]:
+        _shown = key, config.pretty_text
+    return _shown[1]
 
 
 def config_fault(error):

@@ -1,9 +1,9 @@
 """Parts of other libraries, named ``LIBRARY.NAME`` in configs."""
 import inspect
-from importlib import import_module
 
 from mlaface.registry import check_arguments, did_you_mean
-from mlaface.utils.errors import MissingPackageError, UnknownNameError
+from mlaface.utils.errors import UnknownNameError
+from mlaface.utils.packages import import_optional
 
 
 class Library:
@@ -12,13 +12,12 @@ class Library:
     Args:
         prefix (str): Of the names.
         modules (Sequence[str]): Where its classes are, looked through in order.
-        install (str): What to type where it is missing.
         wrap (callable): ``wrap(part, **more)`` gives the part as ours are called; ``more`` are its keyword arguments
             with their defaults, which a config may state beside the part's own.
     """
 
-    def __init__(self, prefix, modules, install, wrap):
-        self.prefix, self.modules, self.install, self.wrap = prefix, modules, install, wrap
+    def __init__(self, prefix, modules, wrap):
+        self.prefix, self.modules, self.wrap = prefix, modules, wrap
         self.more = [p.replace(kind=p.KEYWORD_ONLY) for p in list(inspect.signature(wrap).parameters.values())[1:]]
 
     def target(self, name):
@@ -28,12 +27,7 @@ class Library:
             MissingPackageError: If the library is not installed, or does not work; says what to type.
             UnknownNameError: If it has no such class; names the nearest.
         """
-        try:
-            modules = [import_module(module) for module in self.modules]
-        except Exception as error:  # such as a build that does not fit torch's
-            package = self.modules[0].partition('.')[0]
-            raise MissingPackageError(f'{self.prefix}.{name} is of {package}, which cannot be imported ({error}): '
-                                      f'{self.install}') from error
+        modules = [import_optional(module, repr(f'{self.prefix}.{name}')) for module in self.modules]
         for module in modules:
             if inspect.isclass(getattr(module, name, None)):
                 return getattr(module, name)

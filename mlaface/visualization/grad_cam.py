@@ -3,9 +3,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from mlaface.models.packages import import_optional
 from mlaface.registry import did_you_mean
 from mlaface.utils.errors import InputError
+from mlaface.utils.packages import import_optional
 
 
 class GradCAM:
@@ -21,7 +21,7 @@ class GradCAM:
             Of a list of modules that is not called itself, such as a stage, the last one is taken.
 
     Raises:
-        UnknownNameError: If captum is not installed.
+        MissingPackageError: If captum is not installed.
         InputError: If there is no such layer, or it gives no map that the embedding is made of.
     """
 

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from mlaface.utils.cache import cache_folder
-from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.errors import InputError
 from mlaface.utils.files import atomic_path
+from mlaface.utils.packages import import_optional
 from mlaface.zoo.download import DownloadError, has_hash, is_offline
 from mlaface.zoo.mirror import fetch
 from mlaface.zoo.model_file import HASHED
@@ -38,10 +39,7 @@ def parse_address(text):
 
 def _api():
     """The package ``huggingface_hub``, and its interface to the hub; ``HF_ENDPOINT`` names another than its own."""
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise MissingDataError("hf:// needs huggingface_hub: pip install 'mlaface[hub]'") from error
+    huggingface_hub = import_optional('huggingface_hub', 'hf://')
     return huggingface_hub, huggingface_hub.HfApi()
 
 

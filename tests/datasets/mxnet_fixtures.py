@@ -2,6 +2,7 @@
 
     python mxnet_fixtures.py write FOLDER            payloads and labels below -> FOLDER/mxnet.rec, mxnet.idx
     python mxnet_fixtures.py read FILE.rec FILE.idx  what mxnet reads, one line of hexadecimal a record
+    python mxnet_fixtures.py both FOLDER FILE.rec FILE.idx
 """
 import struct
 import sys
@@ -39,5 +40,11 @@ def read(rec, idx):
         print(reader.read_idx(key).hex())
 
 
+def both(folder, rec, idx):
+    """``write`` and ``read`` in one process, since mxnet takes seconds to start."""
+    write(folder)
+    read(rec, idx)
+
+
 if __name__ == '__main__':
-    dict(write=write, read=read)[sys.argv[1]](*sys.argv[2:])
+    dict(write=write, read=read, both=both)[sys.argv[1]](*sys.argv[2:])

@@ -66,9 +66,8 @@ def test_live_mxnet_reads_what_is_packed(mxnet_python, tmp_path):
 
 def test_live_mxnet_agrees_in_both_directions(mxnet_python, tmp_path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith('PYTHON')}
-    subprocess.run([mxnet_python, str(SCRIPT), 'write', str(tmp_path)], check=True, env=environment)
-    assert_same_records(tmp_path / 'mxnet.rec')
     rec, idx = write_ours(tmp_path)
-    read = subprocess.run([mxnet_python, str(SCRIPT), 'read', str(rec), str(idx)], check=True, env=environment,
-                          capture_output=True, text=True)
+    read = subprocess.run([mxnet_python, str(SCRIPT), 'both', str(tmp_path), str(rec), str(idx)], check=True,
+                          env=environment, capture_output=True, text=True)
+    assert_same_records(tmp_path / 'mxnet.rec')
     assert [bytes.fromhex(line) for line in read.stdout.split('\n')[:-1]] == our_payloads()

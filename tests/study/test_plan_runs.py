@@ -1,17 +1,20 @@
 """Runs of a plan: made once, whoever makes them, and the same numbers however often they were interrupted."""
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 
 from mlaface.cli.main import main
+from mlaface.study import worker
 from mlaface.study.plan import load_plan
 from mlaface.study.runs import all_runs, results
 
@@ -37,14 +40,36 @@ def numbers(result):
     return [(entry['iter'], entry['images'], entry['sets']) for entry in result['validations']]
 
 
+class Forked:
+    """The process of a run, forked from this one, which spares it the seconds that torch takes to be imported."""
+
+    def __init__(self, arguments, stdout, env, **_):
+        self.process = multiprocessing.get_context('fork').Process(target=self.work, args=(arguments[3:], stdout, env))
+        self.process.start()
+
+    @staticmethod
+    def work(arguments, stdout, env):
+        os.setsid()
+        for number in (1, 2):
+            os.dup2(stdout.fileno(), number)
+        os.environ.update(env)
+        sys.exit(worker.main(arguments))
+
+    def poll(self):
+        return self.process.exitcode
+
+
 @pytest.fixture(scope='session')
 def made(tmp_path_factory, tiny_faces):
-    """The tiny plan, run without interruption."""
+    """The tiny plan, run without interruption: the first run by a process as a study starts it, the others forked."""
     from tiny_study import BASE, PLAN
     folder = tmp_path_factory.mktemp('made')
     (folder / 'base.py').write_text(BASE.format(root=ROOT, data=tiny_faces))
     (folder / 'plan.py').write_text(f'{PLAN}{WILD}')
-    assert main(command(folder / 'plan.py', folder)) == 0
+    assert main(command(folder / 'plan.py', folder, '--limit', '1')) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mlaface.study.queue.subprocess', SimpleNamespace(Popen=Forked, STDOUT=subprocess.STDOUT))
+        assert main(command(folder / 'plan.py', folder)) == 0
     return folder
 
 

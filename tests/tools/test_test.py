@@ -287,8 +287,8 @@ def test_config_and_checkpoint(bins, tmp_path, monkeypatch):
         state_dict=built.state_dict(), embedding_size=16,
         input=dict(color='RGB', mean=[127.5] * 3, std=[127.5] * 3, size=[112, 112]))), tmp_path / 'm.pth')
     first = run(tmp_path, tmp_path / 'c.py', tmp_path / 'm.pth')
-    second = run(tmp_path, tmp_path / 'm.pth', '--sets', bins / 'one.bin')
-    third = run(tmp_path, tmp_path / 'm.pth')
+    second = run(tmp_path, tmp_path / 'm.pth', '--sets', bins / 'one.bin', '--check-input', 'off')
+    third = run(tmp_path, tmp_path / 'm.pth', '--check-input', 'off')
     assert first['model']['embedding_size'] == 16 and len(first['model']['sha256']) == 64
     assert first['benchmarks']['one']['metrics'] == second['benchmarks']['one']['metrics']
     assert first['benchmarks']['one']['metrics'] == third['benchmarks']['one']['metrics']

@@ -103,7 +103,7 @@ def test_without_captum_the_rest_is_shown(work, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'captum.attr', None)
     assert look(work, '--out', tmp_path / 'out', '--limit', 1, images=('a.png', 'b')) == 0
     printed = capsys.readouterr().err
-    assert "Grad-CAM is left out: 'Grad-CAM' needs captum" in printed and 'only the first 1 faces' in printed
+    assert "Grad-CAM is left out: Grad-CAM needs captum" in printed and 'only the first 1 faces' in printed
     found = json.loads((tmp_path / 'out' / 'attention.json').read_text())
     assert 'grad_cam' not in found['images'][0] and len(found['images']) == 1 and found['images'][0]['blocks']
     with pytest.raises(SystemExit, match='error: .*needs captum'):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from mlaface.utils.errors import InputError, UnknownNameError
+from mlaface.utils.errors import InputError, MissingPackageError
 from tests.models.tiny import backbones, recognizer
 from tests.visualization.seen import CROP, OTHER, network
 
@@ -95,5 +95,5 @@ def test_without_captum_it_says_what_to_install(monkeypatch):
     from mlaface.visualization.grad_cam import GradCAM
     monkeypatch.setitem(sys.modules, 'captum', None)
     monkeypatch.setitem(sys.modules, 'captum.attr', None)
-    with pytest.raises(UnknownNameError, match=r"needs captum.*pip install 'mlaface\[captum\]'"):
+    with pytest.raises(MissingPackageError, match=r"needs captum.*pip install 'mlaface\[captum\]'"):
         GradCAM(SimpleNamespace())

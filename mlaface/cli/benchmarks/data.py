@@ -92,19 +92,15 @@ def compare_worker(dataset, args):
 
 
 def decoders():
-    """Callables from bytes to an RGB array, of the libraries that are installed."""
+    """Callables from bytes to an RGB array, by name."""
     import cv2
     import simplejpeg
-    found = dict(
+    from PIL import Image
+    return dict(
         simplejpeg=lambda data: simplejpeg.decode_jpeg(data, 'RGB'),
         opencv=lambda data: cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR),
-                                         cv2.COLOR_BGR2RGB))
-    try:
-        from PIL import Image
-        found['pillow'] = lambda data: np.asarray(Image.open(io.BytesIO(data)).convert('RGB'))
-    except ImportError:
-        pass
-    return found
+                                         cv2.COLOR_BGR2RGB),
+        pillow=lambda data: np.asarray(Image.open(io.BytesIO(data)).convert('RGB')))
 
 
 def compare_decoders(dataset, args):

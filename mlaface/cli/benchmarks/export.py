@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from mlaface.cli.benchmarks import harness
+from mlaface.utils.packages import is_installed
 
 FILES = {'ONNX Runtime float32': ('onnx', 'float32'), 'ONNX Runtime int8': ('onnx', 'int8'),
          'OpenVINO float32': ('openvino', 'float32'), 'OpenVINO bfloat16': ('openvino', 'bfloat16'),
@@ -52,13 +53,11 @@ def torch_cases(model, compiled):
 
 def file_cases(model, folder, opset, threads):
     """Functions of uint8 images by name, each of an exported file; OpenVINO's only where it is installed."""
-    import importlib.util
-
     from mlaface.export.extractor import Extractor, Form, metadata_of, noise
     from mlaface.registry import EXPORTERS
     found = {}
     for name, (format, precision) in FILES.items():
-        if format == 'openvino' and importlib.util.find_spec('openvino') is None:
+        if format == 'openvino' and not is_installed('openvino'):
             continue
         exporter = EXPORTERS.build(dict(type=format, opset=opset))
         extractor = Extractor(model, Form(), exporter.dtype(precision))

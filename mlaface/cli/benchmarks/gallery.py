@@ -4,7 +4,6 @@ Each case runs in a process of its own. Ranks are compared with a float64 produc
 turn with reading as many bytes as its index has: their ratio is the share of the memory's bandwidth that is reached.
 """
 import argparse
-import importlib.util
 import json
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import tempfile
 
 from mlaface.cli.benchmarks import _gallery_cases, _gallery_kills, harness
 from mlaface.utils.errors import UserError
+from mlaface.utils.packages import is_installed, missing
 
 NEEDS = dict(encrypted='cryptography', postgresql='psycopg', faiss='faiss', lancedb='lancedb',
              milvus_lite='milvus_lite')
@@ -45,15 +45,17 @@ def cases_of(arguments):
     """
     found = []
     for name in arguments.only or _gallery_cases.CASES:
-        lacking = name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None
-        why = f'needs the package {NEEDS[name]}' if lacking else (
-            'needs --server URL' if name == 'postgresql' and not arguments.server else None)
+        why = None
+        if name in NEEDS and not is_installed(NEEDS[name]):
+            why = missing(NEEDS[name], f'case {name}')
+        elif name == 'postgresql' and not arguments.server:
+            why = UserError(f'case {name} needs --server URL')
         if why is None:
             found.append(name)
         elif arguments.only:
-            raise UserError(f'case {name} {why}')
+            raise why
         else:
-            print(f'left out: {name} {why}', file=sys.stderr)
+            print(f'left out: {why}', file=sys.stderr)
     return found
 
 

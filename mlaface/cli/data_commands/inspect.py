@@ -103,7 +103,7 @@ def _poses(dataset, measures, most, rng):
     from mlaface.utils.errors import UserError
     try:
         detector = detector_of('yunet')
-    except (UserError, ImportError) as error:
+    except UserError as error:
         print(f'no poses: {error}', file=sys.stderr)
         return rows[:0], np.zeros((0, 3))
     found = np.full((len(rows), 3), np.nan)

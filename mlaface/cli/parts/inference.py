@@ -6,6 +6,7 @@ from mlaface.cli.parts.arguments import count, count_from_zero
 from mlaface.cli.parts.imports import add_imports
 from mlaface.utils.errors import InputError
 from mlaface.utils.imports import import_modules
+from mlaface.utils.packages import import_optional
 
 
 def add_detector(parser, workers=True):
@@ -92,7 +93,7 @@ def _device(args):
         return choose_device(args.device)
     if args.device != 'auto':
         return args.device
-    import onnxruntime
+    onnxruntime = import_optional('onnxruntime', f'the model {model}')
     return 'cuda' if 'CUDAExecutionProvider' in onnxruntime.get_available_providers() else 'cpu'
 
 

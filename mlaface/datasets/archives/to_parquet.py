@@ -45,12 +45,12 @@ class ToParquet(Target):
             self._end()
 
     def _flush(self):
-        import pyarrow as pa
         if self.writer is None:
             path = self.work / 'data' / f'train-{self.number:05d}.parquet'
             path.parent.mkdir(parents=True, exist_ok=True)
             self.writer = parquet().ParquetWriter(path, self._schema(), compression='none')
         if self.batch:
+            import pyarrow as pa
             self.writer.write_table(pa.Table.from_pylist(self.batch, self._schema()), row_group_size=GROUP)
         self.batch = []
 

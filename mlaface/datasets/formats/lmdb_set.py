@@ -13,18 +13,15 @@ import numpy as np
 
 from mlaface.datasets.formats.archive import Archive, Numbering, read_classes
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.utils.packages import import_optional
 
 META, LABELS, FURTHER = b'__meta__', b'__labels__', b'__further__'
 _environments = WeakValueDictionary()
 
 
 def lmdb():
-    """The package; ``FormatError`` says how to get it."""
-    try:
-        import lmdb
-    except ImportError as error:
-        raise FormatError("LMDB files are read and written by a package: pip install 'mlaface[lmdb]'") from error
-    return lmdb
+    """The package; ``MissingPackageError`` says how to get it."""
+    return import_optional('lmdb', 'an LMDB file')
 
 
 def open_environment(path):

@@ -12,18 +12,15 @@ import numpy as np
 
 from mlaface.datasets.formats.archive import Archive, Numbering
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.utils.packages import import_optional
 
 IMAGE, LABEL = ('image', 'img', 'jpg', 'bytes'), ('label', 'labels', 'class', 'identity', 'id', 'cls')
 KEPT = 64 << 20  # bytes of images of row groups that are kept in memory
 
 
 def parquet():
-    """pyarrow's module; ``FormatError`` says how to get it."""
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise FormatError("Parquet is read and written by a package: pip install 'mlaface[parquet]'") from error
-    return pyarrow.parquet
+    """pyarrow's module; ``MissingPackageError`` says how to get it."""
+    return import_optional('pyarrow.parquet', 'a Parquet file')
 
 
 def open_file(path):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from mmengine.logging import print_log
 
 from mlaface.utils.errors import MissingDataError, MissingPackageError, StoreError
+from mlaface.utils.packages import import_optional
 
 LONGEST_PAUSE = 8.0
 jitter = random.Random()  # its own: the run's numbers stay what they are
@@ -41,23 +42,20 @@ def file_system(address):
     settings = address.settings
     key = os.getpid(), address.scheme, settings.options, settings.timeout
     if key not in _systems:
-        try:
-            _systems[key] = _made(address.scheme, settings)
-        except ImportError as error:
-            raise MissingPackageError(f"{address} needs {error.name}: pip install 'mlaface[stores]'") from error
+        _systems[key] = _made(address, settings)
     return _systems[key]
 
 
-def _made(scheme, settings):
-    if scheme == 's3':
-        import s3fs
+def _made(address, settings):
+    if address.scheme == 's3':
+        s3fs = import_optional('s3fs', address)
         system = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False, **dict(settings.options),
                                    config_kwargs=dict(connect_timeout=settings.timeout, read_timeout=settings.timeout,
                                                       retries=dict(total_max_attempts=1)))
         system.retries = 1
         return system
-    import aiohttp
-
+    aiohttp = import_optional('aiohttp', address)
+    import_optional('fsspec', address)
     from mlaface.datasets.stores.http_ranges import RangedHTTP
     limits = aiohttp.ClientTimeout(total=None, sock_connect=settings.timeout, sock_read=settings.timeout)
     return RangedHTTP(skip_instance_cache=True,

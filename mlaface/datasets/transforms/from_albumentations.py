@@ -1,11 +1,8 @@
 """Transforms of albumentations (Buslaev et al., 2020) by name: ``albumentations.Blur``."""
-import os
 import random
 
 from mlaface.registry import TRANSFORMS
 from mlaface.utils.foreign import Library
-
-os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')  # its import would ask a server for a newer version
 
 
 class Albumentation:
@@ -27,4 +24,4 @@ class Albumentation:
 @TRANSFORMS.register_module(name='albumentations.*')
 class OfAlbumentations:
     """Transforms of albumentations by name, ``albumentations.NAME``."""
-    named = Library('albumentations', ['albumentations'], "pip install 'mlaface[albumentations]'", Albumentation).named
+    named = Library('albumentations', ['albumentations'], Albumentation).named

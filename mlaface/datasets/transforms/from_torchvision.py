@@ -30,5 +30,4 @@ class TorchvisionTransform:
 @TRANSFORMS.register_module(name='torchvision.*')
 class OfTorchvision:
     """Transforms of torchvision, version 2 by name, ``torchvision.NAME``."""
-    named = Library('torchvision', ['torchvision.transforms.v2'],
-                "pip install 'mlaface[torchvision]', of the release that goes with torch's", TorchvisionTransform).named
+    named = Library('torchvision', ['torchvision.transforms.v2'], TorchvisionTransform).named

@@ -15,6 +15,7 @@ from mlaface.engine.checkpoint.row_writer import link_rows
 from mlaface.engine.checkpoint.state import load_optimizer, load_trunk, optimizer_state, sharded_tensors, trunk_state
 from mlaface.engine.distributed import gather_objects
 from mlaface.engine.errors import CheckpointError
+from mlaface.utils.configs import config_text
 from mlaface.version import __version__
 
 
@@ -49,7 +50,7 @@ def collect(runner):
     Returns:
         dict: As in docs/architecture.md, without ``rows``.
     """
-    content = dict(schema=store.SCHEMA, mlaface=__version__, config=runner.cfg.pretty_text, seed=runner.seed,
+    content = dict(schema=store.SCHEMA, mlaface=__version__, config=config_text(runner.cfg), seed=runner.seed,
                    commit=runner.commit, model=describe_model(runner), optimizer=optimizer_state(runner.optim_wrapper),
                    schedulers=[plain_state(scheduler) for scheduler in runner.param_schedulers or []],
                    loop=runner.train_loop.state_dict(), history=runner.history.state_dict(),

@@ -9,6 +9,7 @@ from mlaface.evaluation.networks.common import as_embeddings, describe, first_li
 from mlaface.evaluation.networks.input_format import InputFormat, stated_input, stated_thresholds
 from mlaface.registry import NETWORKS
 from mlaface.utils.checksums import check_seal
+from mlaface.utils.packages import import_optional
 
 TYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(double)': np.float64,
          'tensor(uint8)': np.uint8}
@@ -90,7 +91,7 @@ class OnnxNetwork(Network):
 
 
 def _open(path, device):
-    import onnxruntime
+    onnxruntime = import_optional('onnxruntime', path)
     check_seal(path)
     providers = ['CPUExecutionProvider']
     if str(device).startswith('cuda'):

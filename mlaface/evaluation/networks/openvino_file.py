@@ -9,6 +9,7 @@ from mlaface.evaluation.networks.input_format import InputFormat, stated_input, 
 from mlaface.registry import NETWORKS
 from mlaface.utils.checksums import checksum, damaged
 from mlaface.utils.errors import InputError
+from mlaface.utils.packages import import_optional
 
 METADATA = 'mlaface'  # the branch of a model's rt_info
 HINTS = dict(bfloat16='bf16', float16='f16')
@@ -27,7 +28,8 @@ class OpenvinoNetwork(Network):
         options (dict or None): Fields of ``InputFormat``; they stand above what the file says.
 
     Raises:
-        InputError: If OpenVINO is missing, or the file is no model of one input; names it.
+        MissingPackageError: If OpenVINO is not installed.
+        InputError: If the file is no model of one input; names it.
         DamagedFileError: If the ``.bin`` is not the one that the ``.xml`` was written with.
     """
 
@@ -72,12 +74,8 @@ def metadata_of_model(model):
 
 
 def openvino():
-    """The package; ``InputError`` that says how to install it."""
-    try:
-        import openvino
-    except ImportError as error:
-        raise InputError("OpenVINO is not installed: pip install 'mlaface[openvino]'") from error
-    return openvino
+    """The package; ``MissingPackageError`` says how it is installed."""
+    return import_optional('openvino', "a model of OpenVINO's")
 
 
 @cache

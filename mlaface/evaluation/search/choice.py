@@ -1,11 +1,11 @@
 """Which search a protocol of 1:N uses: blocks of products, on the host or a GPU, or FAISS. The numbers are the same."""
-import importlib.util
 from functools import partial
 
 from mlaface.evaluation.functional.arrays import HOST
 from mlaface.evaluation.functional.search import scan_gallery
 from mlaface.evaluation.search.device import arrays_on
 from mlaface.evaluation.search.faiss_scan import scan_by_faiss
+from mlaface.utils.packages import is_installed, missing
 
 SEARCHES = ('auto', 'blocks', 'faiss')
 ONE_PRODUCT = 1 << 28  # scores; 1 GiB in float32
@@ -15,12 +15,13 @@ def check_search(search):
     """The name of a search, if it can be used here.
 
     Raises:
-        ValueError: If it is unknown, or FAISS is not installed.
+        ValueError: If it is unknown.
+        MissingPackageError: If FAISS is not installed.
     """
     if search not in SEARCHES:
         raise ValueError(f'search must be one of {SEARCHES}; got {search!r}')
-    if search == 'faiss' and not _has_faiss():
-        raise ValueError("search='faiss' needs FAISS: pip install 'mlaface[search]'")
+    if search == 'faiss' and not is_installed('faiss'):
+        raise missing('faiss', "search='faiss'")
     return search
 
 
@@ -39,12 +40,8 @@ def choose_search(search, device, scores, deep=False):
         callable: With the signature of ``functional.search.scan_gallery``.
 
     Raises:
-        ValueError: As ``check_search``.
+        ValueError, MissingPackageError: As ``check_search``.
     """
     arrays, search = arrays_on(device), check_search(search)
-    beyond = scores > ONE_PRODUCT and not deep and arrays is HOST and _has_faiss()
+    beyond = scores > ONE_PRODUCT and not deep and arrays is HOST and is_installed('faiss')
     return scan_by_faiss if search == 'faiss' or (search == 'auto' and beyond) else partial(scan_gallery, arrays=arrays)
-
-
-def _has_faiss():
-    return importlib.util.find_spec('faiss') is not None

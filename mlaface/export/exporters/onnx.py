@@ -11,6 +11,7 @@ from mlaface.export.quantize import to_float16, to_int8
 from mlaface.registry import EXPORTERS
 from mlaface.utils.checksums import UNSEALED, seal
 from mlaface.utils.errors import InputError
+from mlaface.utils.packages import import_optional
 
 INPUT, OUTPUT = 'images', 'embeddings'
 OLDEST, OLDEST_OF_DYNAMO = 13, 18  # asked for less, torch's current exporter writes 18 and says so in a log
@@ -70,20 +71,12 @@ class OnnxExporter(Exporter):
 
 
 def _onnx():
-    try:
-        import onnx
-        import onnxruntime  # noqa: F401  the files are checked with it
-    except ImportError as error:
-        raise InputError(f"ONNX files need {error.name}: pip install 'mlaface[onnx]'") from error
-    return onnx
+    import_optional('onnxruntime', 'an ONNX file')  # it is checked with it
+    return import_optional('onnx', 'an ONNX file')
 
 
 def _current(extractor, opset):
-    try:
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise InputError(f"operator set {opset} is written through onnxscript: pip install 'mlaface[onnx]', or take "
-                         f'--opset {OLDEST_OF_DYNAMO - 1}') from error
+    import_optional('onnxscript', f'operator set {opset}', f', or take --opset {OLDEST_OF_DYNAMO - 1}')
     program = torch.onnx.export(
         extractor, (extractor.example(),), None, input_names=[INPUT], output_names=[OUTPUT], dynamo=True,
         opset_version=opset, dynamic_shapes=({0: torch.export.Dim('batch')},), verbose=False)

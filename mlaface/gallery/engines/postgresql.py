@@ -11,6 +11,7 @@ from threading import RLock
 from mlaface.gallery.engines.sql import SqlEngine
 from mlaface.registry import GALLERY_ENGINES
 from mlaface.utils.errors import InputError, MissingDataError, UserError
+from mlaface.utils.packages import import_optional
 
 TYPES = dict(int='BIGINT', bytes='BYTEA')
 SCHEMES = ('postgresql://', 'postgres://')
@@ -101,8 +102,4 @@ class PostgresqlEngine(SqlEngine):
 
 
 def _driver():
-    try:
-        import psycopg
-    except ImportError as error:
-        raise UserError("a gallery on a PostgreSQL server needs psycopg: pip install 'mlaface[postgresql]'") from error
-    return psycopg
+    return import_optional('psycopg', 'a gallery on a PostgreSQL server')

@@ -7,12 +7,12 @@ is compressed likewise. Then
 
 and the last two terms are at most e_x + (1 + e_x) e_p (Cauchy-Schwarz). The integer product is exact.
 """
-import importlib.util
 from typing import NamedTuple
 
 import numpy as np
 
 from mlaface.evaluation.functional.coarse import rounding_error
+from mlaface.utils.packages import is_installed
 
 LEVELS = 127
 AT_ONCE = 16  # probes of one product: what a tile of Intel's AMX holds
@@ -148,7 +148,7 @@ def compress(rows):
 
 def can_compress():
     """Whether the package for fast products of 8-bit integers is there (bool); numpy's are slower than float32."""
-    return importlib.util.find_spec('numkong') is not None
+    return is_installed('numkong')
 
 
 def integer_products(codes, probes):

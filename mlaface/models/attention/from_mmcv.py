@@ -1,6 +1,6 @@
 """The attention of MMCV by its registered names: ``dict(type='mmcv.ContextBlock', ratio=1/16)``."""
+from mlaface.models.adapters import with_channels
 from mlaface.models.mmcv_layers import find_in_mmcv
-from mlaface.models.packages import with_channels
 from mlaface.registry import ATTENTION
 
 
@@ -13,6 +13,7 @@ class MMCVAttention:
         """The plugin that MMCV calls so.
 
         Raises:
-            UnknownNameError: If MMCV is not installed, or has none of that name.
+            MissingPackageError: If MMCV is not installed.
+            UnknownNameError: If it has none of that name.
         """
         return with_channels(find_in_mmcv(name), f'mmcv.{name}')

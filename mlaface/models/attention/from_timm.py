@@ -1,6 +1,7 @@
 """The attention of timm (Wightman, PyTorch Image Models) by the names of its ``create_attn``: ``timm.gc``."""
-from mlaface.models.packages import import_optional, unknown, with_channels
+from mlaface.models.adapters import unknown, with_channels
 from mlaface.registry import ATTENTION
+from mlaface.utils.packages import import_optional
 
 NAMES = ('se', 'ese', 'eca', 'ecam', 'ceca', 'ge', 'gc', 'gca', 'cbam', 'lcbam', 'coord', 'scoord', 'ela', 'strip',
          'sk', 'splat', 'lambda', 'bottleneck', 'halo', 'nl', 'bat')
@@ -15,10 +16,11 @@ class TimmAttention:
         """The plugin that timm calls so.
 
         Raises:
-            UnknownNameError: If timm is not installed, or has none of that name.
+            MissingPackageError: If timm is not installed.
+            UnknownNameError: If it has none of that name.
         """
         key = f'timm.{name}'
-        layers = import_optional('timm.layers', key)
+        layers = import_optional('timm.layers', repr(key))
         if name not in NAMES:
             raise unknown(key, NAMES, 'attention')
         try:

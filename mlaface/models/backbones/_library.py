@@ -1,6 +1,4 @@
 """Networks of other libraries as backbones: a chain of their modules, cut where the map gets smaller."""
-from importlib import import_module
-
 import torch
 from torch import nn
 
@@ -8,29 +6,7 @@ from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
 from mlaface.registry import did_you_mean
 from mlaface.utils.errors import ArgumentError
-
-
-def library(name, wanted_by):
-    """A library that need not be installed.
-
-    Args:
-        name (str): As in an import statement, and of the extra that brings it.
-        wanted_by (str): What needs it.
-
-    Returns:
-        module: The library.
-
-    Raises:
-        ArgumentError: If it is not installed, or cannot be imported; says what to install.
-    """
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        raise ArgumentError(f"{wanted_by} needs the package {error.name}: pip install 'mlaface[timm]'") from error
-    except Exception as error:  # torchvision of another build than torch fails in many ways
-        reason = str(error).partition('\n')[0]
-        raise ArgumentError(f'{wanted_by}: {name} cannot be imported ({reason}): install torch and torchvision that '
-                            'were built for each other') from error
+from mlaface.utils.packages import import_optional
 
 
 class LibraryNetwork(Backbone):
@@ -49,7 +25,8 @@ class LibraryNetwork(Backbone):
         out_size (int): Height and width of the map.
 
     Raises:
-        ArgumentError: If the library is not installed, has no such network, or the network gives no map.
+        MissingPackageError: If the library is not installed.
+        ArgumentError: If it has no such network, or the network gives no map.
     """
 
     member, package = None, None
@@ -57,7 +34,7 @@ class LibraryNetwork(Backbone):
     def __init__(self, in_size=112, with_cp=False, frozen_stages=-1, norm_eval=False):
         super().__init__()
         self.title = f'{self.package}.{self.member or "NAME"}'
-        source = library(self.package, self.title)
+        source = import_optional(self.package, repr(self.title))
         if self.member is None:
             raise ArgumentError(f"a network of {self.package} is named as in type='{self.package}.resnet18'")
         names = self.names(source)

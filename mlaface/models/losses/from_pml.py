@@ -33,5 +33,4 @@ def _wrap(part, miner=None):
 @LOSSES.register_module(name='pml.*')
 class OfPml:
     """Losses, miners, distances and reducers of pytorch-metric-learning by name, ``pml.NAME``."""
-    named = Library('pml', [f'pytorch_metric_learning.{place}' for place in PLACES],
-                "pip install 'mlaface[metric]'", _wrap).named
+    named = Library('pml', [f'pytorch_metric_learning.{place}' for place in PLACES], _wrap).named

@@ -6,9 +6,9 @@ import torch
 
 from mlaface.apis.attention import AttentionMaps
 from mlaface.apis.stored_config import check_parts
-from mlaface.models import packages
 from mlaface.models.layers import build_attention
 from mlaface.registry import ATTENTION, MODELS
+from mlaface.utils import packages
 from mlaface.utils.errors import InputError, UserError
 from tests.libraries import timm
 from tests.models import tiny

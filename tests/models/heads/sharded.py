@@ -1,13 +1,10 @@
 """One rank of the sharded test: every margin, compared with the whole head on one process."""
 import copy
-import os
-import sys
 import warnings
 
 import torch
 import torch.distributed as dist
 
-from mlaface.engine.distributed import join_ranks, leave_ranks
 from mlaface.models.heads.margin_head import MarginHead
 from mlaface.registry import MARGINS
 from mlaface.utils.sharding import split_rows
@@ -128,10 +125,9 @@ def sampled(rank, world):
     assert len(found) == max(len(mine), round(0.5 * head.shard.rows))
 
 
-def main(rank, world, folder):
-    torch.set_num_threads(1)
+def compare_all(rank, world):
+    """Every margin on this rank, whole, chunked and sampled."""
     warnings.simplefilter('ignore')  # more positives than the sample: stated elsewhere
-    join_ranks('gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=world)
     groups = [dist.new_group([member]) for member in range(world)]
     for margin in MARGINS.names():
         try:
@@ -142,8 +138,3 @@ def main(rank, world, folder):
             raise AssertionError(f'{margin} on rank {rank} of {world}') from error
     faults(rank, world)
     sampled(rank, world)
-    leave_ranks()
-
-
-if __name__ == '__main__':
-    main(int(sys.argv[1]), int(sys.argv[2]), os.fspath(sys.argv[3]))

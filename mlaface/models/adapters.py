@@ -1,32 +1,8 @@
-"""Parts of packages beside ours, by name: what is missing, or unknown, is said in one line."""
+"""Parts of other packages as plugins of ours, by name."""
 import inspect
-from importlib import import_module
 
 from mlaface.registry import did_you_mean
 from mlaface.utils.errors import ArgumentError, UnknownNameError
-
-REMEDIES = {'timm': "pip install 'mlaface[timm]'",
-            'mmcv': "pip install --no-deps mmcv-lite, or with the full mmengine 'mlaface[mmcv]'",
-            'captum': "pip install 'mlaface[captum]'"}
-
-
-def import_optional(module, key):
-    """A module of an optional package.
-
-    Args:
-        module (str): Its name.
-        key (str): What is asked for, for the message.
-
-    Raises:
-        UnknownNameError: If it cannot be imported; says how it is installed, and what the package itself lacks.
-    """
-    try:
-        return import_module(module)
-    except (ImportError, RuntimeError) as error:  # torchvision without its operators raises the latter
-        package = module.partition('.')[0]
-        missing = isinstance(error, ModuleNotFoundError) and error.name == package
-        state = 'is not installed' if missing else f'cannot be imported ({error})'
-        raise UnknownNameError(f'{key!r} needs {package}, which {state}: {REMEDIES[package]}') from error
 
 
 def unknown(key, names, kind):
