@@ -1,0 +1,69 @@
+"""Pieces on a Ray cluster: those of a node that dies are made on another."""
+import os
+
+from mlaface.registry import EXECUTORS
+from mlaface.utils.errors import InputError, MissingPackageError
+from mlaface.utils.executors.base import Executor
+from mlaface.utils.executors.job import Fault
+from mlaface.utils.executors.worker import run_piece
+
+AHEAD = 4  # pieces a core that Ray is told of at a time
+
+
+def _ray():
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # it would report to its makers
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingPackageError("--executor ray needs Ray: pip install 'mlaface[ray]'") from error
+    return ray
+
+
+@EXECUTORS.register_module('ray')
+class RayExecutor(Executor):
+    """Tasks of a Ray cluster that runs already; the command is given on one of its nodes.
+
+    Args:
+        address (str): ``HOST:PORT`` of the cluster's head; ``'auto'``: of the cluster on this machine.
+        cpus (float): Cores of a piece; its threads too.
+        gpus (float): GPUs of a piece; Ray shows it those only.
+        retries (int): How often a piece is begun again whose node or process died. Default 3.
+    """
+
+    def __init__(self, address='auto', cpus=1, gpus=0, retries=3):
+        self.address, self.cpus, self.gpus, self.retries = address, cpus, gpus, retries
+
+    def run(self, job, numbers):
+        """See the base class."""
+        ray = _ray()
+        self._connect(ray)
+        try:
+            task = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries)(run_piece)
+            most = max(8, int(AHEAD * ray.cluster_resources().get('CPU', 1) / max(self.cpus, 0.1)))
+            waiting, rest = {}, iter(numbers)
+            while True:
+                while len(waiting) < most and (number := next(rest, None)) is not None:
+                    waiting[task.remote(str(job.folder), job.fingerprint, number)] = number
+                if not waiting:
+                    return
+                for done in ray.wait(list(waiting))[0]:
+                    yield waiting[done], self._outcome(ray, done, waiting.pop(done), job)
+        finally:
+            ray.shutdown()  # ends what still runs of ours
+
+    def _connect(self, ray):
+        try:
+            ray.init(address=self.address, logging_level='ERROR', log_to_driver=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InputError(f'--executor ray: no cluster at {self.address} ({str(error).splitlines()[0]}). Begin one '
+                             'with: ray start --head --port 6379, on other nodes: ray start --address HOST:6379; then '
+                             '--executor-options address=HOST:6379') from error
+
+    def _outcome(self, ray, reference, number, job):
+        try:
+            return ray.get(reference)
+        except ray.exceptions.RayTaskError:
+            raise  # a mistake of the code, with its traceback
+        except ray.exceptions.RayError as error:
+            return Fault(False, f'piece {number} in {job.folder} was begun {self.retries + 1} times, and node or '
+                                f'process died each time ({str(error).splitlines()[0]}); the same command goes on')
