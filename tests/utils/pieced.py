@@ -98,7 +98,8 @@ script = sys.argv[1]
 text = open(script).read()
 last = int(re.search('--array=1-([0-9]+)', text)[1])
 log, = shlex.split(re.search('--output=(.*)', text)[1])
-code = ''.join(f'SLURM_ARRAY_TASK_ID={{k}} bash {{shlex.quote(script)}} > {{shlex.quote(log.replace("%a", str(k)))}} 2>&1\\n'
+script = shlex.quote(script)
+code = ''.join(f'SLURM_ARRAY_TASK_ID={{k}} bash {{script}} > {{shlex.quote(log.replace("%a", str(k)))}} 2>&1\\n'
                for k in range(1, last + 1))
 process = subprocess.Popen(['bash', '-c', code], start_new_session=True, stdin=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,5 +1,6 @@
 """Pieces on a Ray cluster: those of a node that dies are made on another."""
 import os
+import socket
 
 from mlaface.registry import EXECUTORS
 from mlaface.utils.errors import InputError, MissingPackageError
@@ -8,6 +9,7 @@ from mlaface.utils.executors.job import Fault
 from mlaface.utils.executors.worker import run_piece
 
 AHEAD = 4  # pieces a core that Ray is told of at a time
+SECONDS = 10  # until a head answers
 
 
 def _ray():
@@ -52,9 +54,12 @@ class RayExecutor(Executor):
             ray.shutdown()  # ends what still runs of ours
 
     def _connect(self, ray):
+        host, _, port = self.address.rpartition(':')
         try:
+            if port.isdecimal():  # Ray itself tries for minutes
+                socket.create_connection((host, int(port)), SECONDS).close()
             ray.init(address=self.address, logging_level='ERROR', log_to_driver=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise InputError(f'--executor ray: no cluster at {self.address} ({str(error).splitlines()[0]}). Begin one '
                              'with: ray start --head --port 6379, on other nodes: ray start --address HOST:6379; then '
                              '--executor-options address=HOST:6379') from error

@@ -36,7 +36,8 @@ def write_array(path, command, tasks, threads, **options):
         options: Of ``sbatch`` by their long names, ``_`` for ``-``; None leaves one out.
     """
     options = dict(array=f'1-{tasks}', cpus_per_task=threads, **options)
-    lines = [f'#SBATCH --{key.replace("_", "-")}={shlex.quote(str(value))}' for key, value in options.items() if value is not None]
+    lines = [f'#SBATCH --{key.replace("_", "-")}={shlex.quote(str(value))}' for key, value in options.items()
+             if value is not None]
     with atomic_path(path) as temporary:
         temporary.write_text(SCRIPT.format(
             options='\n'.join(lines), folder=shlex.quote(os.getcwd()), threads=threads, command=command,

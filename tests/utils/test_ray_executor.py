@@ -1,0 +1,98 @@
+"""A real Ray cluster of two nodes on loopback: the bytes of one process, also when a node is killed in the middle."""
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mlaface.utils.errors import InputError, MissingPackageError
+from mlaface.utils.executors import ray as ray_module
+from mlaface.utils.executors.ray import RayExecutor
+from tests.utils.test_executors import WHOLE, job_in, whole
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = dict(health_check_initial_delay_ms=500, health_check_period_ms=500, health_check_failure_threshold=2)
+
+
+def test_without_ray_the_remedy_is_said(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, 'ray', None)
+    with pytest.raises(MissingPackageError, match=r"--executor ray needs Ray: pip install 'mlaface\[ray\]'"):
+        job_in(tmp_path).run(RayExecutor())
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """Two nodes of one core each, and a function that kills the second."""
+    monkeypatch.setenv('RAY_USAGE_STATS_ENABLED', '0')
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+    pytest.importorskip('ray')
+    from ray.cluster_utils import Cluster
+    found = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1, include_dashboard=False,
+                                                             _system_config=QUICK))
+    found.second = found.add_node(num_cpus=1)
+    yield found
+    found.shutdown()
+
+
+@pytest.mark.slow
+def test_no_cluster_is_said_in_a_line(tmp_path):
+    pytest.importorskip('ray')
+    with pytest.raises(InputError, match='no cluster at 127.0.0.1:1 .*ray start --head'):
+        job_in(tmp_path).run(RayExecutor('127.0.0.1:1'))
+
+
+@pytest.mark.slow
+def test_a_node_that_is_killed_in_the_middle(cluster, tmp_path):
+    log, killed = tmp_path / 'log', []
+    job = job_in(tmp_path / 'job', log=str(log), wait=1.0)
+
+    def advance(count):
+        if count and not killed:
+            killed.append(time.monotonic())
+            cluster.remove_node(cluster.second, allow_graceful=False)
+    job.run(RayExecutor(cluster.address), advance)
+    lines = log.read_text().split('\n')
+    assert killed and whole(job) == WHOLE
+    assert len({line.split()[-1] for line in lines if line.startswith('open')}) >= 2, lines  # both nodes were at it
+    assert ray_module.AHEAD
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize('name', ['tar', 'embed', 'clean', 'leak'])
+def test_commands_on_two_nodes_of_which_one_is_killed(cluster, tmp_path, name):
+    from tests.cli.test_executor_commands import arguments, made
+    from tests.datasets.archive_sets import content  # noqa: F401
+    place = tmp_path / 'place'
+    prepare(place)
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
+
+    def call(out, *options):
+        return subprocess.Popen([sys.executable, '-m', 'mlaface.cli.main', *arguments(place, name, tmp_path / out),
+                                 '--piece-size', '256', *options], cwd=ROOT,
+                                env={**environment, 'MLAFACE_CACHE': str(tmp_path / f'cache-{out}')})
+    assert call('plain').wait() == 0
+    child = call('out', '--executor', 'ray', '--executor-options', f'address={cluster.address}')
+    while child.poll() is None and not list(tmp_path.glob('out*/**/job.json')):
+        time.sleep(0.05)
+    time.sleep(1)
+    during = child.poll() is None
+    cluster.remove_node(cluster.second, allow_graceful=False)
+    assert child.wait() == 0 and during
+    assert made(tmp_path / 'out') == made(tmp_path / 'plain')
+    assert json.dumps(len(list(tmp_path.glob('out*')))) == '1'
+
+
+def prepare(place):
+    """The set, benchmark, model and list that commands of ``test_executor_commands`` take."""
+    from mlaface.datasets.formats.bin_set import write_bin
+    from tests.utils import pieced
+    place.mkdir()
+    pieced.photographs(place / 'set')
+    pieced.model(place / 'm.onnx')
+    write_bin(place / 'b.bin', [(place / 'set' / f'p{k:02}' / f'{n}.jpg').read_bytes() for k, n in (
+        (2, 2), (2, 3), (8, 4), (9, 5))], [True, False])
+    (place / 'list').write_text('p01/3.jpg\n')
