@@ -3,7 +3,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from tests.utils import pieced
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ('--executor', 'here', '--piece-size', '256')
+LEFT_OUT = dict.fromkeys(('records', 'tar', 'lmdb', 'embed'), 1)  # exit status: the set has an image that is empty
+LOCAL = ('--executor', 'local', '--executor-options', 'processes=2')
 COMMANDS = dict(
     records=('data', 'pack', '{set}', '{out}', '--size', '112', '112'),
     tar=('data', 'convert', '{set}', '{out}', '--to', 'tar', '--shuffle', '3', '--shard-size', '1'),
@@ -122,7 +123,7 @@ def test_a_stream_cannot_be_cut(place, tmp_path):
 
 def start(place, name, out, cache, *options):
     return subprocess.Popen([sys.executable, '-m', 'mlaface.cli.main', *arguments(place, name, out), '--piece-size',
-                             '256', *options], env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1',
+                             '64', *options], env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1',
                                                     'MLAFACE_CACHE': str(cache)}, cwd=ROOT)
 
 
@@ -130,34 +131,62 @@ def start(place, name, out, cache, *options):
 @pytest.mark.parametrize('name', COMMANDS)
 def test_two_processes_of_this_machine(place, plain, tmp_path, name):
     expected = plain(name)
-    assert start(place, name, tmp_path / 'out', tmp_path / 'cache', '--executor', 'local', '--executor-options',
-                 'processes=2').wait() == 0
+    assert start(place, name, tmp_path / 'out', tmp_path / 'cache', *LOCAL).wait() == LEFT_OUT.get(name, 0)
     assert made(tmp_path / 'out') == expected
+
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize('name', ['tar', 'clean', 'leak', 'embed'])
+@pytest.mark.parametrize('name', ['records', 'tar', 'clean', 'leak', 'embed'])
 def test_twenty_kills_at_random_points(place, plain, tmp_path, name):
-    """Of the whole group, workers too; what is made of them in the end has the same bytes."""
-    expected, rng, survived = plain(name), np.random.default_rng(0), 0
-    options = ('--executor', 'local', '--executor-options', 'processes=2')
+    """Each call goes on where the one before was killed; whenever one comes to its end, the bytes are the same."""
+    expected, draw, kills, ends, status = plain(name), np.random.default_rng(0), 0, 0, LEFT_OUT.get(name, 0)
     begun = time.monotonic()
-    assert start(place, name, tmp_path / 'first', tmp_path / 'first-cache', *options).wait() == 0
+    assert start(place, name, tmp_path / 'first', tmp_path / 'first-cache', *LOCAL).wait() == status
     seconds = time.monotonic() - begun
-    for _ in range(20):
-        for leftover in (tmp_path / 'out', tmp_path / 'out.npz'):
-            if leftover.exists():  # a call that was done before its kill: begin anew
-                survived += 1
-                shutil.rmtree(leftover) if leftover.is_dir() and name in ('tar',) else None
-                leftover.unlink() if leftover.is_file() else None
-        child = start(place, name, tmp_path / 'out', tmp_path / 'cache', *options)
-        time.sleep(rng.uniform(0, seconds))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    with contextlib.suppress(FileNotFoundError):
-        if name == 'tar':
-            shutil.rmtree(tmp_path / 'out')
-    assert start(place, name, tmp_path / 'out', tmp_path / 'cache', *options).wait() == 0
+    while kills < 20:
+        child = start(place, name, tmp_path / f'out{ends}', tmp_path / f'cache{ends}', *LOCAL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(draw.uniform(0, seconds))
+        kills += child.poll() is None
+        child.kill()
+        if child.wait() == status:
+            assert made(tmp_path / f'out{ends}') == expected
+            ends += 1
+    assert start(place, name, tmp_path / f'out{ends}', tmp_path / f'cache{ends}', *LOCAL).wait() == status
+    assert made(tmp_path / f'out{ends}') == expected
+    assert not [path for path in tmp_path.iterdir() if 'part' in path.name or 'pieces' in path.name]
+    print(f'{name}: 20 kills of calls of {seconds:.1f} s, of which {ends + 1} came to an end')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['records', 'tar', 'embed', 'clean'])
+def test_a_real_full_disk(place, plain, tmp_path, name, monkeypatch):
+    """A limit of the size of files, which is to a program what a full disk is."""
+    import resource
+    expected = plain(name)
+    monkeypatch.setenv('MLAFACE_CACHE', str(tmp_path / 'cache'))
+    done = subprocess.run([sys.executable, '-m', 'mlaface.cli.main', *arguments(place, name, tmp_path / 'out'),
+                           '--piece-size', '64', *LOCAL], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, 'PYTHONPATH': str(ROOT)},
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 17, 1 << 17)))
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith('error: ') and 'disk takes no more' in done.stderr, done.stderr
+    assert start(place, name, tmp_path / 'out', tmp_path / 'cache', *LOCAL).wait() == LEFT_OUT.get(name, 0)
     assert made(tmp_path / 'out') == expected
-    print(f'{name}: 20 kills within {seconds:.1f} s, {survived} calls were done before theirs')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name, said', [('tar', 'is being made by another process'),
+                                        ('clean', 'is being made by another process')])
+def test_two_calls_at_one_place(place, plain, tmp_path, name, said):
+    expected = plain(name)
+    first = start(place, name, tmp_path / 'out', tmp_path / 'cache', *LOCAL)
+    while not list(tmp_path.glob('out*/**/job.json')):
+        time.sleep(0.01)
+    second = subprocess.run([sys.executable, '-m', 'mlaface.cli.main', *arguments(place, name, tmp_path / 'out'),
+                             '--piece-size', '64', '--executor', 'local'], cwd=ROOT, capture_output=True,
+                            text=True, env={**os.environ, 'MLAFACE_CACHE': str(tmp_path / 'other')})
+    assert first.wait() == LEFT_OUT.get(name, 0) and made(tmp_path / 'out') == expected
+    assert said in second.stderr or second.returncode == 0 and name == 'clean', second.stderr
