@@ -39,40 +39,46 @@ class LocalExecutor(Executor):
         if self.processes < 1:
             raise InputError(f'executor local: processes={processes}: at least one is needed')
         self.threads = threads or max(1, cores() // self.processes)
+        self._idle = []  # kept for the next job, so that libraries are imported once
 
     def run(self, job, numbers):
         """See the base class; a process that is killed ends the call."""
-        tasks, outcomes, workers = queue.SimpleQueue(), queue.SimpleQueue(), []
+        tasks, outcomes = queue.SimpleQueue(), queue.SimpleQueue()
         for number in numbers:
             tasks.put(number)
+        count = min(self.processes, len(numbers))
+        workers = [self._idle.pop() if self._idle else self._start() for _ in range(count)]
+        left = len(numbers)
         try:
-            for _ in range(min(self.processes, len(numbers))):
-                workers.append(self._start(job))
-                threading.Thread(target=_drive, args=(workers[-1], tasks, outcomes, job), daemon=True).start()
-            for _ in numbers:
-                yield outcomes.get()
-        finally:
             for worker in workers:
+                threading.Thread(target=_drive, args=(worker, tasks, outcomes, job), daemon=True).start()
+            while left:
+                number, fault = outcomes.get()
+                left -= 1
+                yield number, fault
+        finally:
+            for worker in workers if left else ():
                 worker.kill()
                 worker.wait()
+            self._idle += [worker for worker in workers if worker.poll() is None]
 
-    def _start(self, job):
+    def _start(self):
         threads = str(self.threads)
         return subprocess.Popen(
-            [sys.executable, '-m', 'mlaface.utils.executors.worker', str(job.folder), job.fingerprint],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, 'OMP_NUM_THREADS': threads, 'MKL_NUM_THREADS': threads, 'PYTHONPATH': python_path()})
+            [sys.executable, '-m', 'mlaface.utils.executors.worker'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env={**os.environ, 'OMP_NUM_THREADS': threads, 'MKL_NUM_THREADS': threads,
+                            'PYTHONPATH': python_path()})
 
 
 def _drive(worker, tasks, outcomes, job):
     """Give a process one piece after the other, until none is left or it ends."""
-    while not tasks.empty():
+    while True:
         try:
             number = tasks.get_nowait()
         except queue.Empty:
             return
         try:
-            print(number, file=worker.stdin, flush=True)
+            print(json.dumps([str(job.folder), job.fingerprint, number]), file=worker.stdin, flush=True)
             answer = worker.stdout.readline()
         except (OSError, ValueError):
             answer = ''

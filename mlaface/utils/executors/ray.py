@@ -38,20 +38,23 @@ class RayExecutor(Executor):
     def run(self, job, numbers):
         """See the base class."""
         ray = _ray()
-        self._connect(ray)
+        if not ray.is_initialized():  # the next job finds Ray's processes with their libraries imported
+            self._connect(ray)
+        task = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries)(run_piece)
+        most = max(8, int(AHEAD * ray.cluster_resources().get('CPU', 1) / max(self.cpus, 0.1)))
+        waiting, rest = {}, iter(numbers)
         try:
-            task = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries)(run_piece)
-            most = max(8, int(AHEAD * ray.cluster_resources().get('CPU', 1) / max(self.cpus, 0.1)))
-            waiting, rest = {}, iter(numbers)
             while True:
                 while len(waiting) < most and (number := next(rest, None)) is not None:
                     waiting[task.remote(str(job.folder), job.fingerprint, number)] = number
                 if not waiting:
                     return
                 for done in ray.wait(list(waiting))[0]:
-                    yield waiting[done], self._outcome(ray, done, waiting.pop(done), job)
+                    number = waiting.pop(done)
+                    yield number, self._outcome(ray, done, number, job)
         finally:
-            ray.shutdown()  # ends what still runs of ours
+            for left in waiting:
+                ray.cancel(left, force=True)
 
     def _connect(self, ray):
         host, _, port = self.address.rpartition(':')
@@ -67,7 +70,10 @@ class RayExecutor(Executor):
     def _outcome(self, ray, reference, number, job):
         try:
             return ray.get(reference)
-        except ray.exceptions.RayTaskError:
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, ImportError):
+                return Fault(False, f'a node of the cluster cannot import what piece {number} needs ({error.cause}): '
+                                    'install the same mlaface, with the same extras, on all nodes')
             raise  # a mistake of the code, with its traceback
         except ray.exceptions.RayError as error:
             return Fault(False, f'piece {number} in {job.folder} was begun {self.retries + 1} times, and node or '

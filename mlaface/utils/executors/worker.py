@@ -1,8 +1,8 @@
-"""A process that makes pieces of a job: ``python -m mlaface.utils.executors.worker FOLDER FINGERPRINT [K N]``.
+"""A process that makes pieces of jobs: ``python -m mlaface.utils.executors.worker [FOLDER FINGERPRINT K N]``.
 
-With K and N it makes every N-th missing piece from the K-th on (from 1), as the K-th of N tasks of an array. Without,
-it takes numbers of pieces from standard input and answers each by a line of JSON; it ends as soon as its input does, so
-that nothing is left of it when who started it is killed.
+With arguments it makes every N-th missing piece of a job from the K-th on (from 1), as the K-th of N tasks of an array.
+Without, it takes folder, fingerprint and number of a piece as a line of JSON from standard input, and answers each by
+another; it ends as soon as its input does, so that nothing is left of it when who started it is killed.
 """
 import json
 import os
@@ -75,19 +75,19 @@ def _write(job, number, make):
         temporary.write_text(json.dumps(told))
 
 
-def serve(folder, fingerprint):
-    """Make the pieces whose numbers come on standard input, a line each."""
+def serve():
+    """Make the pieces that come on standard input."""
     answers = os.fdopen(os.dup(1), 'w', buffering=1)
     os.dup2(2, 1)  # what a library prints is no answer
-    numbers = queue.Queue()
+    pieces = queue.Queue()
 
     def listen():
         for line in sys.stdin:
-            numbers.put(int(line))
+            pieces.put(json.loads(line))
         os._exit(0)
     threading.Thread(target=listen, daemon=True).start()
     while True:
-        answers.write(json.dumps(run_piece(folder, fingerprint, numbers.get())) + '\n')
+        answers.write(json.dumps(run_piece(*pieces.get())) + '\n')
 
 
 def share(folder, fingerprint, task, tasks):
@@ -105,5 +105,4 @@ def share(folder, fingerprint, task, tasks):
 
 
 if __name__ == '__main__':
-    place, told, *which = sys.argv[1:]
-    sys.exit(share(place, told, *map(int, which)) if which else serve(place, told))
+    sys.exit(share(*sys.argv[1:3], *map(int, sys.argv[3:])) if sys.argv[1:] else serve())
