@@ -126,8 +126,9 @@ def measured(name, source, folder, args):
         rows.append(row(f'{name}: packing {args.images} images in pieces of 256', [
             timed(lambda k=k: convert(source, folder / f'{name}-packed{k}', 'records', Rules((112, 112), 95),
                                       executor=executor, piece_size=256)) for k in range(args.rounds)], 's'))
-        rows.append(row(f'{name}: of it, putting the pieces together', [
-            _together(source, folder / f'{name}-again{k}', executor) for k in range(args.rounds)], 's'))
+        rows.append(row(f'{name}: of it, putting together, processor time an image', [
+            1e6 * _together(source, folder / f'{name}-again{k}', executor) / args.images
+            for k in range(args.rounds)], 'us'))
         whole = timed(run_job, executor, folder / f'{name}-whole', 20, 0.5)
         rows.append(row(f'{name}: 20 pieces of 0.5 s', [whole], 's'))
         if kill:
@@ -143,15 +144,15 @@ def measured(name, source, folder, args):
 
 
 def _together(source, out, executor):
-    """Seconds of a convert behind its pieces."""
+    """Seconds of the processor that a convert needs behind its pieces."""
     from mlaface.datasets.archives.convert import convert
     from mlaface.datasets.archives.examine import Rules
     done = []
 
     def watch(total):
-        return lambda count: done.append((count, time.perf_counter()))
+        return lambda count: done.append(time.process_time())
     convert(source, out, 'records', Rules((112, 112), 95), executor=executor, piece_size=256, watch_pieces=watch)
-    return time.perf_counter() - done[-1][1]
+    return time.process_time() - done[-1]
 
 
 def main(argv):
@@ -166,6 +167,10 @@ def main(argv):
             timed(lambda k=k, threads=threads: convert(source, folder / f'plain{threads}-{k}', 'records',
                                                        Rules((112, 112), 95), workers=threads))
             for k in range(args.rounds)], 's') for threads in (1, 2)]
+        begun = time.process_time()
+        convert(source, folder / 'processor', 'records', Rules((112, 112), 95), workers=1)
+        rows.append(row('no executor: processor time an image', [
+            1e6 * (time.process_time() - begun) / args.images], 'us'))
         for name in args.executors:
             rows += measured(name, source, folder, args)
     show(result('executors', rows, {}), args.out)

@@ -1,7 +1,7 @@
 """What the commands over data sets share: opening, measuring, embedding, progress, pictures for pages."""
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import count
@@ -49,8 +49,11 @@ def measured(path, dataset, workers, spread=None, out=None):
     """``measure_set`` with a progress bar; with ``spread`` by nodes, in pieces below the folder ``out``."""
     from mlaface.datasets.prepare.measures import measure_in_pieces, measure_set
     if spread:
-        return measure_in_pieces(path, dataset, workers, Path(out, 'pieces'), spread.size,
+        rows = measure_in_pieces(path, dataset, workers, Path(out, 'pieces'), spread.size,
                                  lambda job: spread.run(job, 'reading'))
+        with suppress(OSError):
+            Path(out, 'pieces').rmdir()
+        return rows
     with bar('reading', len(dataset)) as advance:
         return measure_set(path, dataset, workers, advance)
 
