@@ -52,14 +52,16 @@ def two_local():
 def two_ray():
     """A Ray cluster on loopback."""
     os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
+    import ray
     from ray.cluster_utils import Cluster
     cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1, include_dashboard=False,
                                                                _system_config=QUICK))
     try:
-        node = cluster.add_node(num_cpus=1)
+        node = cluster.add_node(num_cpus=1, node_ip_address='127.0.0.2')  # so that we are not on it
         yield EXECUTORS.build(dict(type='ray', address=cluster.address)), lambda: cluster.remove_node(
             node, allow_graceful=False)
     finally:
+        ray.shutdown()
         cluster.shutdown()
 
 
