@@ -99,7 +99,11 @@ def write_faces(faces, inferencer, path):
     Returns:
         int: How many.
     """
+    from itertools import chain, islice
+
     from mlaface.utils.files import atomic_path
+    faces = iter(faces)
+    faces = chain(list(islice(faces, 1)), faces)  # by now pieces are done, and nothing is open yet
     with atomic_path(path) as temporary:
         if path.endswith('.npz'):
             return _write_arrays(list(faces), inferencer, temporary)

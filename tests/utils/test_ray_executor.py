@@ -91,3 +91,20 @@ def prepare(place):
     write_bin(place / 'b.bin', [(place / 'set' / f'p{k:02}' / f'{n}.jpg').read_bytes() for k, n in (
         (2, 2), (2, 3), (8, 4), (9, 5))], [True, False])
     (place / 'list').write_text('p01/3.jpg\n')
+
+
+@pytest.mark.slow
+def test_pieces_of_a_command_that_is_killed_end(cluster, tmp_path):
+    log = tmp_path / 'log'
+    code = (f'from tests.utils.test_executors import *\nfrom mlaface.utils.executors.ray import RayExecutor\n'
+            f'job_in({str(tmp_path / "job")!r}, log={str(log)!r}, wait=600).run(RayExecutor({cluster.address!r}))')
+    parent = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT)
+    while not log.is_file() or not log.read_text().endswith('\n'):
+        time.sleep(0.1)
+    worker = int(log.read_text().split()[1])
+    parent.kill()
+    parent.wait()
+    begun = time.monotonic()
+    while Path(f'/proc/{worker}').exists() and 'Z' not in Path(f'/proc/{worker}/stat').read_text().split()[2]:
+        assert time.monotonic() < begun + 120, 'the piece goes on'
+        time.sleep(0.1)
