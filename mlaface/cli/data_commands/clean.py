@@ -21,6 +21,7 @@ from mlaface.cli.parts.data_sets import (
     embedded,
     open_labelled,
     page,
+    products_device,
     rows_name,
     shared_rows,
     tile,
@@ -56,7 +57,8 @@ def main(argv=None):
                                   rows_name(args.set, dataset, network, args.flip or 'none'))
         judged = time.perf_counter()
         with bar('judging', len(rows), bool(spread)) as advance:
-            found = clean(rows, dataset.labels, dataset.num_classes, advance=advance, parts=parts)
+            found = clean(rows, dataset.labels, dataset.num_classes, advance=advance, device=products_device(args),
+                          parts=parts)
         now = time.perf_counter()
         parts.remove()
         _write(args, dataset, found, dict(seconds=round(now - start, 2), judging_seconds=round(now - judged, 2)))

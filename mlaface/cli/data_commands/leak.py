@@ -21,6 +21,7 @@ from mlaface.cli.parts.data_sets import (
     embedded,
     open_labelled,
     page,
+    products_device,
     rows_name,
     shared_rows,
     tile,
@@ -73,16 +74,11 @@ def main(argv=None):
         with bar('comparing', len(rows), bool(spread)) as advance:
             found = find_leaks(rows, training.labels, training.num_classes,
                                np.stack([tested[number][row] for number, row in places]), args.confidence,
-                               device=_products_device(args), advance=advance, parts=parts)
+                               device=products_device(args), advance=advance, parts=parts)
         now = time.perf_counter()
         parts.remove()
         _write(args, training, benchmarks, places, found, dict(seconds=round(now - start, 2),
                                                                search_seconds=round(now - searched, 2)))
-
-
-def _products_device(args):
-    """Where products are computed: on the GPU that was asked for, else by the processor."""
-    return args.device if args.device.startswith('cuda') else 'cpu'
 
 
 def _distinct(dataset):

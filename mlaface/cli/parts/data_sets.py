@@ -86,7 +86,7 @@ def embedded(path, dataset, network, args, spread=None):
     with tempfile.TemporaryDirectory() as folder:
         kept = KeptRows(name, np.float32, (len(distinct), dimension), None if known else folder)
         if spread and kept.missing():
-            rows = _from_pieces(spread, kept, path, args, known)
+            rows = _from_pieces(spread, kept, path, args)
         else:
             with bar('embedding', len(distinct)) as advance:
                 rows = fill(kept, lambda parts: _embed_parts(dataset, network, (
@@ -95,26 +95,28 @@ def embedded(path, dataset, network, args, spread=None):
 
 
 def rows_name(path, dataset, network, flip):
-    """What the file of a set's embeddings is called (str), by set, model and flip."""
+    """What the file of a set's embeddings is called (str), by set, model and flip.
+
+    A function as a model has no hash and may be another one the next time: its name never comes again.
+    """
     import hashlib
     import json
+    import secrets
 
     from mlaface.datasets.prepare.kept_rows import set_hash
     stated = network.describe()
-    model = hashlib.sha256(json.dumps([stated['sha256'], stated['input'], flip], default=str).encode()).hexdigest()
+    told = [stated['sha256'] or secrets.token_hex(), stated['input'], flip]
+    model = hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
     return f'{set_hash(path, dataset)[:32]}-{model[:16]}.rows'
 
 
-def _from_pieces(spread, kept, path, args, known):
+def _from_pieces(spread, kept, path, args):
     """Rows that nodes embed, put together in the cache."""
-    import secrets
-
     from mlaface.cli.parts.executors import portable
     from mlaface.datasets.prepare.kept_rows import CHUNK, fill_from
     from mlaface.utils.executors.job import Job, ranges
     values = portable(args, 'model', 'config')
-    inputs = dict(rows=kept.path.name, device=args.device, batch_size=args.batch_size, unique=None if known
-                  else secrets.token_hex())  # a function as a model may be another one the next time
+    inputs = dict(rows=kept.path.name, device=args.device, batch_size=args.batch_size)
     job = spread.run(Job(Path(args.out, 'pieces', kept.path.stem), f'{__name__}:open_embedder',
                          dict(path=os.path.abspath(path), values=values), ranges(kept.shape[0], spread.size, CHUNK),
                          inputs), 'embedding')
@@ -175,6 +177,11 @@ def _faces(dataset, part, size):
         except FormatError:
             continue
     return images.transpose(0, 3, 1, 2), good
+
+
+def products_device(args):
+    """Where products are computed: on the GPU that was asked for by ``--device``, else by the processor."""
+    return args.device if args.device.startswith('cuda') else 'cpu'
 
 
 def usable_rows(rows, path, network):

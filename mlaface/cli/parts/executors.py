@@ -8,7 +8,7 @@ from mlaface.utils.errors import InputError
 
 def add_executor(parser):
     """Add where pieces run, and how large they are."""
-    group = parser.add_argument_group('more than one process', 'The same bytes come out, wherever the pieces run. '
+    group = parser.add_argument_group('more than one process', 'The same bytes come out, wherever the pieces run.\n'
                                       'Inputs and results lie on a file system that all nodes share (docs/data.md).')
     group.add_argument('--executor', metavar='NAME', help='local: processes of this machine; ray: a Ray cluster that '
                        'runs; slurm: an array of jobs; or one of your own (default: threads of this process)')
