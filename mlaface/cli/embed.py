@@ -56,6 +56,9 @@ def main(argv=None):
                 print(line(face), flush=True)
         else:
             written = write_faces(faces, inferencer, args.out)
+            if spread:
+                from mlaface.cli.parts.embedding import remove_pieces
+                remove_pieces(args.out)
             print(f'{written} faces: {args.out}')
     return int(skipped.count > 0)
 
@@ -101,14 +104,21 @@ def write_faces(faces, inferencer, path):
     """
     from itertools import chain, islice
 
+    from mlaface.utils.errors import FULL, FullDiskError
     from mlaface.utils.files import atomic_path
     faces = iter(faces)
     faces = chain(list(islice(faces, 1)), faces)  # by now pieces are done, and nothing is open yet
-    with atomic_path(path) as temporary:
-        if path.endswith('.npz'):
-            return _write_arrays(list(faces), inferencer, temporary)
-        with open(temporary, 'w', encoding='utf-8') as file:
-            return sum(file.write(line(face) + '\n') > 0 for face in faces)
+    try:
+        with atomic_path(path) as temporary:
+            if path.endswith('.npz'):
+                return _write_arrays(list(faces), inferencer, temporary)
+            with open(temporary, 'w', encoding='utf-8') as file:
+                return sum(file.write(line(face) + '\n') > 0 for face in faces)
+    except OSError as error:
+        if error.errno in FULL:
+            raise FullDiskError(f'{path}: the disk takes no more ({error.strerror}). Make room, and give the same '
+                                'command again') from error
+        raise
 
 
 def _write_arrays(faces, inferencer, path):

@@ -60,8 +60,8 @@ def main(argv=None):
             found = clean(rows, dataset.labels, dataset.num_classes, advance=advance, device=products_device(args),
                           parts=parts)
         now = time.perf_counter()
-        parts.remove()
         _write(args, dataset, found, dict(seconds=round(now - start, 2), judging_seconds=round(now - judged, 2)))
+        parts.remove()
 
 
 def _write(args, dataset, found, seconds):

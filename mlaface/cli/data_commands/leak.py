@@ -76,9 +76,9 @@ def main(argv=None):
                                np.stack([tested[number][row] for number, row in places]), args.confidence,
                                device=products_device(args), advance=advance, parts=parts)
         now = time.perf_counter()
-        parts.remove()
         _write(args, training, benchmarks, places, found, dict(seconds=round(now - start, 2),
                                                                search_seconds=round(now - searched, 2)))
+        parts.remove()
 
 
 def _distinct(dataset):

@@ -1,6 +1,7 @@
 """``mlaface embed`` in pieces: images to embedded faces, by nodes."""
 import json
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ KEYS = ('model', 'config', 'color', 'mean', 'std', 'flip', 'batch_size', 'detect
 
 
 def faces_of_pieces(inferencer, args, skipped, spread):
-    """``Inferencer.faces`` by nodes; the pieces lie beside ``args.out``.
+    """``Inferencer.faces`` by nodes; the pieces lie beside ``args.out``, until ``remove_pieces``.
 
     Args:
         inferencer (Inferencer): Whose model it is.
@@ -51,7 +52,11 @@ def faces_of_pieces(inferencer, args, skipped, spread):
                          ranges(len(names), spread.size), inputs), 'embedding')
     for content in job.contents():
         yield from _faces(content, skipped)
-    job.remove()
+
+
+def remove_pieces(out):
+    """Remove what ``faces_of_pieces`` left beside a file (str) that is written now."""
+    shutil.rmtree(f'{out}.pieces', ignore_errors=True)
 
 
 def open_pieces(names, folder, values):

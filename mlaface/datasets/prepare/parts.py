@@ -53,7 +53,7 @@ class PiecedParts(Parts):
 
     def __init__(self, folder, rows, shared, size, run):
         self.folder, self.rows, self.shared = Path(folder).absolute(), rows, shared
-        self.size, self.run_job = size, run
+        self.size, self.run_job, self.jobs = size, run, []
 
     def map(self, function, count, arrays, advance=lambda count: None, **settings):
         """See the base class."""
@@ -66,13 +66,15 @@ class PiecedParts(Parts):
         job = Job(folder, f'{__name__}:open_part', dict(name=name, files=files, settings=settings),
                   ranges(count, self.size, BLOCK), dict(name=name, sums=sums, settings=settings))
         self.run_job(job, 'searching')
+        self.jobs.append(job)  # kept until all of the command is done, so that a kill costs no more than a piece
         parts = [arrays_of(content) for content in job.contents()]
-        job.remove()
         advance(count)
         return tuple(np.concatenate(each) for each in zip(*parts)) if parts else function(0, 0, **arrays, **settings)
 
     def remove(self):
         """See the base class; the folder goes too, if nothing else is in it."""
+        for job in self.jobs:
+            job.remove()
         os.unlink(self.shared.filename)
         with contextlib.suppress(OSError):
             self.folder.rmdir()
