@@ -44,6 +44,8 @@ TRANSFORMS = dict(albumentations=['albumentations>=2.0,<2.1'], torchvision=['tor
 DATA = dict(lmdb=['lmdb>=1.4'], parquet=['pyarrow>=15'])
 HTTP = ['fsspec[http]>=2024.6']
 STORES = [*HTTP, 's3fs>=2024.6']
+# A cluster's executor of data commands; 79 MB, and no part of the tests' environment.
+RAY = ['ray>=2.40']
 # mmcv requires the full mmengine by name: beside another engine it would install a second one; there it goes in with
 # --no-deps, as .ci/run does.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
@@ -82,6 +84,6 @@ setup(
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
     extras_require=dict(onnx=ONNX, openvino=OPENVINO, hub=HUB, models=MODELS, serve=SERVE, search=['faiss-cpu>=1.8'],
-                        metric=METRIC, captum=CAPTUM, timm=['timm>=1.0'], stores=STORES,
+                        metric=METRIC, captum=CAPTUM, ray=RAY, timm=['timm>=1.0'], stores=STORES,
                         tests=TESTS, **GALLERY, **DATA, **TRANSFORMS, **MMCV),
 )

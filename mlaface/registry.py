@@ -247,5 +247,6 @@ RUNNERS = _registry('runner', 'engine', parent=mmengine_registry.RUNNERS)
 DETECTORS = _registry('detector', 'inference.detectors')
 EXPORTERS = _registry('exporter', 'export.exporters')
 GALLERY_ENGINES = _registry('gallery engine', 'gallery.engines')
+EXECUTORS = _registry('executor', 'utils.executors')
 
 REGISTRIES = {name: value for name, value in list(globals().items()) if isinstance(value, FaceRegistry)}

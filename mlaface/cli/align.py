@@ -6,7 +6,8 @@ from collections import Counter
 
 from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.inference import add_detector, open_detector, tracked
+from mlaface.cli.parts.executors import add_executor, spread_of
+from mlaface.cli.parts.inference import add_detector, tracked
 
 EPILOG = """OUT gets the faces under the names of their photographs (a person's folder stays one), align.jsonl with a
 line a photograph, and dropped.html, which shows what was left out and why. Given again it goes on where it was.
@@ -15,7 +16,8 @@ exit status: 0, or 1 if a photograph could not be read
 
 examples:
   mlaface align photos/ aligned/
-  mlaface align photos/ aligned/ --faces only --min-size 60 --min-sharpness 30 --max-yaw 50"""
+  mlaface align photos/ aligned/ --faces only --min-size 60 --min-sharpness 30 --max-yaw 50
+  mlaface align photos/ aligned/ --executor local --executor-options processes=8"""
 
 
 def make_parser():
@@ -37,6 +39,7 @@ def make_parser():
     parser.add_argument('--quality', type=count, default=95, metavar='N', help='of the JPEG files (default: 95)')
     parser.add_argument('--json', action='store_true', help='a line of JSON a photograph')
     add_detector(parser)
+    add_executor(parser)
     return parser
 
 
@@ -44,13 +47,13 @@ def main(argv=None):
     """Align as the arguments say; returns the exit status; ``argv`` (list[str]) is by default the process's."""
     args = make_parser().parse_args(argv)
     with explained():
+        from mlaface.cli.parts.aligning import aligned
         from mlaface.inference.dropped import write_page
-        from mlaface.inference.finder import FaceFinder
-        from mlaface.inference.preparation import FaceRules, align_folder, read_log
-        finder = FaceFinder(open_detector(args), args.size, args.workers)
+        from mlaface.inference.preparation import FaceRules, read_log
         rules = FaceRules(args.faces, args.min_size, args.min_sharpness, args.max_yaw)
-        new = 0
-        for record in tracked(align_folder(finder, args.source, args.out, rules, args.quality), 'aligning'):
+        new, spread = 0, spread_of(args)
+        found = aligned(args, args.source, args.out, args.workers, rules, spread)
+        for record in found if spread else tracked(found, 'aligning'):
             new += 1
             if args.json:
                 print(json.dumps(record), flush=True)

@@ -5,6 +5,7 @@ from mlaface.cli.main import dispatch
 from mlaface.cli.parts.errors import explained
 
 SUBJECTS = dict(data='decoding and loading of images',
+                executors='where pieces of a job run: this machine, Ray, others',
                 cleaning='what dedupe, leak and clean find of planted faults',
                 train='training step, against a bare loop',
                 attention='what each attention plugin costs in each backbone',

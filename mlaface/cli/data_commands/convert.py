@@ -11,7 +11,8 @@ records, tar, lmdb, parquet. Pairs of a .bin become classes 000000_same, 000001_
 examples:
   mlaface data convert FaceImageCroppedWithAlignment.tsv celeb --to folder
   mlaface data convert WebFace42M_tars data/webface42m --to tar --shuffle 0
-  mlaface data convert data/ms1mv3 ms1mv3.lmdb"""
+  mlaface data convert data/ms1mv3 ms1mv3.lmdb
+  mlaface data convert WebFace42M_tars data/w42m --to tar --shuffle 0 --executor slurm --executor-options tasks=64"""
 
 
 def make_parser():

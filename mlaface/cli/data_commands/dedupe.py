@@ -8,6 +8,7 @@ Examples:
   mlaface data dedupe my_faces --out copies
   mlaface data dedupe lfw.bin data/ms1mv3 --out copies
   mlaface data dedupe my_faces --out copies --by embedding --model sface --cosine 0.9
+  mlaface data dedupe data/ms1mv3 --out copies --executor local --executor-options processes=8
 """
 import argparse
 import time
@@ -21,10 +22,12 @@ from mlaface.cli.parts.data_sets import (
     embedded,
     measured,
     page,
+    parts_of,
     tile,
     usable_rows,
 )
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.utils.errors import InputError
 
 SHOWN = 60
@@ -43,6 +46,7 @@ def make_parser():
                         '(default: 0.95); every image is compared with every other')
     add_work(parser)
     add_embedding(parser)
+    add_executor(parser)
     return parser
 
 
@@ -57,32 +61,34 @@ def main(argv=None):
         start = time.perf_counter()
         if not 0.5 <= (args.correlation or CORRELATION) <= 1 or not 0 < args.cosine <= 1:
             raise InputError('--correlation lies between 0.5 and 1, --cosine between 0 and 1')
-        datasets = [open_set(path) for path in args.sets]
+        spread, datasets = spread_of(args), [open_set(path) for path in args.sets]
         numbers = np.repeat(np.arange(len(datasets)), list(map(len, datasets)))
-        found = [measured(path, dataset, args.workers) for path, dataset in zip(args.sets, datasets)]
+        found = [measured(path, dataset, args.workers, spread, args.out) for path, dataset in zip(args.sets, datasets)]
         measures = found[0] if len(found) == 1 else np.concatenate(found)
         if args.by == 'bytes':
             measures = measures.copy()
             measures['of_pixels'] = measures['of_bytes']
-        more = _by_embedding(datasets, args) if args.by == 'embedding' else None
+        more = _by_embedding(datasets, args, spread) if args.by == 'embedding' else None
         with bar('comparing', 2 * BANDS) as advance:
             copies = find_copies(measures, numbers, args.correlation or CORRELATION, args.by in ('near', 'embedding'),
                                  more, advance)
         _write(args, datasets, numbers, copies, int((~measures['readable']).sum()), time.perf_counter() - start)
 
 
-def _by_embedding(datasets, args):
+def _by_embedding(datasets, args, spread):
     """Pairs of images whose embeddings reach the cosine."""
     import numpy as np
 
     from mlaface.cli.parts.inference import open_model
-    from mlaface.datasets.prepare.products import pairs_above
+    from mlaface.datasets.prepare.products import pairs_part
     network = open_model(args)
-    rows = np.concatenate([usable_rows(embedded(path, dataset, network, args), path, network)
+    rows = np.concatenate([usable_rows(embedded(path, dataset, network, args, spread), path, network)
                            for path, dataset in zip(args.sets, datasets)])
-    with bar('comparing', len(rows)) as advance:
-        found = pairs_above(rows, rows, args.cosine, advance=advance)
-    pairs = np.stack([found.first, found.second], 1)
+    rows, parts = parts_of(rows, spread, args.out)
+    with bar('comparing', len(rows), bool(spread)) as advance:
+        found = parts.map(pairs_part, len(rows), dict(first=rows, second=rows), advance, threshold=args.cosine)
+    parts.remove()
+    pairs = np.stack(found[:2], 1)
     return pairs[pairs[:, 0] < pairs[:, 1]]
 
 

@@ -7,6 +7,7 @@ before you believe it. Training takes the list as exclude=FILE; no image is touc
 Examples:
   mlaface data leak data/ms1mv3 lfw.bin --out leak --model r100.onnx
   mlaface data leak my_faces lfw.bin cfp_fp.bin --out leak
+  mlaface data leak data/ms1mv3 lfw.bin --out leak --executor slurm --executor-options partition=gpu gres=gpu:1
 """
 import argparse
 import time
@@ -20,10 +21,14 @@ from mlaface.cli.parts.data_sets import (
     embedded,
     open_labelled,
     page,
+    products_device,
+    rows_name,
+    shared_rows,
     tile,
     usable_rows,
 )
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.utils.errors import InputError
 
 SHOWN = 150
@@ -41,6 +46,7 @@ def make_parser():
                         '(default: 0.9)')
     add_work(parser)
     add_embedding(parser)
+    add_executor(parser)
     return parser
 
 
@@ -57,25 +63,22 @@ def main(argv=None):
         if not 0 < args.confidence < 1:
             raise InputError(f'--confidence {args.confidence}: it lies between 0 and 1')
         training, benchmarks = open_labelled(args.training), [open_set(path) for path in args.benchmarks]
-        network = open_model(args)
-        rows = usable_rows(embedded(args.training, training, network, args), args.training, network)
-        tested = [usable_rows(embedded(path, dataset, network, args), path, network)
+        spread, network = spread_of(args), open_model(args)
+        rows, parts = shared_rows(embedded(args.training, training, network, args, spread), args.training, network,
+                                  spread, args, rows_name(args.training, training, network, args.flip or 'none'))
+        tested = [usable_rows(embedded(path, dataset, network, args, spread), path, network)
                   for path, dataset in zip(args.benchmarks, benchmarks)]
         places = [(number, row) for number, dataset in enumerate(benchmarks) for row in _distinct(dataset)
                   if tested[number][row].any()]
         searched = time.perf_counter()
-        with bar('comparing', len(rows)) as advance:
+        with bar('comparing', len(rows), bool(spread)) as advance:
             found = find_leaks(rows, training.labels, training.num_classes,
                                np.stack([tested[number][row] for number, row in places]), args.confidence,
-                               device=_products_device(args), advance=advance)
+                               device=products_device(args), advance=advance, parts=parts)
         now = time.perf_counter()
         _write(args, training, benchmarks, places, found, dict(seconds=round(now - start, 2),
                                                                search_seconds=round(now - searched, 2)))
-
-
-def _products_device(args):
-    """Where products are computed: on the GPU that was asked for, else by the processor."""
-    return args.device if args.device.startswith('cuda') else 'cpu'
+        parts.remove()
 
 
 def _distinct(dataset):

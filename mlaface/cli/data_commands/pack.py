@@ -3,14 +3,16 @@ import argparse
 import sys
 
 from mlaface.cli.parts.arguments import count
-from mlaface.cli.parts.inference import add_detector, open_detector, tracked
+from mlaface.cli.parts.inference import add_detector, tracked
 from mlaface.cli.parts.transferring import STATUS, add_options, add_order, run
 
 EPILOG = STATUS + """
 examples:
   mlaface data pack my_faces data/my_faces                       # aligned faces to train.rec, train.idx, property
   mlaface data pack my_faces data/shards --to tar --shuffle 0    # as shards for WebDataset, in random order
-  mlaface data pack photos data/mine --align --exclude bad.txt   # photographs: the detector cuts out the faces"""
+  mlaface data pack photos data/mine --align --exclude bad.txt   # photographs: the detector cuts out the faces
+  mlaface data pack photos data/mine --align --executor local --executor-options processes=8
+  mlaface data pack my_faces data/shards --to tar --executor ray --executor-options address=head:6379"""
 
 
 def make_parser():
@@ -33,11 +35,10 @@ def make_parser():
 
 def aligner(args):
     """What makes aligned faces of a folder of photographs, as ``archives.convert`` calls it."""
-    def prepare(source, target):
-        from mlaface.inference.finder import FaceFinder
-        from mlaface.inference.preparation import align_folder
-        finder = FaceFinder(open_detector(args), args.size, args.workers or 2)
-        for _ in tracked(align_folder(finder, source, target, quality=args.quality), 'aligning'):
+    def prepare(source, target, spread=None):
+        from mlaface.cli.parts.aligning import aligned
+        found = aligned(args, source, target, args.workers or 2, spread=spread)
+        for _ in found if spread else tracked(found, 'aligning'):
             pass
         return target
     return prepare

@@ -1,6 +1,7 @@
 """What the commands over data sets share: opening, measuring, embedding, progress, pictures for pages."""
+import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import count
@@ -25,12 +26,12 @@ def add_embedding(parser):
 
 
 @contextmanager
-def bar(what, total):
+def bar(what, total, hidden=False):
     """A progress bar on stderr where that is a terminal; yields a function that is told how many are done besides."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
     with Progress(what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True,
-                  console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+                  console=Console(stderr=True), disable=hidden or not sys.stderr.isatty()) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.advance(task, done)
 
@@ -44,46 +45,103 @@ def open_labelled(path):
     return dataset
 
 
-def measured(path, dataset, workers):
-    """``measure_set`` with a progress bar."""
-    from mlaface.datasets.prepare.measures import measure_set
+def measured(path, dataset, workers, spread=None, out=None):
+    """``measure_set`` with a progress bar; with ``spread`` by nodes, in pieces below the folder ``out``."""
+    from mlaface.datasets.prepare.measures import measure_in_pieces, measure_set
+    if spread:
+        rows = measure_in_pieces(path, dataset, workers, Path(out, 'pieces'), spread.size,
+                                 lambda job: spread.run(job, 'reading'))
+        with suppress(OSError):
+            Path(out, 'pieces').rmdir()
+        return rows
     with bar('reading', len(dataset)) as advance:
         return measure_set(path, dataset, workers, advance)
 
 
-def embedded(path, dataset, network, args):
+def embedded(path, dataset, network, args, spread=None):
     """Embeddings of all images of a set, kept in the cache under the set's and the model's hash.
 
     Args:
         path (str): The set.
         dataset (FaceDataset): What was opened there.
         network (Network): The model.
-        args (Namespace): ``flip``, ``batch_size``, ``workers``.
+        args (Namespace): ``flip``, ``batch_size``, ``workers``; with ``spread`` the whole command's, and ``out``.
+        spread (Spread, optional): Nodes that embed, in pieces below ``args.out``.
 
     Returns:
         ndarray: float32 (N, D), read-only, as the network makes them; rows of zeros for images that it cannot take.
     """
-    import hashlib
-    import json
     import tempfile
 
     import numpy as np
 
-    from mlaface.datasets.prepare.kept_rows import KeptRows, fill, set_hash
+    from mlaface.datasets.prepare.kept_rows import KeptRows, fill
     height, width = network.size
-    stated = network.describe()
     dimension = network.embed(np.zeros((1, 3, height, width), np.uint8)).shape[1]
-    flip = args.flip or 'none'
+    flip, known = args.flip or 'none', network.describe()['sha256']
     dimension *= 2 if flip == 'concat' else 1
-    model = hashlib.sha256(json.dumps([stated['sha256'], stated['input'], flip], default=str).encode()).hexdigest()
-    name = f'{set_hash(path, dataset)[:32]}-{model[:16]}.rows'
+    name = rows_name(path, dataset, network, flip)
     same = dataset.metainfo.get('same_as')
     distinct, places = (range(len(dataset)), None) if same is None else np.unique(same, return_inverse=True)
-    with tempfile.TemporaryDirectory() as folder, bar('embedding', len(distinct)) as advance:
-        kept = KeptRows(name, np.float32, (len(distinct), dimension), None if stated['sha256'] else folder)
-        rows = fill(kept, lambda parts: _embed_parts(dataset, network, (distinct[part.start:part.stop] for part in
-                                                                        parts), flip, args), advance)
-        return rows[places] if places is not None else rows if stated['sha256'] else np.array(rows)
+    with tempfile.TemporaryDirectory() as folder:
+        kept = KeptRows(name, np.float32, (len(distinct), dimension), None if known else folder)
+        if spread and kept.missing():
+            rows = _from_pieces(spread, kept, path, args)
+        else:
+            with bar('embedding', len(distinct)) as advance:
+                rows = fill(kept, lambda parts: _embed_parts(dataset, network, (
+                    distinct[part.start:part.stop] for part in parts), flip, args), advance)
+        return rows[places] if places is not None else rows if known else np.array(rows)
+
+
+def rows_name(path, dataset, network, flip):
+    """What the file of a set's embeddings is called (str), by set, model and flip.
+
+    A function as a model has no hash and may be another one the next time: its name never comes again.
+    """
+    import hashlib
+    import json
+    import secrets
+
+    from mlaface.datasets.prepare.kept_rows import set_hash
+    stated = network.describe()
+    told = [stated['sha256'] or secrets.token_hex(), stated['input'], flip]
+    model = hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
+    return f'{set_hash(path, dataset)[:32]}-{model[:16]}.rows'
+
+
+def _from_pieces(spread, kept, path, args):
+    """Rows that nodes embed, put together in the cache."""
+    from mlaface.cli.parts.executors import portable
+    from mlaface.datasets.prepare.kept_rows import CHUNK, fill_from
+    from mlaface.utils.executors.job import Job, ranges
+    values = portable(args, 'model', 'config')
+    inputs = dict(rows=kept.path.name, device=args.device, batch_size=args.batch_size)
+    job = spread.run(Job(Path(args.out, 'pieces', kept.path.stem), f'{__name__}:open_embedder',
+                         dict(path=os.path.abspath(path), values=values), ranges(kept.shape[0], spread.size, CHUNK),
+                         inputs), 'embedding')
+    rows = fill_from(kept, job)
+    job.remove()
+    return rows
+
+
+def open_embedder(path, values):
+    """What embeds a piece of a set, in the process of a node; arguments as ``_from_pieces`` gives them."""
+    import numpy as np
+
+    from mlaface.cli.parts.executors import as_arguments
+    from mlaface.cli.parts.inference import open_model
+    from mlaface.datasets.prepare.inspect import open_set
+    from mlaface.datasets.prepare.kept_rows import CHUNK
+    args, dataset = as_arguments(values), open_set(path)
+    network, same = open_model(args), dataset.metainfo.get('same_as')
+    distinct = range(len(dataset)) if same is None else np.unique(same)
+
+    def make(piece, file):
+        parts = (distinct[start:min(start + CHUNK, piece[1])] for start in range(*piece, CHUNK))
+        for rows in _embed_parts(dataset, network, parts, args.flip or 'none', args):
+            file.write(np.ascontiguousarray(rows, np.float32).tobytes())
+    return make
 
 
 def _embed_parts(dataset, network, parts, flip, args):
@@ -121,11 +179,20 @@ def _faces(dataset, part, size):
     return images.transpose(0, 3, 1, 2), good
 
 
+def products_device(args):
+    """Where products are computed: on the GPU that was asked for by ``--device``, else by the processor."""
+    return args.device if args.device.startswith('cuda') else 'cpu'
+
+
 def usable_rows(rows, path, network):
     """Unit rows of embeddings; tells how many images have none, and ends where none has."""
     from mlaface.datasets.prepare.products import unit
-    found = unit(rows)
-    lost = int((abs(found).sum(1) == 0).sum())
+    return _told(unit(rows), path, network)
+
+
+def _told(found, path, network):
+    from mlaface.datasets.prepare.products import not_zero
+    lost = len(found) - int(not_zero(found).sum())
     if lost == len(found):
         raise InputError(f'{path}: no image is a readable face of {network.size[0]}x{network.size[1]} pixels, as the '
                          'model needs: align them first (mlaface align)')
@@ -133,6 +200,43 @@ def usable_rows(rows, path, network):
         print(f'{path}: {lost} images cannot be read or are not {network.size[0]}x{network.size[1]}: left out',
               file=sys.stderr)
     return found
+
+
+def shared_rows(rows, path, network, spread, args, name):
+    """``usable_rows`` in a file below ``args.out`` that all nodes see, and what has parts of a search made there.
+
+    Args:
+        rows (ndarray): From ``embedded``.
+        path, network: Of the messages.
+        spread (Spread | None): None: all of it is done here.
+        args (Namespace): ``out``.
+        name (str): From ``rows_name``.
+
+    Returns:
+        tuple[ndarray, Parts]: For ``find_leaks`` and ``clean``.
+    """
+    from mlaface.datasets.prepare.parts import Parts, PiecedParts, unit_file
+    if spread is None:
+        return usable_rows(rows, path, network), Parts()
+    folder = Path(args.out, 'pieces')
+    found = _told(unit_file(rows, folder / f'{Path(name).stem}.npy'), path, network)
+    return found, PiecedParts(folder, name, found, spread.size, spread.run)
+
+
+def parts_of(rows, spread, out):
+    """As ``shared_rows``, of unit rows (ndarray) that are in memory; ``out`` (str) is the command's folder."""
+    import numpy as np
+
+    from mlaface.datasets.prepare.parts import Parts, PiecedParts
+    from mlaface.utils.checksums import crc32
+    from mlaface.utils.files import atomic_path
+    if spread is None:
+        return rows, Parts()
+    path = Path(out, 'pieces', f'{crc32(rows):08x}-{len(rows)}.npy').absolute()
+    with atomic_path(path) as temporary, open(temporary, 'wb') as file:
+        np.save(file, rows)
+    rows = np.load(path, mmap_mode='c')
+    return rows, PiecedParts(path.parent, path.name, rows, spread.size, spread.run)
 
 
 def picture(dataset, index, side=84):

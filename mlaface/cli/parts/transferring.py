@@ -1,9 +1,11 @@
 """What ``data pack``, ``unpack`` and ``convert`` share: options, progress, and what is printed."""
 import json
 import sys
+from functools import partial
 
 from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.executors import add_executor, spread_of
 
 STATUS = """Killed, or on a full disk, it goes on where it was when the same command is given again, and the result is
 the same to the byte. Images that cannot be used are left out and named in left_out.txt, with the reason.
@@ -20,9 +22,10 @@ def add_options(parser):
     parser.add_argument('--exclude', nargs='+', default=(), metavar='LIST', help='lists of images to leave out, a key '
                         'a line')
     parser.add_argument('--workers', type=count, metavar='N', help='threads that read and check (default: one a '
-                        'processor)')
+                        'processor; with --executor one a process)')
     parser.add_argument('--no-decode', action='store_true', help='copy images without looking whether they are whole')
     parser.add_argument('--json', action='store_true', help='the summary as JSON on standard output')
+    add_executor(parser)
 
 
 def add_order(parser):
@@ -32,14 +35,14 @@ def add_order(parser):
     parser.add_argument('--shard-size', type=count, metavar='MB', help='of a tar shard (default: 256)')
 
 
-def run(args, layout, rules, **options):
+def run(args, layout, rules, prepare=None):
     """Convert with a progress bar and print the summary.
 
     Args:
         args (Namespace): Of the options above.
         layout (str): See ``archives.convert``.
         rules (Rules): What an image must be.
-        options: More of ``convert``.
+        prepare (callable, optional): See ``convert``; is told the ``Spread``, or None, as well.
 
     Returns:
         int: The exit status.
@@ -49,15 +52,23 @@ def run(args, layout, rules, **options):
     from mlaface.datasets.archives.convert import convert
     size = getattr(args, 'shard_size', None)
     target = dict(shard_size=size << 20) if size and layout == 'tar' else {}
+    with explained():
+        spread = spread_of(args)
     with explained(), Progress('[progress.description]{task.description}', BarColumn(), MofNCompleteColumn(),
                                TimeRemainingColumn(), transient=True, disable=not sys.stderr.isatty(),
                                console=_on_stderr()) as progress:
         def watch(total):
             task = progress.add_task('writing', total=total)
             return lambda position: progress.update(task, completed=position)
+
+        def watch_pieces(total):
+            task = progress.add_task('reading pieces', total=total)
+            return lambda count: progress.advance(task, count)
+        pieces = dict(executor=spread.executor, piece_size=spread.size, watch_pieces=watch_pieces) if spread else {}
         summary = convert(args.source, args.out, layout, rules._replace(decode=not args.no_decode),
                           shuffle=getattr(args, 'shuffle', None), exclude=args.exclude, options=target,
-                          workers=args.workers, watch=watch, **options)
+                          workers=args.workers, watch=watch,
+                          prepare=prepare and partial(prepare, spread=spread), **pieces)
     if args.json:
         print(json.dumps(summary))
     else:

@@ -46,7 +46,8 @@ def open_source(path, **options):
 
 
 def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=None, workers=None,
-            prepare=None, watch=lambda total: lambda position: None):
+            prepare=None, watch=lambda total: lambda position: None, executor=None, piece_size=4096,
+            watch_pieces=lambda total: lambda count: None):
     """Write a set in another layout.
 
     Args:
@@ -60,6 +61,10 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
         workers (int, optional): Threads that read and check. Default: as many as processors.
         prepare (callable, optional): Given the source and an empty folder, makes there what is to be taken as source.
         watch (callable): Given the number of images, returns what is told how many are behind it.
+        executor (Executor, optional): Where images are read and checked; see ``utils/executors``. Default: threads of
+            this process. The bytes are the same.
+        piece_size (int): Images of a piece, for an executor.
+        watch_pieces (callable): As ``watch``, of the pieces that are done in addition.
 
     Returns:
         dict: The summary, with ``seconds`` of this call and its ``images_per_second``.
@@ -75,11 +80,16 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
     with claimed(out, 'pairs.bin' if layout == 'bin' else None) as work:
         begun = time.monotonic()
         folder = source if prepare is None else prepare(source, work / 'aligned.part')
-        dataset = open_source(folder, **({'exclude': [os.path.abspath(file) for file in exclude]} if exclude else {}))
+        lists = [os.path.abspath(file) for file in exclude]
+        dataset = open_source(folder, **(dict(exclude=lists) if lists else {}))
         target = target_class(work, dataset.metainfo['classes'], **_target_options(
             layout, dataset, rules, shuffle, options or {}))
         order = order_of(dataset.labels, target.grouped, shuffle)
-        transfer = Transfer(dataset, target, order, rules, workers or os.cpu_count() or 1, str(source))
+        threads = workers or (1 if executor else os.cpu_count() or 1)
+        transfer = Transfer(dataset, target, order, rules, threads, str(source), folder)
+        if executor is not None:
+            from mlaface.datasets.archives.pieces import in_pieces
+            transfer.outcomes = in_pieces(transfer, executor, piece_size, lists, watch_pieces)
         summary = transfer.run(watch(len(order)))
     seconds = time.monotonic() - begun
     return dict(summary, seconds=round(seconds, 2), images_per_second=round(summary['images'] / max(seconds, 1e-9), 1))

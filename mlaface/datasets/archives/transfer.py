@@ -51,7 +51,7 @@ def ambiguous(source):
     return set(np.flatnonzero(~first).tolist())
 
 
-def _read(source, rules, again, indices):
+def read_images(source, rules, again, indices):
     """What becomes of images: (index, name, ending, further labels, bytes), or (index, None, kind, fault, None)."""
     found = []
     for index in indices:
@@ -66,7 +66,7 @@ def _read(source, rules, again, indices):
     return found
 
 
-def _ahead(work, order, workers):
+def ahead(work, order, workers):
     """Outcomes in order, of chunks that threads work on ahead."""
     chunks = (order[start:start + CHUNK].tolist() for start in range(0, len(order), CHUNK))
     for outcomes in map_ahead(work, chunks, workers, 4 * workers):
@@ -105,11 +105,16 @@ class Transfer:
         rules (Rules): What an image must be.
         workers (int): Threads that read and check.
         what (str): Name of the source, for the summary.
+        folder (str | Path): Where the source lies.
+
+    Attributes:
+        outcomes (callable): Given a position in the order, gives what ``read_images`` gives of all from there on.
     """
 
-    def __init__(self, source, target, order, rules, workers, what):
+    def __init__(self, source, target, order, rules, workers, what, folder=None):
         self.source, self.target, self.order, self.rules = source, target, order, rules
         self.workers, self.what, self.work = workers, what, target.work
+        self.folder, self.outcomes = folder or what, self._outcomes
         self.position = self.written = 0
         self.folders = [folder_name(name) for name in target.classes]
 
@@ -149,12 +154,15 @@ class Transfer:
         self.left_out = GrowingFile(self.work / LEFT_OUT, state['files'].get(LEFT_OUT, 0))
         self.target.open(state['target'])
 
-    def _write(self, advance):
+    def _outcomes(self, position):
+        """By threads of this process."""
         again = ambiguous(self.source) if self.target.named else ()
-        kept = time.monotonic()
+        return ahead(partial(read_images, self.source, self.rules, again), self.order[position:], self.workers)
+
+    def _write(self, advance):
+        outcomes, kept = self.outcomes(self.position), time.monotonic()
         advance(self.position)
-        for index, name, ending, further, data in _ahead(partial(_read, self.source, self.rules, again),
-                                                         self.order[self.position:], self.workers):
+        for index, name, ending, further, data in outcomes:
             if name is None:
                 key, why = spell(self.source.key(index)), ' '.join(f'{ending}: {further}'.split())
                 self.left_out.write(f'{key}\t# {why}\n'.encode('utf-8', 'surrogateescape'))

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlaface.datasets.prepare.products import best_others
+from mlaface.datasets.prepare.parts import Parts
+from mlaface.datasets.prepare.products import BLOCK, best_part, not_zero
 
 QUANTILE = 0.99
 CHANCE = 0.02  # of the nearest stranger's reaching ``strict``, by a normal tail
@@ -57,7 +58,7 @@ class Cleaning(NamedTuple):
     splits: list
 
 
-def clean(rows, labels, classes, seed=0, advance=lambda count: None, device='cpu'):
+def clean(rows, labels, classes, seed=0, advance=lambda count: None, device='cpu', parts=None):
     """Find what is wrong with a set's labels.
 
     Args:
@@ -67,6 +68,7 @@ def clean(rows, labels, classes, seed=0, advance=lambda count: None, device='cpu
         seed (int): Of the sample that thresholds are taken from.
         advance (callable): Told how many images are done in addition.
         device (str): Of the large products.
+        parts (Parts, optional): Who groups the classes and computes the large products. Default: this process.
 
     Returns:
         Cleaning: Lists; nothing is changed.
@@ -74,23 +76,22 @@ def clean(rows, labels, classes, seed=0, advance=lambda count: None, device='cpu
     Raises:
         ValueError: If there are fewer than two classes with images.
     """
-    labels = np.asarray(labels, np.int64)
-    usable = np.abs(rows).sum(1) > 0
+    labels, parts = np.asarray(labels, np.int64), parts or Parts()
+    usable = not_zero(rows)
     members = by_class(labels, usable, classes)
     if sum(len(each) > 0 for each in members) < 2:
         raise ValueError('labels can be judged among at least two classes with usable images')
     rough = np.stack([_mean(rows, each) for each in members])
     linked, strict = stranger_thresholds(rows, labels, rough, members, seed)
-    groups = []
-    for each in members:
-        groups.append(persons(rows, each, linked))
-        advance(len(each))
+    bounds = np.cumsum([0, *map(len, members)])
+    groups = _regrouped(*parts.map(persons_part, len(members), dict(rows=rows, members=np.concatenate(members),
+                                                                    bounds=bounds), advance, threshold=linked))
     means = np.stack([_mean(rows, group[0]) if group else np.zeros(rows.shape[1], np.float32) for group in groups])
     own = _own_likeness(rows, labels, groups, means, usable)
-    other, other_likeness = best_others(rows, means, labels, device)
+    other, other_likeness = parts.map(best_part, len(rows), dict(first=rows, second=means, own=labels), device=device)
     full = np.flatnonzero([bool(group) and len(group[0]) > 1 for group in groups])
     thresholds = Thresholds(linked, strict, joined_threshold(means, full, seed))
-    merges = _merges(means, full, thresholds.joined, device)
+    merges = _merges(means[full], full, thresholds.joined, device, parts)
     return _judged(labels, groups, own, other, other_likeness, merges, thresholds, usable, rows)
 
 
@@ -185,6 +186,36 @@ def persons(rows, members, threshold):
     return sorted(parts, key=lambda part: (-len(part), part[0]))
 
 
+def persons_part(start, stop, rows, members, bounds, threshold, advance=lambda count: None):
+    """``persons`` of classes from start to stop; see ``parts.py``.
+
+    Args:
+        start, stop (int): Classes.
+        rows (ndarray (N, D)): Unit rows.
+        members (ndarray (M,)): Rows of class 0, of class 1, ...
+        bounds (ndarray (C + 1,)): Where each class begins among them.
+        threshold (float): See ``persons``.
+        advance (callable): Told how many images are done in addition.
+
+    Returns:
+        tuple[ndarray, ndarray, ndarray]: Rows of all groups, sizes of the groups, and how many groups each class has.
+    """
+    found, counts = [], []
+    for first, last in zip(bounds[start:stop], bounds[start + 1:stop + 1]):
+        groups = persons(rows, members[first:last], threshold)
+        found += groups
+        counts.append(len(groups))
+        advance(int(last - first))
+    flat = np.concatenate([*found, np.zeros(0, np.int64)])
+    return flat, np.array([len(group) for group in found], np.int64), np.array(counts, np.int64)
+
+
+def _regrouped(flat, sizes, counts):
+    """Groups of each class (list[list[ndarray]]) of what ``persons_part`` gives."""
+    groups = iter(np.split(flat, np.cumsum(sizes)[:-1]))
+    return [[next(groups) for _ in range(count)] for count in counts.tolist()]
+
+
 def _mean(rows, members):
     return rows[members].mean(0) if len(members) else np.zeros(rows.shape[1], np.float32)
 
@@ -201,16 +232,27 @@ def _own_likeness(rows, labels, groups, means, usable):
     return np.where(usable, own, np.nan).astype(np.float32)
 
 
-def _merges(means, full, threshold, device):
+def _merges(entries, full, threshold, device, parts):
     """Pairs of classes whose largest groups are alike; classes of one image say too little."""
+    found = parts.map(merges_part, len(full), dict(entries=entries), threshold=threshold, device=device)
+    pairs = [(int(full[a]), int(full[b]), float(cosine)) for a, b, cosine in zip(*found)]
+    return sorted(pairs, key=lambda pair: -pair[2])
+
+
+def merges_part(start, stop, entries, threshold, device='cpu', advance=lambda count: None):
+    """Pairs of rows, the first from start to stop and the second behind it, whose cosine reaches a threshold.
+
+    Returns:
+        tuple[ndarray, ndarray, ndarray]: Rows, rows and cosines (M,); see ``parts.py``.
+    """
     import torch
-    entries, found = torch.from_numpy(means[full]).to(device), []
-    for start in range(0, len(full), 2048):
-        products = entries[start:start + 2048] @ entries.T
+    whole, found = torch.from_numpy(entries).to(device), [(np.zeros(0, np.int64),) * 2 + (np.zeros(0, np.float32),)]
+    for place in range(start, stop, BLOCK):
+        products = whole[place:min(place + BLOCK, stop)] @ whole.T
         first, second = (part.cpu().numpy() for part in torch.nonzero(products >= threshold, as_tuple=True))
-        found += [(int(full[a + start]), int(full[b]), float(products[a, b])) for a, b in zip(first, second)
-                  if a + start < b]
-    return sorted(found, key=lambda pair: -pair[2])
+        behind = first + place < second
+        found.append((first[behind] + place, second[behind], products.cpu().numpy()[first[behind], second[behind]]))
+    return tuple(np.concatenate(each) for each in zip(*found))
 
 
 def _judged(labels, groups, own, other, other_likeness, merges, thresholds, usable, rows):

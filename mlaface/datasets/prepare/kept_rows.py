@@ -134,6 +134,28 @@ def fill(kept, make, advance=lambda count: None):
     return kept.rows()
 
 
+def fill_from(kept, job):
+    """Make the rows that are missing of a job's pieces.
+
+    Args:
+        kept (KeptRows): Where they are kept.
+        job (Job): Whose pieces, all done, are the array's bytes; each ends at a chunk's end.
+
+    Returns:
+        ndarray: All rows, read-only.
+    """
+    def make(parts):
+        number, rows = -1, None
+        for part in parts:
+            while number < 0 or job.pieces[number][1] <= part.start:
+                number, rows = number + 1, None
+            if rows is None:
+                rows = np.frombuffer(job.content(number), kept.dtype).reshape(-1, *kept.shape[1:])
+            start = job.pieces[number][0]
+            yield rows[part.start - start:part.stop - start]
+    return fill(kept, make)
+
+
 def write_summary(path, summary):
     """Write a JSON summary, whole or not at all.
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mlaface.datasets.prepare.clean import by_class
-from mlaface.datasets.prepare.products import best_others, pairs_above
+from mlaface.datasets.prepare.parts import Parts
+from mlaface.datasets.prepare.products import best_others, not_zero, pairs_part
 
 STRAYS_EXPECTED = 0.5  # strangers among all single images that are reported
 SAMPLE = 20_000
@@ -59,7 +60,8 @@ class Leaks(NamedTuple):
     stray_threshold: float
 
 
-def find_leaks(rows, labels, classes, benchmark, confidence=0.5, seed=0, device='cpu', advance=lambda count: None):
+def find_leaks(rows, labels, classes, benchmark, confidence=0.5, seed=0, device='cpu', advance=lambda count: None,
+               parts=None):
     """Identities and single images of a training set that stand in a benchmark.
 
     Args:
@@ -71,6 +73,7 @@ def find_leaks(rows, labels, classes, benchmark, confidence=0.5, seed=0, device=
         seed (int): Of the samples of strangers.
         device (str): Of the products.
         advance (callable): Told how many images of the training set are done in addition.
+        parts (Parts, optional): Who does the search for single images. Default: this process.
 
     Returns:
         Leaks: See there.
@@ -83,7 +86,7 @@ def find_leaks(rows, labels, classes, benchmark, confidence=0.5, seed=0, device=
     if rows.shape[1] != benchmark.shape[1]:
         raise ValueError(f'embeddings of {rows.shape[1]} and of {benchmark.shape[1]} dimensions cannot be compared: '
                          'take one model for both sets')
-    usable = np.concatenate([np.abs(rows[k:k + 10_000]).sum(1) > 0 for k in range(0, len(rows), 10_000)])
+    usable = not_zero(rows)
     members = by_class(labels, usable, classes)
     full = np.flatnonzero([len(each) > 0 for each in members])
     if len(full) < 10:
@@ -100,7 +103,7 @@ def find_leaks(rows, labels, classes, benchmark, confidence=0.5, seed=0, device=
     order = np.lexsort((-cosine, -sure))
     order = order[sure[order] >= DOUBT]
     shared = full[sure >= confidence]
-    strays = _strays(rows, labels, known, others, benchmark, shared, rng, device, advance)
+    strays = _strays(rows, labels, known, others, benchmark, shared, rng, device, advance, parts or Parts())
     return Leaks(full[order], images[order], cosine[order], sure[order], *strays[:3], law, strays[3])
 
 
@@ -141,13 +144,14 @@ def confidences(cosine, law):
     return found
 
 
-def _strays(rows, labels, known, others, benchmark, shared, rng, device, advance):
+def _strays(rows, labels, known, others, benchmark, shared, rng, device, advance, parts):
     """Single images of identities that are not shared, near an image of the benchmark."""
     part = np.sort(rng.choice(known, min(SAMPLE, len(known)), replace=False))
     law = _law(_nearest_strangers(np.ascontiguousarray(rows[part]), labels[part], rows[others], labels[others], device))
     threshold = min(law.cosine(min(STRAYS_EXPECTED / len(known), 0.5)), 0.99)
-    found = pairs_above(rows, benchmark, threshold, device, advance)
-    mine = ~np.isin(labels[found.first], shared)
+    found = parts.map(pairs_part, len(rows), dict(first=rows, second=benchmark), advance, threshold=threshold,
+                      device=device)
+    mine = ~np.isin(labels[found[0]], shared)
     first, second, cosine = (values[mine] for values in found)
     order = np.lexsort((-cosine, first))
     keep = order[np.unique(first[order], return_index=True)[1]]

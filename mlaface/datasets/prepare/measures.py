@@ -1,5 +1,8 @@
 """What one image is, in numbers: size, sharpness, light, colour, and what its copies are found by."""
 import hashlib
+import os
+from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -7,8 +10,9 @@ import numpy as np
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.exif import orientation
 from mlaface.datasets.formats.jpeg import decode
-from mlaface.datasets.prepare.kept_rows import KeptRows, fill, set_hash
+from mlaface.datasets.prepare.kept_rows import CHUNK, KeptRows, fill, fill_from, set_hash
 from mlaface.utils.ahead import map_ahead
+from mlaface.utils.executors.job import Job, ranges
 
 SIDE = 16  # of the thumbnail that near copies are found by
 SHARPNESS_SIDE = 112
@@ -68,11 +72,49 @@ def measure_set(path, dataset, workers=2, advance=lambda count: None):
     Returns:
         ndarray: Records of ``MEASURES`` (N,), read-only.
     """
-    def one_chunk(part):
-        return np.stack([_measured(dataset, index) for index in part])
+    return fill(_kept(path, dataset), lambda parts: map_ahead(partial(_chunk, dataset), parts, workers), advance)
 
-    kept = KeptRows(f'{set_hash(path, dataset)[:32]}-measures{VERSION}.rows', MEASURES, (len(dataset),))
-    return fill(kept, lambda parts: map_ahead(one_chunk, parts, workers), advance)
+
+def measure_in_pieces(path, dataset, workers, folder, size, run):
+    """``measure_set`` by nodes.
+
+    Args:
+        path, dataset: See there.
+        workers (int): Threads of a process.
+        folder (Path): That all nodes see.
+        size (int): Images of a piece.
+        run (callable): Has a ``Job`` done.
+    """
+    kept = _kept(path, dataset)
+    if not kept.missing():
+        return kept.rows()
+    job = Job(Path(folder, kept.path.stem), f'{__name__}:open_measurer', dict(path=os.path.abspath(path),
+                                                                             workers=workers),
+              ranges(len(dataset), size, CHUNK), dict(rows=kept.path.name))
+    run(job)
+    rows = fill_from(kept, job)
+    job.remove()
+    return rows
+
+
+def open_measurer(path, workers):
+    """What measures a piece, in the process of a node."""
+    from mlaface.datasets.prepare.inspect import open_set
+    dataset = open_set(path)
+
+    def make(piece, file):
+        parts = (range(start, min(start + CHUNK, piece[1])) for start in range(*piece, CHUNK))
+        for rows in map_ahead(partial(_chunk, dataset), parts, workers):
+            file.write(rows.tobytes())
+    return make
+
+
+def _kept(path, dataset):
+    return KeptRows(f'{set_hash(path, dataset)[:32]}-measures{VERSION}.rows', MEASURES, (len(dataset),))
+
+
+def _chunk(dataset, part):
+    return np.stack([_measured(dataset, index) for index in part])
 
 
 def _measured(dataset, index):

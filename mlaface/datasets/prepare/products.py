@@ -38,6 +38,18 @@ def unit(embeddings):
     return np.where(good, rows / np.where(good, lengths, 1), 0).astype(np.float32)
 
 
+def not_zero(rows):
+    """Which rows (array (N, D)) have anything in them, bool (N,); read in blocks."""
+    parts = [np.abs(rows[start:start + 10_000]).sum(1) > 0 for start in range(0, len(rows), 10_000)]
+    return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+
+def pairs_part(start, stop, first, second, threshold, device='cpu', advance=lambda count: None):
+    """``pairs_above`` of rows from start to stop of the first array, as a tuple; see ``parts.py``."""
+    found = pairs_above(first[start:stop], second, threshold, device, advance)
+    return found.first + start, found.second, found.cosine
+
+
 def pairs_above(first, second, threshold, device='cpu', advance=lambda count: None, most=50_000_000, kind=None):
     """All pairs of rows whose cosine reaches a threshold.
 
@@ -146,3 +158,8 @@ def best_others(first, second, own=None, device='cpu', block=BLOCK):
         best = products.max(1)
         places[start:start + block], cosines[start:start + block] = best.indices.cpu(), best.values.cpu()
     return places, cosines
+
+
+def best_part(start, stop, first, second, own, device='cpu', advance=lambda count: None):
+    """``best_others`` of rows from start to stop of the first array; see ``parts.py``."""
+    return best_others(first[start:stop], second, own[start:stop], device)
