@@ -131,7 +131,7 @@ SCRIPTS = sorted(str(script.relative_to(ROOT)) for script in ROOT.glob('tools/**
 
 @pytest.fixture(scope='module')
 def told():
-    """What every script says to ``--help``; all in one process, which takes a fortieth of the time of one each."""
+    """What every script says to ``--help``; all in one process, since each would import the package anew."""
     done = subprocess.run([sys.executable, '-c', HELP, *SCRIPTS], capture_output=True, text=True, env=ENVIRONMENT,
                           cwd=ROOT)
     assert done.returncode == 0 and not done.stderr, done.stderr
