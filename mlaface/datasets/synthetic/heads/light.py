@@ -1,0 +1,58 @@
+"""Light on a head: a key with its shadow, a fill, the sky, and what shines."""
+import cv2
+import numpy as np
+
+WRAP = (0.32, 0.16, 0.12)  # red light comes further round an edge of skin
+SKY = (0.97, 1.0, 1.03)
+
+
+def direction(azimuth, elevation):
+    """Unit vector towards a light, of angles in radians; y points down."""
+    return np.array([np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)])
+
+
+def _dots(surface, view, scene, key):
+    """Key, fill, highlight and sky at each pixel, and the share of the key past shadows: float32 (5, 112 * 112)."""
+    half = key + np.array([0, 0, 1.0])
+    towards = np.stack([key, direction(*scene['fill'][:2]), half / np.linalg.norm(half), np.array([0, -0.25, 0.15])])
+    weights = np.zeros((5, 4), np.float32)
+    weights[:4, :3], weights[4, 3] = view.into_head(towards), 1
+    return weights @ surface.reshape(-1, 4).T
+
+
+def shade(texels, surface, view, scene, key):
+    """Light on the surface.
+
+    Args:
+        texels (ndarray): Square roots of reflectances and gloss, uint8 (112, 112, 4).
+        surface (ndarray): Normals in the head's axes, and the share of the key past shadows, float32 (112, 112, 4).
+        view (View): The camera.
+        scene (dict): Of the image.
+        key (ndarray): Direction of the key light.
+
+    Returns:
+        list[ndarray]: Radiance of red, green and blue, linear, float32 (112, 112).
+    """
+    ahead, fill, shine, sky, lit = _dots(surface, view, scene, key)
+    fill, warm, strength = np.maximum(fill, 0), scene['key_warm'], scene['key'][2]
+    sky = (sky + 1) * np.float32(scene['ambient'])
+    shine = np.maximum(shine, 0)
+    for _ in range(3):
+        shine *= shine  # to the eighth
+    shine *= 0.05 + 0.3 * shine
+    *roots, gloss = cv2.split(texels)
+    shine *= lit * gloss.ravel() * np.float32(strength * scene['sheen'] / 255)
+    colours = []
+    for channel, root in enumerate(roots):
+        wrap, tilt = WRAP[channel] * (1.2 - scene['hardness']), (1 - channel) * warm
+        light = np.maximum(ahead + np.float32(wrap), 0) * lit
+        light *= np.float32(strength * (1 + tilt) / (1 + wrap))
+        light += fill * np.float32(scene['fill'][2] * (1 - tilt))
+        light += sky * np.float32(SKY[channel])
+        root = root.ravel().astype(np.float32)
+        light *= root
+        light *= root
+        light *= np.float32(1 / 65025)
+        light += shine
+        colours.append(light.reshape(texels.shape[:2]))
+    return colours
