@@ -71,11 +71,10 @@ def develop(colours, face, scene):
     """
     exposure = (0.22 / max(face, 0.01)) ** scene['normalised'] * np.exp(scene['exposure']) * 65025
     gains = exposure * np.array([1 + scene['warm'], 1 + scene['tint'], 1 - scene['warm']])
-    tones = [np.sqrt(np.maximum(colour, 0) * np.float32(gain)) for colour, gain in zip(colours, gains)]
-    grey = tones[0] * np.float32(0.3) + tones[1] * np.float32(0.59) + tones[2] * np.float32(0.11)
-    colourful = np.float32(0 if scene['grey'] else scene['saturation'])
-    image = cv2.merge([grey + colourful * (tone - grey) for tone in tones])
-    return cv2.LUT(cv2.convertScaleAbs(np.maximum(image, 0, out=image)), _tone_curve(scene))
+    image = cv2.merge([cv2.convertScaleAbs(np.sqrt(np.maximum(colour * np.float32(gain), 0))) for colour, gain in zip(colours, gains)])
+    colourful = 0 if scene['grey'] else scene['saturation']
+    image = cv2.transform(image, colourful * np.eye(3) + (1 - colourful) * np.array([[0.3, 0.59, 0.11]] * 3))
+    return cv2.LUT(image, _tone_curve(scene))
 
 
 def photograph(image, scene, rng):

@@ -6,6 +6,7 @@ from mlaface.datasets.synthetic.heads.skin import column, row
 
 _T = np.linspace(-1, 1, 13)
 _BOW = 1 - _T ** 2
+_PARTED, _FULL, _CUPID = _BOW ** 0.8, _BOW ** 0.75, _BOW ** 0.7 * (1 - 0.22 * np.exp(-(_T / 0.16) ** 2))
 _ANGLE = np.linspace(0, 2 * np.pi, 14, endpoint=False)
 _COS, _SIN = np.cos(_ANGLE), np.sin(_ANGLE)
 _SIDES = np.array([[-1.0], [1.0]])
@@ -19,25 +20,28 @@ class Strokes:
         self._s, self._y, self._how = [], [], []
 
     def fill(self, s, y, colour):
-        """A polygon; a colour is four bytes, the last of them gloss."""
+        """A polygon (N,), or several (K, N); a colour is four bytes, the last of them gloss."""
         self.line(s, y, colour, 0)
 
     def line(self, s, y, colour, thickness=1):
-        """An open line of a thickness in texels."""
-        self._s.append(s)
-        self._y.append(y)
-        self._how.append((colour, thickness))
+        """An open line (N,), or several (K, N), of a thickness in texels."""
+        self._s.append(s.ravel())
+        self._y.append(y.ravel())
+        self._how.append((s.shape[0] if s.ndim > 1 else 1, s.shape[-1], colour, thickness))
 
     def paint(self, texture):
         """Paint all of them, in order, into a texture uint8 (HEIGHT, WIDTH, 4)."""
-        points = np.stack([column(np.concatenate(self._s)), row(np.concatenate(self._y))], 1)
-        points, start = np.rint(points * 16).astype(np.int32), 0
-        for s, (colour, thickness) in zip(self._s, self._how):
-            part, start = points[start:start + len(s)], start + len(s)
+        s, y = np.concatenate(self._s), np.concatenate(self._y)
+        points, start = np.empty((len(s), 2)), 0
+        points[:, 0], points[:, 1] = column(s), row(y)
+        points = np.rint(points * 16).astype(np.int32)
+        for count, length, colour, thickness in self._how:
+            parts, start = points[start:start + count * length].reshape(count, length, 2), start + count * length
             if thickness:
-                cv2.polylines(texture, [part], False, colour, thickness, cv2.LINE_AA, 4)
+                cv2.polylines(texture, list(parts), False, colour, thickness, cv2.LINE_AA, 4)
             else:
-                cv2.fillPoly(texture, [part], colour, cv2.LINE_AA, 4)
+                for part in parts:
+                    cv2.fillPoly(texture, [part], colour, cv2.LINE_AA, 4)
 
 
 def soften(texture, s, y, sigma):
@@ -92,33 +96,52 @@ def _iris(t):
     return np.array([0.05, 0.035, 0.025]) + (1 - t['iris']) * light
 
 
+def _there_and_back(first, second):
+    """A polygon of its two edges."""
+    return np.concatenate([first, second[..., ::-1]], -1)
+
+
+class _Lids:
+    """Edges of both eyes, as functions of the place along the eye: -1 to 1, (2, N)."""
+
+    def __init__(self, t, p, e):
+        self._y, self._tilt = p['eye'][1], (0.045 + 0.035 * t['eye_tilt']) * p['eye_width']
+        self.up = (p['eye_open'] + 0.5) * (1 - e['closed']) * (1 - 0.2 * max(e['smile'], 0))
+        self.down = p['eye_open'] * 0.72 * (1 - 0.6 * e['closed'])
+        self._power, self._fold = 2.3 - 0.3 * t['east'], 0.9 * t['east']
+
+    def upper(self, k):
+        """Height of the upper edge."""
+        inner, size = -_SIDES * k, np.abs(k)
+        bow = (1 - size ** self._power) * (1 + 0.36 * inner * (1 - size))
+        return self._y + self._tilt * inner - self.up * bow + self._fold * np.maximum(inner, 0) ** 2
+
+    def lower(self, k):
+        """Height of the lower edge."""
+        return self._y - self._tilt * _SIDES * k + self.down * (1 - k * k)
+
+
 def _eyes(strokes, t, p, e, c):
     s0, y0 = p['eye']
-    wide, tilt = p['eye_width'], 0.045 + 0.035 * t['eye_tilt']
-    up = (p['eye_open'] + 0.5) * (1 - e['closed']) * (1 - 0.2 * max(e['smile'], 0))
-    down = p['eye_open'] * 0.72 * (1 - 0.6 * e['closed'])
-    inner = -_SIDES * _T  # 1 at the nose
-    s, slope = _SIDES * s0 + _T * wide, y0 + tilt * wide * inner
-    bow = 1 - np.abs(_T) ** (2.3 - 0.3 * t['east'])
-    upper = slope - up * bow * (1 + 0.36 * inner * (1 - np.abs(inner))) + 0.9 * t['east'] * np.maximum(inner, 0) ** 2
-    lower = np.maximum(slope + down * _BOW, upper)
-    crease = upper - 1.9 - 0.5 * t['lid_crease'] - e['closed'] * 0.2 * up
-    x = e['gaze'][0] * 2.6
-    for k, side in enumerate((-1, 1)):
-        if t['lid_crease'] > -2.0:
-            strokes.line(s[k], crease[k], c['fold'])
-        strokes.fill(np.concatenate([s[k], s[k][::-1]]), np.concatenate([upper[k], lower[k][::-1]]), SCLERA)
-        if up + down > 1.2:
-            cx, cy = side * s0 + x, y0 - 0.35 * (up - down) + 1.0 * e['gaze'][1]
-            for radius, colour in zip((3.35, 2.95, 1.25 + 0.5 * e['dilated']), c['iris']):
-                px = cx + radius * _COS
-                py = np.clip(cy + radius * _SIN, np.interp(px, s[k], upper[k]), np.interp(px, s[k], lower[k]))
-                strokes.fill(px, py, colour)
-            strokes.fill(cx + e['glint'][0] + 0.62 * _COS[::2], cy + e['glint'][1] + 0.62 * _SIN[::2], GLINT)
-            strokes.line(s[k], upper[k] + 0.5, (120, 108, 105, 255))
-        strokes.line(s[k], lower[k] + 0.3, c['rim'])
-        strokes.line(s[k], upper[k], c['lash'], 1 + (e['closed'] < 0.9) + (t['eye_make_up'] > 0.6))
-        strokes.fill(side * (s0 - wide * 0.93) + 0.8 * _COS[::2], y0 + tilt * wide * 0.93 + 0.6 * _SIN[::2], c['corner'])
+    wide, lids = p['eye_width'], _Lids(t, p, e)
+    k = np.broadcast_to(_T, (2, len(_T)))
+    s, upper = _SIDES * s0 + wide * k, lids.upper(k)
+    lower = np.maximum(lids.lower(k), upper)
+    if t['lid_crease'] > -2.0:
+        strokes.line(s, upper - (1.9 + 0.5 * t['lid_crease'] + 0.2 * e['closed'] * lids.up), c['fold'])
+    strokes.fill(_there_and_back(s, s), _there_and_back(upper, lower), SCLERA)
+    if lids.up + lids.down > 1.2:
+        x, y = 2.6 * e['gaze'][0], y0 - 0.35 * (lids.up - lids.down) + e['gaze'][1]
+        for radius, colour in zip((3.35, 2.95, 1.25 + 0.5 * e['dilated']), c['iris']):
+            at = np.broadcast_to((x + radius * _COS) / wide, (2, len(_COS)))
+            strokes.fill(_SIDES * s0 + wide * at, np.clip(y + radius * _SIN, lids.upper(at), lids.lower(at)), colour)
+        glint = np.broadcast_to(y + e['glint'][1] + 0.62 * _SIN[::2], (2, len(_SIN) // 2))
+        strokes.fill(_SIDES * s0 + x + e['glint'][0] + 0.62 * _COS[::2], glint, GLINT)
+        strokes.line(s, upper + 0.5, (120, 108, 105, 255))
+    strokes.line(s, lower + 0.3, c['rim'])
+    strokes.line(s, upper, c['lash'], 1 + (e['closed'] < 0.9) + (t['eye_make_up'] > 0.6))
+    corner = _SIDES * (s0 - wide * 0.93) + 0.8 * _COS[::2]
+    strokes.fill(corner, np.broadcast_to(lids.lower(np.array([[0.93], [-0.93]])) + 0.6 * _SIN[::2], corner.shape), c['corner'])
 
 
 def _mouth(lips, inside, t, p, e, c):
@@ -127,24 +150,20 @@ def _mouth(lips, inside, t, p, e, c):
     upper = max(3.8 + 0.8 * t['upper_lip'] - 0.4 * smiling, 0.9)
     lower = max(4.8 + 0.85 * t['lower_lip'] - 0.4 * smiling, 1.4)
     line = y0 + (0.5 * t['mouth_curve'] - 1.6 * smile) * _T ** 2 + 0.3 * smile
-    cupid = upper * (_BOW ** 0.7) * (1 - 0.22 * np.exp(-(_T / 0.16) ** 2))
-    parted = _BOW ** 0.8
-    top, bottom = line - 1.3 * gap * parted, line + 4.2 * gap * parted
+    top, bottom = line - 1.3 * gap * _PARTED, line + 4.2 * gap * _PARTED
     s = _T * wide
-    around = np.concatenate([s, s[::-1]])
-    lips.fill(around, np.concatenate([top - cupid, (top + 0.5)[::-1]]), c['upper_lip'])
-    lips.fill(around, np.concatenate([bottom - 0.5, (bottom + lower * _BOW ** 0.75)[::-1]]), c['lower_lip'])
+    around = _there_and_back(s, s)
+    lips.fill(around, _there_and_back(top - upper * _CUPID, top + 0.5), c['upper_lip'])
+    lips.fill(around, _there_and_back(bottom - 0.5, bottom + lower * _FULL), c['lower_lip'])
     lips.line(s * 0.6, bottom + lower * 0.55, c['lip_light'])
     if gap > 0.12:
-        inside.fill(around * 0.94, np.concatenate([top, bottom[::-1]]), THROAT)
-        share = min(1.0, 0.55 + 0.5 * smiling)
-        low = top + (bottom - top) * share * np.minimum(1.15 - _T ** 2, 1)
-        inside.fill(around * 0.8, np.concatenate([top, low[::-1]]), TEETH)
+        inside.fill(around * 0.94, _there_and_back(top, bottom), THROAT)
+        teeth = top + (bottom - top) * min(1.0, 0.55 + 0.5 * smiling) * np.minimum(1.15 - _T ** 2, 1)
+        inside.fill(around * 0.8, _there_and_back(top, teeth), TEETH)
         inside.line(s * 0.9, top, (80, 36, 36, 255))
     else:
         inside.line(s, line, c['lip_line'])
-    for side in (-1, 1):
-        inside.line(side * wide + np.array([-1, 0.8]), line[0] + np.array([0, -0.4 * smile]), c['mouth_corner'])
+    inside.line(_SIDES * wide + np.array([[-1, 0.8]]), np.broadcast_to(line[0] + np.array([0, -0.4 * smile]), (2, 2)), c['mouth_corner'])
 
 
 def _lip_colour(t, skin):

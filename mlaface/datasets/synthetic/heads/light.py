@@ -4,6 +4,7 @@ import numpy as np
 
 WRAP = (0.32, 0.16, 0.12)  # red light comes further round an edge of skin
 SKY = (0.97, 1.0, 1.03)
+_SQUARES = ((np.arange(256) / 255) ** 2).astype(np.float32)
 
 
 def direction(azimuth, elevation):
@@ -34,25 +35,29 @@ def shade(texels, surface, view, scene, key):
         list[ndarray]: Radiance of red, green and blue, linear, float32 (112, 112).
     """
     ahead, fill, shine, sky, lit = _dots(surface, view, scene, key)
-    fill, warm, strength = np.maximum(fill, 0), scene['key_warm'], scene['key'][2]
-    sky = (sky + 1) * np.float32(scene['ambient'])
-    shine = np.maximum(shine, 0)
-    for _ in range(3):
-        shine *= shine  # to the eighth
-    shine *= 0.05 + 0.3 * shine
+    fill, sky = np.maximum(fill, 0), (sky + 1) * np.float32(scene['ambient'])
     *roots, gloss = cv2.split(texels)
-    shine *= lit * gloss.ravel() * np.float32(strength * scene['sheen'] / 255)
+    shine = _shine(shine)
+    shine *= lit
+    shine *= gloss.ravel() * np.float32(scene['key'][2] * scene['sheen'] / 255)
     colours = []
     for channel, root in enumerate(roots):
-        wrap, tilt = WRAP[channel] * (1.2 - scene['hardness']), (1 - channel) * warm
-        light = np.maximum(ahead + np.float32(wrap), 0) * lit
-        light *= np.float32(strength * (1 + tilt) / (1 + wrap))
-        light += fill * np.float32(scene['fill'][2] * (1 - tilt))
+        wrap, warm = WRAP[channel] * (1.2 - scene['hardness']), (1 - channel) * scene['key_warm']
+        light = np.maximum(ahead + np.float32(wrap), 0)
+        light *= lit
+        light *= np.float32(scene['key'][2] * (1 + warm) / (1 + wrap))
+        light += fill * np.float32(scene['fill'][2] * (1 - warm))
         light += sky * np.float32(SKY[channel])
-        root = root.ravel().astype(np.float32)
-        light *= root
-        light *= root
-        light *= np.float32(1 / 65025)
+        light *= cv2.LUT(root, _SQUARES).ravel()
         light += shine
-        colours.append(light.reshape(texels.shape[:2]))
+        colours.append(light.reshape(root.shape))
     return colours
+
+
+def _shine(towards):
+    """A wide and a narrow highlight of the cosine towards it."""
+    shine = np.maximum(towards, 0)
+    for _ in range(3):
+        shine *= shine  # to the eighth
+    shine *= np.float32(0.05) + np.float32(0.3) * shine
+    return shine

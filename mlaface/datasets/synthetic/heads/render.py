@@ -9,7 +9,7 @@ TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366],
 DENSE = 2  # points of the surface that are put into the image for one of the grid, each way
 _ROWS, _COLUMNS = ROWS * DENSE, COLUMNS * DENSE
 _SHIFT, _WIDE, _MARGIN = 7, 128, 8  # the image within a canvas whose margin takes what lies outside
-_NUMBERS = np.arange(1, _ROWS * _COLUMNS + 1, dtype=np.int32).reshape(_COLUMNS, _ROWS)
+_NUMBERS = (np.arange(_COLUMNS, dtype=np.int32)[:, None] << 8) + np.arange(1, _ROWS + 1, dtype=np.int32)  # rows from 1: 0 is nothing
 
 
 def rotation(yaw, pitch):
@@ -108,13 +108,16 @@ def visible(image, yaw, pitch):
     for part in (slice(0, nearest), slice(None, nearest - 1, -1)):
         shown[cell[part].ravel()] = number[part].ravel()
     shown = shown.reshape(_WIDE, _WIDE)[_MARGIN:_MARGIN + SIZE, _MARGIN:_MARGIN + SIZE]
-    there = shown > 0
-    column = shown // _ROWS
-    column, row = column.astype(np.int16), (shown - column * _ROWS).astype(np.int16)
-    column, row, there = (cv2.medianBlur(part, 3).astype(np.float32) for part in (column, row, there.astype(np.int16)))
-    column, row, cover = (cv2.blur(part, (3, 3), borderType=cv2.BORDER_REPLICATE) for part in (column * there, row * there, there))
-    below = 1 / np.maximum(cover, 1e-3)
-    return (column * below + 0.5) / _COLUMNS, (row * below + 0.5) / _ROWS, np.clip(cover * 2 - 0.6, 0, 1)
+    there = shown != 0
+    parts = (shown >> 8).astype(np.uint16), (shown & 255).astype(np.uint16), there.astype(np.uint16)
+    column, row, there = (cv2.medianBlur(part, 3).astype(np.float32) for part in parts)
+    column *= there
+    row *= there
+    column, row, cover = (cv2.blur(part, (3, 3), borderType=cv2.BORDER_REPLICATE) for part in (column, row, there))
+    below = 1 / np.maximum(cover, np.float32(1e-3))
+    column *= below
+    row *= below
+    return (column + 0.5) * (1 / _COLUMNS), (row - 0.5) * (1 / _ROWS), np.clip(cover * 2 - 0.6, 0, 1)
 
 
 def lookup(grid, u, v):

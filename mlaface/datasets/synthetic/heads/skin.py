@@ -99,42 +99,23 @@ def _fixed(s, y, scale=1.0):
     return np.rint(np.stack([column(s) + 0.5, row(y) + 0.5], 1) * (16 * scale) - 8).astype(np.int32)
 
 
-def skin(t):
-    """The skin of a look, with brows and beard, without hair.
-
-    Args:
-        t (dict): Traits of the look.
-
-    Returns:
-        ndarray: Square roots of reflectances, float32 (HEIGHT, WIDTH, 3).
-    """
-    p, o = places(t), t['offset']
-    beard = _beard_region(p)
-    root = np.sqrt(skin_colour(t)) * np.exp(-0.5 * _pigment(t, p, beard))
-    hair = np.sqrt(hair_colour(t)) * 0.87
-    if t['beard'] > 0:
-        _blend(root, np.minimum(beard * (0.3 + 1.2 * t['beard']) * (0.85 + 0.2 * noise(FINE, o, HALF)), 0.95), hair)
-    root = cv2.resize(root.astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-    root *= cv2.merge([1 - (0.015 + 0.01 * t['age']) * noise(FINE, o[2:])] * 3)
-    _paint_brows(root, t, p, hair * 0.92)
-    return root
-
-
-def _pigment(t, p, beard):
-    """Optical density beyond that of the plain skin, float32 (HALF, 3)."""
-    o, eye = t['offset'], p['eye'][0]
+def _pigments(t, p):
+    """Blood, brown and blue beyond those of the plain skin, float32 (HALF) each, and the region of a beard."""
+    o, eye, beard = t['offset'], p['eye'][0], _beard_region(p)
     red = 0.5 * _spot(25, 18, 9, 8) * (0.4 + t['blush']) + 0.5 * _spot(0, p['nose'], 6, 6) + 0.15 * noise(COARSE, o, HALF)
-    middle = noise(MIDDLE, o[2:], HALF)
     brown = (0.10 * (0.5 + t['blotch']) * noise(COARSE, o[2:], HALF) + 0.28 * (0.3 + t['age']) * _spot(eye, 3, 8, 5)
-             + (0.03 + 0.07 * t['age']) * middle + 0.35 * t['eye_make_up'] * _spot(eye, -4.5, 7, 2.6)
-             + 0.45 * (0.25 + t['age']) * _wrinkles(t, p))
+             + (0.03 + 0.07 * t['age']) * noise(MIDDLE, o[2:], HALF) + 0.45 * (0.25 + t['age']) * _wrinkles(t, p))
+    if t['eye_make_up'] > 0:
+        brown += 0.35 * t['eye_make_up'] * _spot(eye, -4.5, 7, 2.6)
     if t['freckles'] > 0:
         brown += 0.7 * t['freckles'] * np.maximum(noise(MIDDLE, o[4:], HALF) - 0.9, 0) * _spot(14, 14, 16, 14)
     for s, y, size, deep in t['moles']:
-        brown += (0.8 + 0.4 * deep) * np.exp(-0.5 * ((HALF_S - 30 * s) ** 2 + (HALF_Y - 18 - 30 * y) ** 2) / (0.9 + 0.5 * size) ** 2)
-    blue = 0.35 * t['shadow'] * beard
-    own = cv2.resize(t['blotches'], HALF[::-1], interpolation=cv2.INTER_CUBIC) * np.float32(0.06 + 0.06 * t['blotch'])
-    return own + cv2.merge([red * a + brown * b + blue * c for a, b, c in ((0.04, 0.5, 1.0), (0.26, 0.8, 0.85), (0.22, 1.0, 0.7))])
+        wide = -0.5 / (0.9 + 0.5 * size) ** 2
+        brown += (0.8 + 0.4 * deep) * np.exp(wide * (HALF_Y - 18 - 30 * y) ** 2) * np.exp(wide * (HALF_S - 30 * s) ** 2)
+    return (red.astype(np.float32), brown.astype(np.float32), beard * np.float32(0.35 * t['shadow'])), beard
+
+
+DENSITY = ((0.04, 0.5, 1.0), (0.26, 0.8, 0.85), (0.22, 1.0, 0.7))  # of blood, brown and blue in red, green and blue light
 
 
 def _beard_region(p):
@@ -143,20 +124,15 @@ def _beard_region(p):
     return np.minimum(jaw + 0.9 * lip, 1).astype(np.float32)
 
 
-def _paint_brows(root, t, p, colour):
+def _brows(t, p):
+    """Rows of the texture that brows are in, and their mask there."""
     s, y = _brow(t, p)
-    top, bottom = int(row(y.min())) - 4, int(row(y.max())) + 5
-    mask = np.zeros((HEIGHT, WIDTH), np.uint8)[top:bottom]
-    for side in (-1, 1):
-        cv2.fillPoly(mask, [_fixed(side * s, y) - np.array([0, 16 * top])], 255, cv2.LINE_AA, 4)
-    mask = cv2.GaussianBlur(mask, (7, 7), 1.2).astype(np.float32) * (1 / 255)
-    dense = 0.55 + 0.45 * t['brow_density'] + 0.14 * noise(STRANDS, t['offset'][1:])[top:bottom]
-    _blend(root[top:bottom], mask * np.clip(dense, 0, 1), colour)
-
-
-def _blend(root, mask, other):
-    for channel in range(3):
-        root[..., channel] += mask * (other[..., channel] - root[..., channel])
+    rows = slice(int(row(y.min())) - 4, int(row(y.max())) + 5)
+    mask = np.zeros((rows.stop - rows.start, WIDTH), np.uint8)
+    cv2.fillPoly(mask, [_fixed(side * s, y) - np.array([0, 16 * rows.start]) for side in (-1, 1)], 255, cv2.LINE_AA, 4)
+    mask = cv2.GaussianBlur(mask, (7, 7), 1.2).astype(np.float32) * np.float32(1 / 255)
+    dense = np.float32(0.55 + 0.45 * t['brow_density']) + np.float32(0.14) * noise(STRANDS, t['offset'][1:])[rows]
+    return rows, mask * np.clip(dense, 0, 1)
 
 
 def hair(t):
@@ -188,19 +164,17 @@ def _hair_edge(t):
     return tuple(zip(*knots))
 
 
-def hair_texture(t):
-    """Square roots of the reflectance of hair with its strands, float32 (HEIGHT, WIDTH, 3)."""
-    o = t['offset']
-    depth = noise(STRANDS, o[2:]) * (0.12 * (1 - t['curl'])) + noise(FINE, o) * 0.05 + noise(COARSE, o[3:]) * 0.07
-    if t['curl'] > 0.1:
-        depth += noise(MIDDLE, o[2:]) * (0.13 * t['curl'])
-    red, green, blue = np.sqrt(hair_colour(t)).tolist()
-    depth = np.exp(depth)
-    return cv2.merge([depth * red, depth * green, depth * blue])
+def _strands(t):
+    """How bright each place of the hair is by its strands, float32 (HEIGHT, WIDTH), about 1."""
+    o, curl = t['offset'], t['curl']
+    depth = noise(STRANDS, o[2:]) * np.float32(0.12 * (1 - curl)) + noise(FINE, o) * np.float32(0.05) + noise(COARSE, o[3:]) * np.float32(0.07)
+    if curl > 0.1:
+        depth += noise(MIDDLE, o[2:]) * np.float32(0.13 * curl)
+    return np.exp(depth, out=depth)
 
 
 def texture(t):
-    """All of it, with the gloss of each place.
+    """Skin, brows, beard and hair of a look.
 
     Args:
         t (dict): Traits of the look.
@@ -209,9 +183,23 @@ def texture(t):
         tuple[ndarray, ndarray]: Square roots of reflectances and gloss, uint8 (HEIGHT, WIDTH, 4), and the distance of hair
         as of ``hair``.
     """
-    root, (mask, stand) = skin(t), hair(t)
-    _blend(root, mask, hair_texture(t))
-    out = np.empty((HEIGHT, WIDTH, 4), np.uint8)
-    out[..., :3] = cv2.convertScaleAbs(root, alpha=255)
-    out[..., 3] = cv2.convertScaleAbs(mask, alpha=-165, beta=255)
-    return out, stand
+    p, o = places(t), t['offset']
+    (mask, stand), strands, (rows, brows) = hair(t), _strands(t), _brows(t, p)
+    pigments, beard = _pigments(t, p)
+    bearded = np.minimum(beard * (0.3 + 1.2 * t['beard']) * (0.85 + 0.2 * noise(FINE, o, HALF)), 0.95) if t['beard'] > 0 else None
+    fine = 1 - np.float32(0.015 + 0.01 * t['age']) * noise(FINE, o[2:])
+    own = t['blotches'].transpose(2, 0, 1) * np.float32(0.06 + 0.06 * t['blotch'])
+    planes = []
+    for skin, hairs, field, parts in zip(np.sqrt(skin_colour(t)), np.sqrt(hair_colour(t)), own, DENSITY):
+        density = cv2.resize(field, HALF[::-1], interpolation=cv2.INTER_CUBIC)
+        for pigment, part in zip(pigments, parts):
+            density += pigment * np.float32(part)
+        plane = np.exp(density * np.float32(-0.5)) * np.float32(skin)
+        if bearded is not None:
+            plane += bearded * (np.float32(0.87 * hairs) - plane)
+        plane = cv2.resize(plane, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+        plane *= fine
+        plane[rows] += brows * (np.float32(0.8 * hairs) - plane[rows])
+        plane += mask * (strands * np.float32(hairs) - plane)
+        planes.append(cv2.convertScaleAbs(plane, alpha=255))
+    return cv2.merge([*planes, cv2.convertScaleAbs(mask, alpha=-165, beta=255)]), stand

@@ -30,26 +30,26 @@ def angle(s):
 S = along(U).astype(np.float32)
 
 
-def sum_of_bumps(rows):
+class Bumps:
     """Displacements of the grid.
 
     Args:
         rows (Sequence[tuple]): (axis, s, y, width, height, amount, mirrored); axis 0, 1, 2 is x, y, z; ``mirrored`` adds the
-            bump of the other side, turned round in x.
-
-    Returns:
-        ndarray: Float32 (3, ROWS, COLUMNS).
+            bump of the other side, turned round in x. Amounts may be given later instead.
     """
-    moved = np.zeros((3, ROWS, COLUMNS), np.float32)
-    for axis in range(3):
-        chosen = [row for row in rows if row[0] == axis]
-        if not chosen:
-            continue
-        _, s, y, width, height, amount, mirrored = (np.array(column, np.float32)[:, None] for column in zip(*chosen))
-        across = np.exp(-0.5 * ((S - s) / width) ** 2)
-        across += mirrored * (1 if axis else -1) * np.exp(-0.5 * ((S + s) / width) ** 2)
-        moved[axis] = (np.exp(-0.5 * ((Y - y) / height) ** 2) * amount).T @ across
-    return moved
+
+    def __init__(self, rows):
+        axis, s, y, width, height, amount, mirrored = (np.array(column, np.float32)[:, None] for column in zip(*rows))
+        self._across = np.exp(-0.5 * ((S - s) / width) ** 2)
+        self._across += mirrored * np.where(axis > 0, 1, -1) * np.exp(-0.5 * ((S + s) / width) ** 2)
+        self._down = np.exp(-0.5 * ((Y - y) / height) ** 2).T
+        self._amounts = amount.ravel()
+        self._axes = [np.flatnonzero(axis.ravel() == number) for number in range(3)]
+
+    def sum(self, amounts=None):
+        """All of them together, float32 (3, ROWS, COLUMNS)."""
+        amounts = self._amounts if amounts is None else np.array(amounts, np.float32)
+        return np.stack([(self._down[:, axis] * amounts[axis]) @ self._across[axis] for axis in self._axes])
 
 
 def places(t):
@@ -87,7 +87,7 @@ def head(t):
     depth = depth + 0.8 * t['head_depth']
     x, z = width[:, None] * SIN_U, depth[:, None] * COS_U
     y = np.repeat(Y[:, None], COLUMNS, 1)
-    return np.stack([x, y, z]) + _own_warp(t['warp']) + sum_of_bumps(_bumps(t, p))
+    return np.stack([x, y, z]) + _own_warp(t['warp']) + Bumps(_bumps(t, p)).sum()
 
 
 def _own_warp(field):
@@ -118,38 +118,47 @@ def _bumps(t, p):
         (0, 35, 48, 8, 9, 0.8 * t['jaw_depth'], 1)]
 
 
-def expression(p, e):
-    """How a face moves, by its expression.
+class Face:
+    """How a face moves by its expression.
 
     Args:
         p (dict): As ``places`` gives them.
-        e (dict[str, float]): ``smile`` (-1 to 1), ``open``, ``raise`` (of the brows), ``frown``, ``puff``: 0 to 1.
-
-    Returns:
-        ndarray: Float32 (3, ROWS, COLUMNS), to be added to the surface.
     """
-    smile, mouth = e['smile'], p['mouth']
-    return sum_of_bumps([
-        (1, 0, p['chin'], 24, 14, 6.5 * e['open'], 0), (1, 14, p['brow'], 11, 5, -2.6 * e['raise'] + 1.6 * e['frown'], 1),
-        (0, 8, p['brow'], 6, 5, -1.4 * e['frown'], 1), (0, p['mouth_width'], mouth, 6, 6, 2.2 * smile, 1),
-        (1, p['mouth_width'], mouth, 5, 6, -2.2 * smile, 1), (2, 23, 20, 7, 7, 1.8 * max(smile, 0.0), 1),
-        (2, 15, 30, 3.5, 8, -1.3 * max(smile, 0.0), 1), (2, 20, 38, 8, 8, 1.5 * e['puff'], 1)])
+
+    def __init__(self, p):
+        wide, mouth, brow = p['mouth_width'], p['mouth'], p['brow']
+        self._bumps = Bumps([
+            (1, 0, p['chin'], 24, 14, 0, 0), (1, 14, brow, 11, 5, 0, 1), (0, 8, brow, 6, 5, 0, 1), (0, wide, mouth, 6, 6, 0, 1),
+            (1, wide, mouth, 5, 6, 0, 1), (2, 23, 20, 7, 7, 0, 1), (2, 15, 30, 3.5, 8, 0, 1), (2, 20, 38, 8, 8, 0, 1)])
+
+    def moved(self, e):
+        """Displacement, float32 (3, ROWS, COLUMNS).
+
+        Args:
+            e (dict[str, float]): ``smile`` (-1 to 1), ``open``, ``raise`` (of the brows), ``frown``, ``puff``: 0 to 1.
+        """
+        smile, smiling = e['smile'], max(e['smile'], 0.0)
+        return self._bumps.sum([6.5 * e['open'], 1.6 * e['frown'] - 2.6 * e['raise'], -1.4 * e['frown'], 2.2 * smile, -2.2 * smile,
+                                1.8 * smiling, -1.3 * smiling, 1.5 * e['puff']])
 
 
-def normals(points):
-    """Unit normals of a surface, float32 (ROWS, COLUMNS, 3).
-
-    Args:
-        points (ndarray): x, y, z, float32 (3, ROWS, COLUMNS).
-    """
+def _slopes(points):
+    """Differences along rows and along columns, float32 (3, ROWS, COLUMNS)."""
     down, right = np.empty_like(points), np.empty_like(points)
     np.subtract(points[:, 2:], points[:, :-2], out=down[:, 1:-1])
     down[:, 0], down[:, -1] = down[:, 1], down[:, -2]
     np.subtract(points[:, :, 2:], points[:, :, :-2], out=right[:, :, 1:-1])
     right[:, :, 0], right[:, :, -1] = right[:, :, 1], right[:, :, -2]
-    out = np.empty((ROWS, COLUMNS, 3), np.float32)
-    out[..., 0] = right[1] * down[2] - right[2] * down[1]
-    out[..., 1] = right[2] * down[0] - right[0] * down[2]
-    out[..., 2] = right[0] * down[1] - right[1] * down[0]
-    out /= np.sqrt(np.einsum('ijk,ijk->ij', out, out) + 1e-9)[..., None]
-    return out
+    return right, down
+
+
+def normals(points):
+    """Unit normals of a surface, a list of float32 (ROWS, COLUMNS): x, y, z.
+
+    Args:
+        points (ndarray): x, y, z, float32 (3, ROWS, COLUMNS).
+    """
+    right, down = _slopes(points)
+    parts = [right[a] * down[b] - right[b] * down[a] for a, b in ((1, 2), (2, 0), (0, 1))]
+    scale = 1 / np.sqrt(parts[0] * parts[0] + parts[1] * parts[1] + parts[2] * parts[2] + np.float32(1e-9))
+    return [part * scale for part in parts]
