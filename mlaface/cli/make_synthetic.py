@@ -23,8 +23,9 @@ def parse(arguments=None):
     parser = argparse.ArgumentParser(prog='make_synthetic.py', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--out', default='data/synthetic', help='folder to write (default: %(default)s)')
-    parser.add_argument('--style', choices=list(STYLES), default=default.style, help='flat: polygons; heads: heads in three '
-                        'dimensions, which teach more of real faces (default: %(default)s)')
+    parser.add_argument('--style', choices=list(STYLES), default=default.style,
+                        help='flat: polygons; heads: heads in three dimensions, which teach more of real faces '
+                        '(default: %(default)s)')
     parser.add_argument('--identities', type=int, default=default.identities, help='to train on (%(default)s)')
     parser.add_argument('--images-per-identity', type=int, default=default.images_per_identity, help='(%(default)s)')
     parser.add_argument('--test-identities', type=int, default=default.test_identities,
@@ -80,7 +81,8 @@ def make(args):
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half-written is left
     try:
-        recipe = Recipe(args.identities, args.images_per_identity, args.test_identities, args.pairs, args.seed, args.style)
+        recipe = Recipe(args.identities, args.images_per_identity, args.test_identities, args.pairs, args.seed,
+                        args.style)
         draw(args.out, recipe, args.workers, args.overwrite)
     except KeyboardInterrupt:
         raise SystemExit(f'interrupted: {args.out} is not whole; the same command draws it anew') from None

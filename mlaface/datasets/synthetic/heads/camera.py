@@ -17,7 +17,8 @@ def _backdrop(rng):
     grey = soft.mean(2, keepdims=True)
     canvas = (base + 0.6 * amount * (grey + colourful ** 2 * (soft - grey) - 0.5)).astype(np.float32)
     for _ in range(int(edges * 14)):
-        x, y, w, h, a, b = (rng.random(6) * [LARGE + 60, LARGE + 60, 90, 120, 20, 20] - [40, 40, -4, -4, 10, 10]).astype(int).tolist()
+        box = rng.random(6) * [LARGE + 60, LARGE + 60, 90, 120, 20, 20] - [40, 40, -4, -4, 10, 10]
+        x, y, w, h, a, b = box.astype(int).tolist()
         colour = (base * (0.3 + 1.2 * rng.random()) + 0.15 * (rng.random(3) - 0.3)).tolist()
         cv2.fillPoly(canvas, [np.array([[x, y], [x + w, y + a], [x + w + b, y + h], [x + b, y + h + a]])], colour)
     return np.clip(cv2.GaussianBlur(canvas, (0, 0), 0.3 + 3 * float(rng.random())), 0.002, 1.2)
@@ -44,8 +45,8 @@ def background(rng, level):
     u = rng.random(11)
     part = part * (level * np.exp(u[0] - 0.5 + 0.4 * (u[1:4] - 0.5))).astype(np.float32)[:, None, None]
     left, right, neck, low = (u[4:8] * [40, 40, 10, 12]).tolist()
-    shirt = np.array([[-1, 100 + left], [30 - neck, 92 + low], [80 + neck, 92 + low], [113, 100 + right], [113, 113], [-1, 113]])
-    shirt = [np.rint(shirt * 16).astype(np.int32)]
+    shirt = ((-1, 100 + left), (30 - neck, 92 + low), (80 + neck, 92 + low), (113, 100 + right), (113, 113), (-1, 113))
+    shirt = [np.rint(np.array(shirt) * 16).astype(np.int32)]
     for plane, value in zip(part, (level * u[7] ** 2 * (0.6 + 0.4 * u[8:])).tolist()):
         cv2.fillPoly(plane, shirt, value, cv2.LINE_8, 4)
     return part
@@ -53,7 +54,7 @@ def background(rng, level):
 
 def _tone_curve(scene):
     tone = np.arange(256) / 255
-    tone = (tone - 0.45) * (1.1 + scene['contrast']) + 0.45
+    tone = (tone - 0.45) * (1.18 + scene['contrast']) + 0.45
     high = np.maximum(tone - 0.8, 0)
     return np.clip((tone - high * high * 0.6 / (0.3 + high)) * 255, 0, 255).astype(np.uint8)
 
@@ -71,7 +72,8 @@ def develop(colours, face, scene):
     """
     exposure = (0.22 / max(face, 0.01)) ** scene['normalised'] * np.exp(scene['exposure']) * 65025
     gains = exposure * np.array([1 + scene['warm'], 1 + scene['tint'], 1 - scene['warm']])
-    image = cv2.merge([cv2.convertScaleAbs(np.sqrt(np.maximum(colour * np.float32(gain), 0))) for colour, gain in zip(colours, gains)])
+    tones = [np.sqrt(np.maximum(colour * np.float32(gain), 0)) for colour, gain in zip(colours, gains)]
+    image = cv2.merge([cv2.convertScaleAbs(tone) for tone in tones])
     colourful = 0 if scene['grey'] else scene['saturation']
     image = cv2.transform(image, colourful * np.eye(3) + (1 - colourful) * np.array([[0.3, 0.59, 0.11]] * 3))
     return cv2.LUT(image, _tone_curve(scene))
@@ -96,9 +98,11 @@ def _spoil(image, rng):
         return cv2.GaussianBlur(image, (0, 0), 0.8 + 1.4 * amount)
     if kind == 1:
         small = int(28 + 50 * amount)
-        return cv2.resize(cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+        image = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+        return cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
     length = 3 + int(5 * amount)
     kernel = np.zeros((length, length), np.float32)
-    ends = [tuple(int(round((length - 1) / 2 * (1 + sign * part))) for part in (np.cos(angle), np.sin(angle))) for sign in (-1, 1)]
-    cv2.line(kernel, *ends, 1.0)
+    towards = np.array([np.cos(angle), np.sin(angle)])
+    first, last = (np.rint((length - 1) / 2 * (1 + sign * towards)).astype(int).tolist() for sign in (-1, 1))
+    cv2.line(kernel, first, last, 1.0)
     return cv2.filter2D(image, -1, kernel / kernel.sum())

@@ -41,9 +41,11 @@ def in_front(colours, look, view, scene, key, rng):
 
 def _frame(rng, dark):
     u = rng.random(8).tolist()
-    return dict(wide=(12.0 if dark else 10.2) + 2.2 * u[0], high=(8.0 if dark else 5.6) + 3.2 * u[1], square=2.0 + 3.5 * u[2], drop=1.0 + 2.2 * u[3],
-                thick=max(1, round((0.25 + 1.5 * u[4] ** 2) * _FINE)),
-                colour=np.array([0.02, 0.015, 0.012]) + (u[5] > 0.6) * np.array([0.35, 0.3, 0.24]) * u[6], tint=0.93 if dark else 0.10 * u[7])
+    return dict(
+        wide=(12.0 if dark else 10.2) + 2.2 * u[0], high=(8.0 if dark else 5.6) + 3.2 * u[1], square=2.0 + 3.5 * u[2],
+        drop=1.0 + 2.2 * u[3], thick=max(1, round((0.25 + 1.5 * u[4] ** 2) * _FINE)),
+        tint=0.93 if dark else 0.10 * u[7],
+        colour=np.array([0.02, 0.015, 0.012]) + (u[5] > 0.6) * np.array([0.35, 0.3, 0.24]) * u[6])
 
 
 def _lens(f, side, centre):
@@ -53,23 +55,30 @@ def _lens(f, side, centre):
 
 
 def _spectacles(colours, view, p, f, glare):
-    centre = p['eye'][0] * 0.97 + 0.4
-    rims, glass = np.zeros((2, 112 * _FINE, 112 * _FINE), np.uint8)
-    edge, inner, top = centre + f['wide'], centre - f['wide'], f['drop'] - 2
-
-    def fixed(points):
-        return np.round(((view.place(points) + 0.5) * _FINE - 0.5) * 16).astype(np.int32)
-    lenses = [fixed(_lens(f, side, centre)) for side in (-1, 1)]
-    temples = [fixed([[side * edge, top, 53 - 0.011 * edge ** 2], [side * 43, -1, 28], [side * 45, 0, 4]]) for side in (-1, 1)]
-    bridge = fixed([[-inner, top, 53.0], [0, top - 1.4, 55.5], [inner, top, 53.0]])
-    cv2.fillPoly(glass, lenses, 255, cv2.LINE_AA, 4)
-    cv2.polylines(rims, lenses, True, 255, f['thick'], cv2.LINE_AA, 4)
-    cv2.polylines(rims, [*temples, bridge], False, 255, f['thick'], cv2.LINE_AA, 4)
-    rims, glass = (cv2.resize(part, (112, 112), interpolation=cv2.INTER_AREA).astype(np.float32) * (1 / 255) for part in (rims, glass))
+    rims, glass = (cv2.resize(part, (112, 112), interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
+                   for part in _outlines(view, p['eye'][0] * 0.97 + 0.4, f))
     for colour, rim in zip(colours, f['colour']):
         colour += glass * np.float32(f['tint']) * (np.float32(0.02 + 0.12 * glare) - colour)
         colour += glass * np.float32(0.25 * max(glare - 0.6, 0))
         colour += rims * (np.float32(rim) - colour)
+
+
+def _outlines(view, centre, f):
+    """Cover of rims and of lenses, uint8 (112 * _FINE, 112 * _FINE)."""
+    rims, glass = np.zeros((2, 112 * _FINE, 112 * _FINE), np.uint8)
+    edge, inner, top = centre + f['wide'], centre - f['wide'], f['drop'] - 2
+
+    def fixed(points):
+        return np.rint(((view.place(points) + 0.5) * _FINE - 0.5) * 16).astype(np.int32)
+
+    lenses = [fixed(_lens(f, side, centre)) for side in (-1, 1)]
+    temples = [fixed([[side * edge, top, 53 - 0.011 * edge ** 2], [side * 43, -1, 28], [side * 45, 0, 4]])
+               for side in (-1, 1)]
+    bridge = fixed([[-inner, top, 53.0], [0, top - 1.4, 55.5], [inner, top, 53.0]])
+    cv2.fillPoly(glass, lenses, 255, cv2.LINE_AA, 4)
+    cv2.polylines(rims, lenses, True, 255, f['thick'], cv2.LINE_AA, 4)
+    cv2.polylines(rims, [*temples, bridge], False, 255, f['thick'], cv2.LINE_AA, 4)
+    return rims, glass
 
 
 def _hand(colours, rng, skin):
@@ -78,7 +87,8 @@ def _hand(colours, rng, skin):
     x, y = 56 + (1 if u[0] < 0.5 else -1) * (14 + 30 * u[1]), 78 + 34 * u[2]
     tone = (skin if u[3] < 0.6 else np.full(3, 0.03 + 0.5 * u[4])) * (0.3 + 0.5 * u[5])
     cover = np.zeros((112, 112), np.uint8)
-    cv2.ellipse(cover, (int(x), int(y)), (int(9 + 16 * u[6]), int(14 + 22 * u[7])), u[8] * 180, 0, 360, 255, -1, cv2.LINE_AA)
+    size = int(9 + 16 * u[6]), int(14 + 22 * u[7])
+    cv2.ellipse(cover, (int(x), int(y)), size, u[8] * 180, 0, 360, 255, -1, cv2.LINE_AA)
     soft = cv2.GaussianBlur(cover, (5, 5), 0.8 + u[9]).astype(np.float32) * (1 / 255)
     ramp = (0.7 + 0.6 * np.linspace(u[9], 1 - u[9], 112, dtype=np.float32))[None]
     for colour, value in zip(colours, tone):

@@ -85,10 +85,11 @@ def colours(t, skin):
     """
     iris, lips = _iris(t), _lip_colour(t, skin)
     return dict(
-        iris=(as_bytes(iris * 0.45), as_bytes(iris), (16, 14, 13, 255)), fold=as_bytes(skin * 0.45), rim=as_bytes(skin * 0.42),
-        lash=as_bytes(np.minimum(skin * 0.14, 0.06) * (1 - 0.6 * t['eye_make_up'])), corner=as_bytes(skin * np.array([0.6, 0.38, 0.36])),
-        upper_lip=as_bytes(lips * 0.82), lower_lip=as_bytes(lips), lip_light=as_bytes(lips * 1.2), lip_line=as_bytes(lips * 0.22),
-        mouth_corner=as_bytes(skin * 0.35))
+        iris=(as_bytes(iris * 0.45), as_bytes(iris), (16, 14, 13, 255)), fold=as_bytes(skin * 0.45),
+        rim=as_bytes(skin * 0.42), corner=as_bytes(skin * np.array([0.6, 0.38, 0.36])),
+        mouth_corner=as_bytes(skin * 0.35),
+        lash=as_bytes(np.minimum(skin * 0.14, 0.06) * (1 - 0.6 * t['eye_make_up'])), upper_lip=as_bytes(lips * 0.82),
+        lower_lip=as_bytes(lips), lip_light=as_bytes(lips * 1.2), lip_line=as_bytes(lips * 0.22))
 
 
 def _iris(t):
@@ -141,7 +142,7 @@ def _eyes(strokes, t, p, e, c):
     strokes.line(s, lower + 0.3, c['rim'])
     strokes.line(s, upper, c['lash'], 1 + (e['closed'] < 0.9) + (t['eye_make_up'] > 0.6))
     corner = _SIDES * (s0 - wide * 0.93) + 0.8 * _COS[::2]
-    strokes.fill(corner, np.broadcast_to(lids.lower(np.array([[0.93], [-0.93]])) + 0.6 * _SIN[::2], corner.shape), c['corner'])
+    strokes.fill(corner, lids.lower(-0.93 * _SIDES) + 0.6 * _SIN[::2], c['corner'])
 
 
 def _mouth(lips, inside, t, p, e, c):
@@ -163,7 +164,8 @@ def _mouth(lips, inside, t, p, e, c):
         inside.line(s * 0.9, top, (80, 36, 36, 255))
     else:
         inside.line(s, line, c['lip_line'])
-    inside.line(_SIDES * wide + np.array([[-1, 0.8]]), np.broadcast_to(line[0] + np.array([0, -0.4 * smile]), (2, 2)), c['mouth_corner'])
+    ends = np.broadcast_to(line[0] + np.array([0, -0.4 * smile]), (2, 2))
+    inside.line(_SIDES * wide + np.array([[-1, 0.8]]), ends, c['mouth_corner'])
 
 
 def _lip_colour(t, skin):

@@ -5,11 +5,13 @@ import numpy as np
 from mlaface.datasets.synthetic.heads.surface import AROUND, COLUMNS, ROWS, U, Y, angle
 
 SIZE = 112
-TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
+                     [70.7299, 92.2041]])
 DENSE = 2  # points of the surface that are put into the image for one of the grid, each way
 _ROWS, _COLUMNS = ROWS * DENSE, COLUMNS * DENSE
 _SHIFT, _WIDE, _MARGIN = 7, 128, 8  # the image within a canvas whose margin takes what lies outside
-_NUMBERS = (np.arange(_COLUMNS, dtype=np.int32)[:, None] << 8) + np.arange(1, _ROWS + 1, dtype=np.int32)  # rows from 1: 0 is nothing
+# column and row of a point in one number; rows are counted from 1, so that 0 is nothing
+_NUMBERS = (np.arange(_COLUMNS, dtype=np.int32)[:, None] << 8) + np.arange(1, _ROWS + 1, dtype=np.int32)
 
 
 def rotation(yaw, pitch):
@@ -28,7 +30,8 @@ def at(grid, s, y):
     column, row = np.interp(angle(np.asarray(s, float)), U, np.arange(COLUMNS)), np.interp(y, Y, np.arange(ROWS))
     i, j = row.astype(int), column.astype(int)
     a, b = row - i, column - j
-    return (1 - a) * ((1 - b) * grid[:, i, j] + b * grid[:, i, j + 1]) + a * ((1 - b) * grid[:, i + 1, j] + b * grid[:, i + 1, j + 1])
+    upper, lower = ((1 - b) * grid[:, k, j] + b * grid[:, k, j + 1] for k in (i, i + 1))
+    return (1 - a) * upper + a * lower
 
 
 def fit(points, template):
@@ -97,7 +100,8 @@ def visible(image, yaw, pitch):
         yaw, pitch (float): Tangents of half the angles.
 
     Returns:
-        tuple[ndarray, ndarray, ndarray]: Fractions of the grid's columns and rows, and cover in [0, 1]; float32 (112, 112).
+        tuple[ndarray, ndarray, ndarray]: Fractions of the grid's columns and rows, and cover in [0, 1]; float32
+        (112, 112).
     """
     cell = (_canvas(image[1]) << _SHIFT) + _canvas(image[0])
     number = _NUMBERS
@@ -138,6 +142,8 @@ def shadow(depth, light, hardness):
     above = np.zeros(small.shape, np.float32)
     for step in (3.5, 7.0, 11.5, 18.0):
         shift = np.array([[1, 0, step * light[0] * 0.35], [0, 1, step * light[1] * 0.27]], np.float32)
-        moved = cv2.warpAffine(small, shift, small.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+        moved = cv2.warpAffine(small, shift, small.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                               borderMode=cv2.BORDER_REPLICATE)
         np.maximum(above, moved - small - step * max(float(light[2]), 0.05), out=above)
-    return cv2.resize(1 - np.minimum(above * (0.25 + 0.5 * hardness), 1), (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)
+    lit = 1 - np.minimum(above * (0.25 + 0.5 * hardness), 1)
+    return cv2.resize(lit, (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)

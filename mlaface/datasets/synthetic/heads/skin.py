@@ -27,7 +27,8 @@ def _bank():
     rng = np.random.Generator(np.random.PCG64([2, 5]))
     fields = []
     for rows, columns in ((560, 560), (140, 140), (28, 28), (14, 400)):
-        field = cv2.resize(rng.standard_normal((rows, columns)).astype(np.float32), (560, 560), interpolation=cv2.INTER_CUBIC)
+        field = rng.standard_normal((rows, columns)).astype(np.float32)
+        field = cv2.resize(field, (560, 560), interpolation=cv2.INTER_CUBIC)
         fields.append((field - field.mean()) / field.std())
     return fields
 
@@ -54,8 +55,8 @@ def skin_colour(t):
     """Reflectance of a skin by its melanin and blood, (3,) in linear RGB."""
     light, dark = np.log([0.78, 0.52, 0.39]), np.log([0.10, 0.045, 0.026])
     colour = light + (dark - light) * np.clip(t['melanin'] + 0.1 * t['tan'] + 0.02, 0, 1)
-    colour = colour + (t['blood'] - 0.5) * np.array([-0.02, -0.22, -0.16]) + (t['skin_hue'] - 0.5) * np.array([0, 0.05, -0.25])
-    return np.exp(colour)
+    colour = colour + (t['blood'] - 0.5) * np.array([-0.02, -0.22, -0.16])
+    return np.exp(colour + (t['skin_hue'] - 0.5) * np.array([0, 0.05, -0.25]))
 
 
 def hair_colour(t):
@@ -87,8 +88,9 @@ def _wrinkles(t, p):
     """Lines that come with age, as a mask of every second texel."""
     brow, wing, eye, k = p['brow'], p['nose_width'], p['eye'][0], (_T + 1) / 2
     lines = [(_T * 24, y + 1.5 * _T ** 2) for y in (brow - 8, brow - 14, brow - 20)]
-    for s, y in ((wing + 1.5 + 8 * k, p['nose'] + 1 + (p['mouth'] - p['nose'] - 1) * k ** 1.2), (eye - 5 + 10 * k, 6.0 + 2.2 * (1 - _T ** 2)),
-                 (eye + 11 + 4 * k, 1 + 3 * k), (eye + 11 + 4 * k, -1 - 2 * k), (2.5 + k * 0.6, brow - 2 + 5 * k)):
+    for s, y in ((wing + 1.5 + 8 * k, p['nose'] + 1 + (p['mouth'] - p['nose'] - 1) * k ** 1.2),
+                 (eye - 5 + 10 * k, 6.0 + 2.2 * (1 - _T ** 2)), (eye + 11 + 4 * k, 1 + 3 * k),
+                 (eye + 11 + 4 * k, -1 - 2 * k), (2.5 + k * 0.6, brow - 2 + 5 * k)):
         lines += [(s, y), (-s, y)]
     mask = np.zeros(HALF, np.uint8)
     cv2.polylines(mask, [_fixed(s, y, 0.5) for s, y in lines], False, 255, 1, cv2.LINE_AA, 4)
@@ -102,7 +104,8 @@ def _fixed(s, y, scale=1.0):
 def _pigments(t, p):
     """Blood, brown and blue beyond those of the plain skin, float32 (HALF) each, and the region of a beard."""
     o, eye, beard = t['offset'], p['eye'][0], _beard_region(p)
-    red = 0.5 * _spot(25, 18, 9, 8) * (0.4 + t['blush']) + 0.5 * _spot(0, p['nose'], 6, 6) + 0.15 * noise(COARSE, o, HALF)
+    red = (0.5 * _spot(25, 18, 9, 8) * (0.4 + t['blush']) + 0.5 * _spot(0, p['nose'], 6, 6)
+           + 0.15 * noise(COARSE, o, HALF))
     brown = (0.10 * (0.5 + t['blotch']) * noise(COARSE, o[2:], HALF) + 0.28 * (0.3 + t['age']) * _spot(eye, 3, 8, 5)
              + (0.03 + 0.07 * t['age']) * noise(MIDDLE, o[2:], HALF) + 0.45 * (0.25 + t['age']) * _wrinkles(t, p))
     if t['eye_make_up'] > 0:
@@ -115,11 +118,13 @@ def _pigments(t, p):
     return (red.astype(np.float32), brown.astype(np.float32), beard * np.float32(0.35 * t['shadow'])), beard
 
 
-DENSITY = ((0.04, 0.5, 1.0), (0.26, 0.8, 0.85), (0.22, 1.0, 0.7))  # of blood, brown and blue in red, green and blue light
+# of blood, brown and blue, in red, green and blue light
+DENSITY = ((0.04, 0.5, 1.0), (0.26, 0.8, 0.85), (0.22, 1.0, 0.7))
 
 
 def _beard_region(p):
-    jaw = 1 / (1 + np.exp((18 + 26 * np.exp(-0.5 * (SIZE_S / 22) ** 4) - HALF_Y) / 2.5)) * np.exp(-np.maximum(SIZE_S - 40, 0) / 3)
+    edge = 18 + 26 * np.exp(-0.5 * (SIZE_S / 22) ** 4)
+    jaw = 1 / (1 + np.exp((edge - HALF_Y) / 2.5)) * np.exp(-np.maximum(SIZE_S - 40, 0) / 3)
     lip = np.exp(-0.5 * ((HALF_Y - p['mouth'] + 7) / 2.8) ** 2) * np.exp(-0.5 * (SIZE_S / 13) ** 4)
     return np.minimum(jaw + 0.9 * lip, 1).astype(np.float32)
 
@@ -147,8 +152,8 @@ def hair(t):
     """
     o, size = t['offset'], np.abs(S[0])
     edge = np.interp(size, *_hair_edge(t)) + 4 * t['parting'] * S[0] / 30 * (size < 30)
-    edge = edge + 1.6 * noise(STRANDS, o[3:])[0] + 1.5 * t['curl'] * noise(MIDDLE, o)[7]
-    mask = np.clip((edge.astype(np.float32) - Y) * 0.4 + 0.5, 0, 1)
+    edge = edge + (0.4 + 0.8 * t['volume']) * noise(STRANDS, o[3:])[0] + 1.5 * t['curl'] * noise(MIDDLE, o)[7]
+    mask = np.clip((edge.astype(np.float32) - Y) * 0.3 + 0.5, 0, 1)
     thick = (1.5 + 5.0 * t['volume'] + 4 * t['curl']) * (1 - 0.7 * min(t['bald'], 1))
     stand = cv2.GaussianBlur(cv2.resize(mask, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA), (9, 9), 1.5)
     return mask, stand * (thick * (1 + 0.12 * noise(MIDDLE, o[5:], (ROWS, COLUMNS))))
@@ -158,8 +163,9 @@ def _hair_edge(t):
     """Lower edge of the hair: s and y of its knots, from the middle to behind the ear."""
     line, fringe, long = places(t)['hairline'] - 22 * t['bald'], 21 * t['fringe'], -8 + 85 * t['length']
     ear = -9.0 if t['ears_shown'] else max(long, 6.0)
-    knots = ((0, line + 1.2 * t['widow'] + fringe), (9, line + fringe), (17, line - 2 - 2 * t['temples'] - 5 * t['bald'] + fringe),
-             (25, line + 6 - t['temples'] + 0.8 * fringe), (31, -20), (35, max(2.0, 0.6 * ear)), (39, ear), (44, max(ear, -9)),
+    knots = ((0, line + 1.2 * t['widow'] + fringe), (9, line + fringe),
+             (17, line - 2 - 2 * t['temples'] - 5 * t['bald'] + fringe), (25, line + 6 - t['temples'] + 0.8 * fringe),
+             (31, -20), (35, max(2.0, 0.6 * ear)), (39, ear), (44, max(ear, -9)),
              (47.5, max(long, 24)), (51, max(long, 34)))
     return tuple(zip(*knots))
 
@@ -167,7 +173,8 @@ def _hair_edge(t):
 def _strands(t):
     """How bright each place of the hair is by its strands, float32 (HEIGHT, WIDTH), about 1."""
     o, curl = t['offset'], t['curl']
-    depth = noise(STRANDS, o[2:]) * np.float32(0.12 * (1 - curl)) + noise(FINE, o) * np.float32(0.05) + noise(COARSE, o[3:]) * np.float32(0.07)
+    depth = noise(STRANDS, o[2:]) * np.float32(0.12 * (1 - curl)) + noise(FINE, o) * np.float32(0.05)
+    depth += noise(COARSE, o[3:]) * np.float32(0.07)
     if curl > 0.1:
         depth += noise(MIDDLE, o[2:]) * np.float32(0.13 * curl)
     return np.exp(depth, out=depth)
@@ -180,13 +187,14 @@ def texture(t):
         t (dict): Traits of the look.
 
     Returns:
-        tuple[ndarray, ndarray]: Square roots of reflectances and gloss, uint8 (HEIGHT, WIDTH, 4), and the distance of hair
-        as of ``hair``.
+        tuple[ndarray, ndarray]: Square roots of reflectances and gloss, uint8 (HEIGHT, WIDTH, 4), and the distance of
+        hair as of ``hair``.
     """
     p, o = places(t), t['offset']
     (mask, stand), strands, (rows, brows) = hair(t), _strands(t), _brows(t, p)
     pigments, beard = _pigments(t, p)
-    bearded = np.minimum(beard * (0.3 + 1.2 * t['beard']) * (0.85 + 0.2 * noise(FINE, o, HALF)), 0.95) if t['beard'] > 0 else None
+    beard *= (0.3 + 1.2 * t['beard']) * (t['beard'] > 0) * (0.85 + 0.2 * noise(FINE, o, HALF))
+    beard = np.minimum(beard, np.float32(0.95))
     fine = 1 - np.float32(0.015 + 0.01 * t['age']) * noise(FINE, o[2:])
     own = t['blotches'].transpose(2, 0, 1) * np.float32(0.06 + 0.06 * t['blotch'])
     planes = []
@@ -195,8 +203,7 @@ def texture(t):
         for pigment, part in zip(pigments, parts):
             density += pigment * np.float32(part)
         plane = np.exp(density * np.float32(-0.5)) * np.float32(skin)
-        if bearded is not None:
-            plane += bearded * (np.float32(0.87 * hairs) - plane)
+        plane += beard * (np.float32(0.87 * hairs) - plane)
         plane = cv2.resize(plane, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
         plane *= fine
         plane[rows] += brows * (np.float32(0.8 * hairs) - plane[rows])
