@@ -3,6 +3,7 @@
 Examples:
   python tools/datasets/make_synthetic.py --baselines
   python tools/datasets/make_synthetic.py --out data/small --identities 20 --test-identities 10 --pairs 40
+  python tools/datasets/make_synthetic.py --style heads --out data/heads --identities 5000 --images-per-identity 12
   python tools/datasets/make_synthetic.py --contact-sheet faces.png
   python tools/datasets/make_synthetic.py --faces faces/    for: compare faces/person1_a.jpg faces/person1_b.jpg
 """
@@ -72,12 +73,12 @@ def make(args):
     """Draw a contact sheet, single images, or a set."""
     if args.contact_sheet:
         from mlaface.datasets.synthetic.sheet import contact_sheet
-        contact_sheet(args.contact_sheet, args.seed)
+        contact_sheet(args.contact_sheet, args.seed, style=args.style)
         print(args.contact_sheet)
         return
     if args.faces:
         from mlaface.datasets.synthetic.sheet import single_images
-        print(*single_images(args.faces, args.seed), sep='\n')
+        print(*single_images(args.faces, args.seed, style=args.style), sep='\n')
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half-written is left
     try:

@@ -123,24 +123,24 @@ class _Lids:
 
 
 def _eyes(strokes, t, p, e, c):
-    s0, y0 = p['eye']
-    wide, lids = p['eye_width'], _Lids(t, p, e)
-    k = np.broadcast_to(_T, (2, len(_T)))
-    s, upper = _SIDES * s0 + wide * k, lids.upper(k)
-    lower = np.maximum(lids.lower(k), upper)
+    s0, wide, lids, radii = p['eye'][0], p['eye_width'], _Lids(t, p, e), (3.35, 2.95, 1.25 + 0.5 * e['dilated'])
+    x, y = 2.6 * e['gaze'][0], p['eye'][1] - 0.35 * (lids.up - lids.down) + e['gaze'][1]
+    along = np.concatenate([_T, *((x + radius * _COS) / wide for radius in radii)])
+    s, upper, lower = _SIDES * s0 + wide * along, lids.upper(along), lids.lower(along)
+    rim, size = slice(len(_T)), len(_COS)
+    lower = np.maximum(lower, upper)
     if t['lid_crease'] > -2.0:
-        strokes.line(s, upper - (1.9 + 0.5 * t['lid_crease'] + 0.2 * e['closed'] * lids.up), c['fold'])
-    strokes.fill(_there_and_back(s, s), _there_and_back(upper, lower), SCLERA)
+        strokes.line(s[:, rim], upper[:, rim] - (1.9 + 0.5 * t['lid_crease'] + 0.2 * e['closed'] * lids.up), c['fold'])
+    strokes.fill(_there_and_back(s[:, rim], s[:, rim]), _there_and_back(upper[:, rim], lower[:, rim]), SCLERA)
     if lids.up + lids.down > 1.2:
-        x, y = 2.6 * e['gaze'][0], y0 - 0.35 * (lids.up - lids.down) + e['gaze'][1]
-        for radius, colour in zip((3.35, 2.95, 1.25 + 0.5 * e['dilated']), c['iris']):
-            at = np.broadcast_to((x + radius * _COS) / wide, (2, len(_COS)))
-            strokes.fill(_SIDES * s0 + wide * at, np.clip(y + radius * _SIN, lids.upper(at), lids.lower(at)), colour)
-        glint = np.broadcast_to(y + e['glint'][1] + 0.62 * _SIN[::2], (2, len(_SIN) // 2))
+        for number, (radius, colour) in enumerate(zip(radii, c['iris'])):
+            part = slice(len(_T) + number * size, len(_T) + (number + 1) * size)
+            strokes.fill(s[:, part], np.minimum(np.maximum(y + radius * _SIN, upper[:, part]), lower[:, part]), colour)
+        glint = np.broadcast_to(y + e['glint'][1] + 0.62 * _SIN[::2], (2, size // 2))
         strokes.fill(_SIDES * s0 + x + e['glint'][0] + 0.62 * _COS[::2], glint, GLINT)
-        strokes.line(s, upper + 0.5, (120, 108, 105, 255))
-    strokes.line(s, lower + 0.3, c['rim'])
-    strokes.line(s, upper, c['lash'], 1 + (e['closed'] < 0.9) + (t['eye_make_up'] > 0.6))
+        strokes.line(s[:, rim], upper[:, rim] + 0.5, (120, 108, 105, 255))
+    strokes.line(s[:, rim], lower[:, rim] + 0.3, c['rim'])
+    strokes.line(s[:, rim], upper[:, rim], c['lash'], 1 + (e['closed'] < 0.9) + (t['eye_make_up'] > 0.6))
     corner = _SIDES * (s0 - wide * 0.93) + 0.8 * _COS[::2]
     strokes.fill(corner, lids.lower(-0.93 * _SIDES) + 0.6 * _SIN[::2], c['corner'])
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlaface.datasets.synthetic.heads.surface import AROUND, BOTTOM, COLUMNS, ROWS, TOP, along, angle, places
 
-HEIGHT, WIDTH = 208, 256  # about one and a third texels a pixel
+HEIGHT, WIDTH = 182, 256  # about one and a third texels a pixel
 HALF = HEIGHT // 2, WIDTH // 2  # what is soft is computed on every second texel
 
 

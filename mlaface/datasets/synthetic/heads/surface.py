@@ -7,8 +7,8 @@ Gaussian in ``s`` (along the skin from the middle line) times one in y, so that 
 import cv2
 import numpy as np
 
-ROWS, COLUMNS = 84, 104
-TOP, BOTTOM, AROUND = -72.0, 84.0, 2.0
+ROWS, COLUMNS = 74, 104
+TOP, BOTTOM, AROUND = -64.0, 72.0, 2.0
 Y = (TOP + (np.arange(ROWS) + 0.5) * ((BOTTOM - TOP) / ROWS)).astype(np.float32)
 U = (-AROUND + (np.arange(COLUMNS) + 0.5) * (2 * AROUND / COLUMNS)).astype(np.float32)
 SIN_U, COS_U = np.sin(U), np.cos(U)
