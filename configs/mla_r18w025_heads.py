@@ -1,6 +1,7 @@
 """MLA-ArcFace, quarter-width IResNet-18 at half the resolution, 60,000 drawn heads of 5,000 people.
 
-``mlaface make-synthetic --style heads --out data/heads --identities 5000 --images-per-identity 12 --seed 1`` draws them.
+They are drawn by
+``mlaface make-synthetic --style heads --out data/heads --identities 5000 --images-per-identity 12 --seed 1``.
 The first convolution has stride 2: a step costs a third, and a CPU sees three times as many faces in the same time.
 """
 _base_ = ['_base_/models/mla_iresnet_w025.py', '_base_/datasets/synthetic.py', '_base_/schedules/small.py',

@@ -73,10 +73,10 @@ def develop(colours, face, scene):
     exposure = (0.22 / max(face, 0.01)) ** scene['normalised'] * np.exp(scene['exposure']) * 65025
     gains = exposure * np.array([1 + scene['warm'], 1 + scene['tint'], 1 - scene['warm']])
     tones = [np.sqrt(np.maximum(colour * np.float32(gain), 0)) for colour, gain in zip(colours, gains)]
-    image = cv2.merge([cv2.convertScaleAbs(tone) for tone in tones])
-    colourful = 0 if scene['grey'] else scene['saturation']
-    image = cv2.transform(image, colourful * np.eye(3) + (1 - colourful) * np.array([[0.3, 0.59, 0.11]] * 3))
-    return cv2.LUT(image, _tone_curve(scene))
+    colourful = 0.0 if scene['grey'] else scene['saturation']
+    grey = sum(tone * np.float32(part * (1 - colourful)) for tone, part in zip(tones, (0.3, 0.59, 0.11)))
+    tones = [np.maximum(tone * np.float32(colourful) + grey, 0) for tone in tones]
+    return cv2.LUT(cv2.merge([cv2.convertScaleAbs(tone) for tone in tones]), _tone_curve(scene))
 
 
 def photograph(image, scene, rng):

@@ -6,7 +6,7 @@ from mlaface.datasets.formats.jpeg import encode
 from mlaface.datasets.synthetic.heads import extras, features
 from mlaface.datasets.synthetic.heads.camera import background, develop, photograph
 from mlaface.datasets.synthetic.heads.light import direction, shade
-from mlaface.datasets.synthetic.heads.render import View, lookup, shadow, visible
+from mlaface.datasets.synthetic.heads.render import Landmarks, View, lookup, shadow, visible
 from mlaface.datasets.synthetic.heads.scene import draw_scene
 from mlaface.datasets.synthetic.heads.skin import skin_colour, texture
 from mlaface.datasets.synthetic.heads.surface import COS_U, SIN_U, Face, head, normals, places
@@ -30,7 +30,7 @@ class Look:
     def __init__(self, t):
         self.traits, self.places, self.skin = t, places(t), skin_colour(t)
         self.texture, stand = texture(t)
-        self.face = Face(self.places)
+        self.face, self.landmarks = Face(self.places), Landmarks(self.places)
         self.colours = features.colours(t, self.skin)
         self.points = head(t)
         hollow = self.points[2] - cv2.GaussianBlur(self.points[2], (25, 25), 4)
@@ -54,13 +54,13 @@ def render(look, scene, rng):
     t, p, key = look.traits, look.places, direction(*scene['key'][:2])
     e = dict(scene['expression'], glint=(0.9 * key[0], 0.9 * key[1]))
     points = look.points + look.face.moved(e)
-    view = View(points, p, scene)
-    u, v, cover = visible(view.image, scene['yaw'], scene['pitch'])
+    view = View(points, look.landmarks, scene)
+    where, coarse, cover = visible(view.image, scene['yaw'], scene['pitch'])
     painted = look.texture.copy()
     features.paint(painted, t, p, e, look.colours)
     extras.cover_texture(painted, p, scene['occluder'], rng)
     surface = cv2.merge([*normals(points), shadow(points[2], view.into_head(key), scene['hardness']) * look.open_sky])
-    colours = shade(lookup(painted, u, v), lookup(surface, u, v), view, scene, key)
+    colours = shade(lookup(painted, *where), lookup(surface, *coarse), view, scene, key)
     face = float(sum(colour[30:100:2, 30:82:2].mean() for colour in colours)) / 3
     colours = [behind + cover * (colour - behind) for colour, behind in zip(colours, background(rng, 2.2 * face))]
     extras.in_front(colours, look, view, scene, key, rng)

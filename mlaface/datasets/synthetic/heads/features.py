@@ -67,7 +67,6 @@ def paint(texture, t, p, e, c):
     _eyes(rest, t, p, e, c)
     rest.paint(texture)
     soften(texture, (-30, 30), (p['eye'][1] - 9, p['eye'][1] + 7), 0.6)
-    soften(texture, (-19, 19), (p['mouth'] - 11, p['mouth'] + 15), 0.6)
 
 
 def as_bytes(colour, gloss=255):

@@ -13,7 +13,7 @@ def direction(azimuth, elevation):
 
 
 def _dots(surface, view, scene, key):
-    """Key, fill, highlight and sky at each pixel, and the share of the key past shadows: float32 (5, 112 * 112)."""
+    """Key, fill, highlight and sky at each pixel, and the share of the key past shadows: float32 (5, pixels)."""
     half = key + np.array([0, 0, 1.0])
     towards = np.stack([key, direction(*scene['fill'][:2]), half / np.linalg.norm(half), np.array([0, -0.25, 0.15])])
     weights = np.zeros((5, 4), np.float32)
@@ -22,11 +22,11 @@ def _dots(surface, view, scene, key):
 
 
 def shade(texels, surface, view, scene, key):
-    """Light on the surface.
+    """Light on the surface; it is computed for every second pixel, since it is soft.
 
     Args:
         texels (ndarray): Square roots of reflectances and gloss, uint8 (112, 112, 4).
-        surface (ndarray): Normals in the head's axes, and the share of the key past shadows, float32 (112, 112, 4).
+        surface (ndarray): Normals in the head's axes, and the share of the key past shadows, float32 (56, 56, 4).
         view (View): The camera.
         scene (dict): Of the image.
         key (ndarray): Direction of the key light.
@@ -34,24 +34,30 @@ def shade(texels, surface, view, scene, key):
     Returns:
         list[ndarray]: Radiance of red, green and blue, linear, float32 (112, 112).
     """
+    lights = cv2.resize(_lights(surface, view, scene, key), texels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    *lights, shine = np.ascontiguousarray(lights.transpose(2, 0, 1))  # cv2.split takes three times as long
+    *roots, gloss = cv2.split(texels)
+    shine *= gloss
+    for light, root in zip(lights, roots):
+        light *= cv2.LUT(root, _SQUARES)
+        light += shine
+    return lights
+
+
+def _lights(surface, view, scene, key):
+    """Light of each colour, and what shines, float32 (56, 56, 4)."""
     ahead, fill, shine, sky, lit = _dots(surface, view, scene, key)
     fill, sky = np.maximum(fill, 0), (sky + 1) * np.float32(scene['ambient'])
-    *roots, gloss = cv2.split(texels)
-    shine = _shine(shine)
-    shine *= lit
-    shine *= gloss.ravel() * np.float32(scene['key'][2] * scene['sheen'] / 255)
-    colours = []
-    for channel, root in enumerate(roots):
+    planes = np.empty((4, len(lit)), np.float32)
+    for channel, light in enumerate(planes[:3]):
         wrap, warm = WRAP[channel] * (1.2 - scene['hardness']), (1 - channel) * scene['key_warm']
-        light = np.maximum(ahead + np.float32(wrap), 0)
+        np.maximum(ahead + np.float32(wrap), 0, out=light)
         light *= lit
         light *= np.float32(scene['key'][2] * (1 + warm) / (1 + wrap))
         light += fill * np.float32(scene['fill'][2] * (1 - warm))
         light += sky * np.float32(SKY[channel])
-        light *= cv2.LUT(root, _SQUARES).ravel()
-        light += shine
-        colours.append(light.reshape(root.shape))
-    return colours
+    planes[3] = _shine(shine) * lit * np.float32(scene['key'][2] * scene['sheen'] / 255)
+    return cv2.merge(list(planes.reshape(4, *surface.shape[:2])))
 
 
 def _shine(towards):

@@ -25,13 +25,25 @@ def _turn(tangent):
     return (1 - tangent * tangent) / below, 2 * tangent / below
 
 
-def at(grid, s, y):
-    """Values of a grid (K, ROWS, COLUMNS) at places (N,) of the skin, bilinear, (K, N)."""
-    column, row = np.interp(angle(np.asarray(s, float)), U, np.arange(COLUMNS)), np.interp(y, Y, np.arange(ROWS))
-    i, j = row.astype(int), column.astype(int)
-    a, b = row - i, column - j
-    upper, lower = ((1 - b) * grid[:, k, j] + b * grid[:, k, j + 1] for k in (i, i + 1))
-    return (1 - a) * upper + a * lower
+class Landmarks:
+    """The five points of a face on its surface: eyes, tip of the nose, corners of the mouth.
+
+    Args:
+        p (dict): As ``surface.places`` gives them.
+    """
+
+    def __init__(self, p):
+        (eye, eye_y), wide, mouth = p['eye'], p['mouth_width'], p['mouth']
+        s, y = np.array([-eye, eye, 0, -wide, wide]), (eye_y, eye_y, p['nose'], mouth, mouth)
+        column, row = np.interp(angle(s), U, np.arange(COLUMNS)), np.interp(y, Y, np.arange(ROWS))
+        i, j = row.astype(int), column.astype(int)
+        a, b = row - i, column - j
+        self._cells = np.stack([i * COLUMNS + j + step for step in (0, 1, COLUMNS, COLUMNS + 1)])
+        self._shares = np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b])
+
+    def at(self, grid):
+        """Values of a grid (K, ROWS * COLUMNS) at the points, bilinear, (5, K)."""
+        return (grid[:, self._cells] * self._shares).sum(1).T
 
 
 def fit(points, template):
@@ -49,7 +61,7 @@ class View:
 
     Args:
         points (ndarray): The surface, float32 (3, ROWS, COLUMNS).
-        p (dict): As ``surface.places`` gives them.
+        landmarks (Landmarks): Of the face.
         scene (dict): As ``draw_scene`` gives it.
 
     Attributes:
@@ -57,14 +69,11 @@ class View:
         image (ndarray): Image coordinates of the grid, float32 (2, ROWS, COLUMNS).
     """
 
-    def __init__(self, points, p, scene):
+    def __init__(self, points, landmarks, scene):
         self.turn, self._distance = rotation(scene['yaw'], scene['pitch']), scene['distance']
-        seen = self._seen(points.reshape(3, -1)).reshape(2, ROWS, COLUMNS)
-        (eye, eye_y), wide = p['eye'], p['mouth_width'] * (1 + 0.08 * scene['expression']['smile'])
-        found = at(seen, (-eye, eye, 0, -wide, wide), (eye_y, eye_y, p['nose'], p['mouth'], p['mouth'])).T
-        self._align = fit(found, TEMPLATE + scene['landmark_noise'])
-        cos, sin = _turn(scene['roll'])
-        self.image = self._aligned(seen.reshape(2, -1)).reshape(2, ROWS, COLUMNS)
+        seen = self._seen(points.reshape(3, -1))
+        self._align = fit(landmarks.at(seen), TEMPLATE + scene['landmark_noise'])
+        self.image = self._aligned(seen).reshape(2, ROWS, COLUMNS)
 
     def _seen(self, points):
         turned = self.turn.astype(np.float32) @ points
@@ -84,10 +93,10 @@ class View:
 
 
 def _canvas(coordinate):
-    """Places in the canvas along one axis, int32 (_COLUMNS, _ROWS)."""
+    """Places in the canvas along one axis, int64 (_COLUMNS, _ROWS)."""
     dense = cv2.resize(cv2.transpose(coordinate), (_ROWS, _COLUMNS), interpolation=cv2.INTER_LINEAR)
     dense += _MARGIN + 0.5
-    return np.clip(dense, 0, _WIDE - 1, out=dense).astype(np.int32)
+    return np.clip(dense, 0, _WIDE - 1, out=dense).astype(np.int64)
 
 
 def visible(image, yaw, pitch):
@@ -100,8 +109,8 @@ def visible(image, yaw, pitch):
         yaw, pitch (float): Tangents of half the angles.
 
     Returns:
-        tuple[ndarray, ndarray, ndarray]: Fractions of the grid's columns and rows, and cover in [0, 1]; float32
-        (112, 112).
+        tuple: Fractions of the grid's columns and rows, float32 (112, 112) each; the same of every second pixel,
+        (56, 56), reaching a little beyond the head; and cover in [0, 1], float32 (112, 112).
     """
     cell = (_canvas(image[1]) << _SHIFT) + _canvas(image[0])
     number = _NUMBERS
@@ -112,16 +121,20 @@ def visible(image, yaw, pitch):
     for part in (slice(0, nearest), slice(None, nearest - 1, -1)):
         shown[cell[part].ravel()] = number[part].ravel()
     shown = shown.reshape(_WIDE, _WIDE)[_MARGIN:_MARGIN + SIZE, _MARGIN:_MARGIN + SIZE]
-    there = shown != 0
-    parts = (shown >> 8).astype(np.uint16), (shown & 255).astype(np.uint16), there.astype(np.uint16)
+    parts = (shown >> 8).astype(np.uint16), (shown & 255).astype(np.uint16), (shown != 0).astype(np.uint16)
     column, row, there = (cv2.medianBlur(part, 3).astype(np.float32) for part in parts)
-    column *= there
-    row *= there
-    column, row, cover = (cv2.blur(part, (3, 3), borderType=cv2.BORDER_REPLICATE) for part in (column, row, there))
+    column, row, cover = _spread(column * there, row * there, there)
+    return _fractions(column, row, cover), _fractions(*_spread(*(part[::2, ::2] for part in (column, row, cover)))), \
+        np.clip(cover * 2 - 0.6, 0, 1)
+
+
+def _spread(*parts):
+    return [cv2.blur(part, (3, 3), borderType=cv2.BORDER_REPLICATE) for part in parts]
+
+
+def _fractions(column, row, cover):
     below = 1 / np.maximum(cover, np.float32(1e-3))
-    column *= below
-    row *= below
-    return (column + 0.5) * (1 / _COLUMNS), (row - 0.5) * (1 / _ROWS), np.clip(cover * 2 - 0.6, 0, 1)
+    return (column * below + 0.5) * np.float32(1 / _COLUMNS), (row * below - 0.5) * np.float32(1 / _ROWS)
 
 
 def lookup(grid, u, v):

@@ -67,7 +67,19 @@ def hair_colour(t):
 
 
 def _spot(s, y, width, height):
-    return np.exp(-0.5 * ((HALF_Y - y) / height) ** 2) * np.exp(-0.5 * ((SIZE_S - s) / width) ** 2)
+    return (np.exp(-0.5 * ((HALF_Y - y) / height) ** 2) * np.exp(-0.5 * ((SIZE_S - s) / width) ** 2)).astype(np.float32)
+
+
+def _beard():
+    edge = 18 + 26 * np.exp(-0.5 * (SIZE_S / 22) ** 4)
+    jaw = 1 / (1 + np.exp((edge - HALF_Y) / 2.5)) * np.exp(-np.maximum(SIZE_S - 40, 0) / 3)
+    lip = np.exp(-0.5 * ((HALF_Y - 33) / 2.8) ** 2) * np.exp(-0.5 * (SIZE_S / 13) ** 4)
+    return np.minimum(jaw + 0.9 * lip, 1).astype(np.float32)
+
+
+# regions of the skin that are at the same place with all
+CHEEKS, NOSE, FRECKLED = _spot(25, 18, 9, 8), 0.5 * _spot(0, 20, 6, 6), _spot(14, 14, 16, 14)
+UNDER_EYES, LIDS, BEARD = _spot(17.3, 3, 8, 5), _spot(17.3, -4.5, 7, 2.6), _beard()
 
 
 _T = np.linspace(-1, 1, 13)
@@ -93,40 +105,35 @@ def _wrinkles(t, p):
                  (eye + 11 + 4 * k, -1 - 2 * k), (2.5 + k * 0.6, brow - 2 + 5 * k)):
         lines += [(s, y), (-s, y)]
     mask = np.zeros(HALF, np.uint8)
-    cv2.polylines(mask, [_fixed(s, y, 0.5) for s, y in lines], False, 255, 1, cv2.LINE_AA, 4)
+    s, y = np.array(lines).transpose(1, 0, 2)
+    cv2.polylines(mask, list(_fixed(s, y, 0.5)), False, 255, 1, cv2.LINE_AA, 4)
     return cv2.GaussianBlur(mask, (3, 3), 0.7).astype(np.float32) * (1 / 255)
 
 
 def _fixed(s, y, scale=1.0):
-    return np.rint(np.stack([column(s) + 0.5, row(y) + 0.5], 1) * (16 * scale) - 8).astype(np.int32)
+    return np.rint(np.stack([column(s) + 0.5, row(y) + 0.5], -1) * (16 * scale) - 8).astype(np.int32)
 
 
 def _pigments(t, p):
-    """Blood, brown and blue beyond those of the plain skin, float32 (HALF) each, and the region of a beard."""
-    o, eye, beard = t['offset'], p['eye'][0], _beard_region(p)
-    red = (0.5 * _spot(25, 18, 9, 8) * (0.4 + t['blush']) + 0.5 * _spot(0, p['nose'], 6, 6)
-           + 0.15 * noise(COARSE, o, HALF))
-    brown = (0.10 * (0.5 + t['blotch']) * noise(COARSE, o[2:], HALF) + 0.28 * (0.3 + t['age']) * _spot(eye, 3, 8, 5)
-             + (0.03 + 0.07 * t['age']) * noise(MIDDLE, o[2:], HALF) + 0.45 * (0.25 + t['age']) * _wrinkles(t, p))
+    """Blood, brown and blue beyond those of the plain skin, float32 (HALF) each."""
+    o = t['offset']
+    red = CHEEKS * np.float32(0.5 * (0.4 + t['blush'])) + NOSE + noise(COARSE, o, HALF) * np.float32(0.15)
+    brown = noise(COARSE, o[2:], HALF) * np.float32(0.1 * (0.5 + t['blotch']))
+    brown += UNDER_EYES * np.float32(0.28 * (0.3 + t['age']))
+    brown += noise(MIDDLE, o[2:], HALF) * np.float32(0.03 + 0.07 * t['age'])
+    brown += _wrinkles(t, p) * np.float32(0.45 * (0.25 + t['age']))
     if t['eye_make_up'] > 0:
-        brown += 0.35 * t['eye_make_up'] * _spot(eye, -4.5, 7, 2.6)
+        brown += LIDS * np.float32(0.35 * t['eye_make_up'])
     if t['freckles'] > 0:
-        brown += 0.7 * t['freckles'] * np.maximum(noise(MIDDLE, o[4:], HALF) - 0.9, 0) * _spot(14, 14, 16, 14)
+        brown += 0.7 * t['freckles'] * np.maximum(noise(MIDDLE, o[4:], HALF) - 0.9, 0) * FRECKLED
     for s, y, size, deep in t['moles']:
         wide = -0.5 / (0.9 + 0.5 * size) ** 2
         brown += (0.8 + 0.4 * deep) * np.exp(wide * (HALF_Y - 18 - 30 * y) ** 2) * np.exp(wide * (HALF_S - 30 * s) ** 2)
-    return (red.astype(np.float32), brown.astype(np.float32), beard * np.float32(0.35 * t['shadow'])), beard
+    return (red, brown.astype(np.float32), BEARD * np.float32(0.35 * t['shadow']))
 
 
 # of blood, brown and blue, in red, green and blue light
 DENSITY = ((0.04, 0.5, 1.0), (0.26, 0.8, 0.85), (0.22, 1.0, 0.7))
-
-
-def _beard_region(p):
-    edge = 18 + 26 * np.exp(-0.5 * (SIZE_S / 22) ** 4)
-    jaw = 1 / (1 + np.exp((edge - HALF_Y) / 2.5)) * np.exp(-np.maximum(SIZE_S - 40, 0) / 3)
-    lip = np.exp(-0.5 * ((HALF_Y - p['mouth'] + 7) / 2.8) ** 2) * np.exp(-0.5 * (SIZE_S / 13) ** 4)
-    return np.minimum(jaw + 0.9 * lip, 1).astype(np.float32)
 
 
 def _brows(t, p):
@@ -177,7 +184,7 @@ def _strands(t):
     depth += noise(COARSE, o[3:]) * np.float32(0.07)
     if curl > 0.1:
         depth += noise(MIDDLE, o[2:]) * np.float32(0.13 * curl)
-    return np.exp(depth, out=depth)
+    return np.maximum(depth + 1, 0)
 
 
 def texture(t):
@@ -192,9 +199,10 @@ def texture(t):
     """
     p, o = places(t), t['offset']
     (mask, stand), strands, (rows, brows) = hair(t), _strands(t), _brows(t, p)
-    pigments, beard = _pigments(t, p)
-    beard *= (0.3 + 1.2 * t['beard']) * (t['beard'] > 0) * (0.85 + 0.2 * noise(FINE, o, HALF))
-    beard = np.minimum(beard, np.float32(0.95))
+    pigments, beard = _pigments(t, p), None
+    if t['beard'] > 0:
+        dense = np.float32(0.3 + 1.2 * t['beard']) * (np.float32(0.85) + np.float32(0.2) * noise(FINE, o, HALF))
+        beard = np.minimum(BEARD * dense, np.float32(0.95))
     fine = 1 - np.float32(0.015 + 0.01 * t['age']) * noise(FINE, o[2:])
     own = t['blotches'].transpose(2, 0, 1) * np.float32(0.06 + 0.06 * t['blotch'])
     planes = []
@@ -203,7 +211,8 @@ def texture(t):
         for pigment, part in zip(pigments, parts):
             density += pigment * np.float32(part)
         plane = np.exp(density * np.float32(-0.5)) * np.float32(skin)
-        plane += beard * (np.float32(0.87 * hairs) - plane)
+        if beard is not None:
+            plane += beard * (np.float32(0.87 * hairs) - plane)
         plane = cv2.resize(plane, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
         plane *= fine
         plane[rows] += brows * (np.float32(0.8 * hairs) - plane[rows])
