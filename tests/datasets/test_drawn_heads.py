@@ -6,14 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mlaface.cli.main import main
 from mlaface.datasets.formats.jpeg import decode
 from mlaface.datasets.synthetic.generate import FIRST_TEST, STYLES, Recipe, generate
 from mlaface.datasets.synthetic.heads.draw import Look, draw_images, render
 from mlaface.datasets.synthetic.heads.render import TEMPLATE, View, fit
 from mlaface.datasets.synthetic.heads.scene import draw_scene
 from mlaface.datasets.synthetic.heads.traits import SHAPES, generator, head_traits, look_traits
-from mlaface.datasets.synthetic.manifest import MANIFEST, finished
-from mlaface.datasets.synthetic.nuisance import TRAINING, Conditions
+from mlaface.datasets.synthetic.manifest import MANIFEST, claim, finished
+from mlaface.datasets.synthetic.nuisance import BENCHMARKS, TRAINING, Conditions
 
 CALM = Conditions(yaw=0.0, pitch=0.0, occluded=0.0, spoiled=0.0)
 TINY = Recipe(identities=2, images_per_identity=2, test_identities=20, pairs=20, style='heads')
@@ -39,18 +40,30 @@ def test_an_image_depends_on_seed_person_and_number_alone():
     assert decode(drawn[0]).shape == (112, 112, 3)
 
 
-def test_processes_change_no_byte_and_the_manifest_tells_the_styles_apart(tmp_path):
+def test_the_manifest_tells_the_styles_apart(tmp_path):
+    assert generate(tmp_path, TINY) and finished(tmp_path, TINY)
+    assert json.loads((tmp_path / MANIFEST).read_text())['recipe']['style'] == 'heads'
+    with pytest.raises(ValueError, match='another recipe'):
+        generate(tmp_path, replace(TINY, style='flat'))
+
+
+@pytest.mark.slow
+def test_processes_change_no_byte(tmp_path):
     one, two = tmp_path / 'one', tmp_path / 'two'
     assert generate(one, TINY) and generate(two, TINY, workers=2)
     assert digest(one) == digest(two)
-    assert finished(one, TINY) and json.loads((one / MANIFEST).read_text())['recipe']['style'] == 'heads'
-    with pytest.raises(ValueError, match='another recipe'):
-        generate(one, replace(TINY, style='flat'))
 
 
 def test_a_flat_set_is_called_as_before_there_were_styles(tmp_path):
-    generate(tmp_path, replace(TINY, style='flat'))
+    claim(tmp_path, replace(TINY, style='flat'))
     assert 'style' not in json.loads((tmp_path / MANIFEST).read_text())['recipe']
+
+
+def test_single_faces_are_drawn_in_either_style(tmp_path, capsys):
+    main(['make-synthetic', '--style', 'heads', '--faces', str(tmp_path)])
+    assert len(capsys.readouterr().out.split()) == 6
+    first, = draw_images((FIRST_TEST, [0]), 0, BENCHMARKS['synth_frontal'])
+    assert (tmp_path / 'person1_a.jpg').read_bytes() == first
 
 
 def test_an_unknown_style_is_refused():
@@ -73,9 +86,9 @@ def test_every_shape_is_seen():
 
 def test_yaw_turns_the_head():
     look = Look(look_traits(head_traits(0, 3), 0, 3, 0))
-    scene = dict(draw_scene(generator(0, 9), CALM), landmark_noise=np.zeros((5, 2)), roll=0.0)
+    scene = dict(draw_scene(generator(0, 9), CALM), landmark_noise=np.zeros((5, 2)))
     nose = [[0.0, look.places['nose'], 66.0]]
-    views = [View(look.points, look.places, dict(scene, yaw=yaw)) for yaw in (-0.25, -0.1, 0.0, 0.1, 0.25)]
+    views = [View(look.points, look.landmarks, dict(scene, yaw=yaw)) for yaw in (-0.25, -0.1, 0.0, 0.1, 0.25)]
     x = [view.place(nose)[0, 0] for view in views]
     assert np.diff(x).min() > 1 and x[-1] - x[0] > 10
     left, near, right = (photograph(scene=dict(yaw=yaw)) for yaw in (-0.2, -0.19, 0.2))
@@ -86,7 +99,7 @@ def test_faces_are_aligned_to_the_template():
     look = Look(look_traits(head_traits(0, 4), 0, 4, 0))
     scene = dict(draw_scene(generator(0, 7), CALM), landmark_noise=np.zeros((5, 2)))
     (eye, y), nose, mouth, wide = (look.places[name] for name in ('eye', 'nose', 'mouth', 'mouth_width'))
-    seen = View(look.points, look.places, scene).place(
+    seen = View(look.points, look.landmarks, scene).place(
         [[-eye, y, 48.0], [eye, y, 48.0], [0, nose, 64.0], [-wide, mouth, 46.0], [wide, mouth, 46.0]])
     assert np.abs(seen - TEMPLATE).max() < 5
 

@@ -12,13 +12,13 @@ def draw_scene(rng, conditions):
         conditions (Conditions): How strong, as of the first generation; ``yaw`` and ``pitch`` are 2.2 deviations.
 
     Returns:
-        dict: Tangents of half of ``yaw``, ``pitch``, ``roll``; ``distance`` of the camera and ``landmark_noise`` (5, 2)
-        in pixels; ``expression``; ``key`` and ``fill``, lights as azimuth, elevation (radians) and strength; what the
-        camera does; ``occluder``, one of ``OCCLUDERS`` or None.
+        dict: Tangents of half of ``yaw`` and ``pitch`` (roll is undone by alignment, but for ``landmark_noise`` (5, 2)
+        in pixels); ``distance`` of the camera in pixels; ``expression``; ``key`` and ``fill``, lights as azimuth,
+        elevation (radians) and strength; what the camera does; ``occluder``, one of ``OCCLUDERS`` or None.
     """
     u, n = rng.random(24).tolist(), np.clip(rng.standard_normal(24), -2.5, 2.5).tolist()
     return dict(
-        yaw=n[0] * 0.45 * conditions.yaw, pitch=n[1] * 0.45 * conditions.pitch, roll=n[2] * 0.05,
+        yaw=n[0] * 0.45 * conditions.yaw, pitch=n[1] * 0.45 * conditions.pitch,
         distance=180 + 900 * u[0] ** 2, landmark_noise=rng.standard_normal((5, 2)) * (0.5 + 0.9 * u[1]),
         expression=_expression(u[2:7], n[3:9]), **_light(u[7:12], n[9:15]), **_camera(u[12:17], n[15:20]),
         spoiled=u[17] < conditions.spoiled, clear_glasses=u[18], gleam=u[19],
