@@ -14,4 +14,4 @@ train_dataloader = dict(dataset=dict(data_root='heads', transforms=[
     dict(type='ColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, prob=0.5),
     dict(type='LowResolution', scale=(0.3, 1.0), prob=0.3)]))
 val_dataloader = dict(dataset=dict(data_root='heads'))
-train_cfg = dict(max_epochs=3)
+train_cfg = dict(max_epochs=4)
