@@ -3,6 +3,7 @@
 Examples:
   python tools/datasets/make_synthetic.py --baselines
   python tools/datasets/make_synthetic.py --out data/small --identities 20 --test-identities 10 --pairs 40
+  python tools/datasets/make_synthetic.py --style heads --out data/heads --identities 4000 --images-per-identity 12
   python tools/datasets/make_synthetic.py --contact-sheet faces.png
   python tools/datasets/make_synthetic.py --faces faces/    for: compare faces/person1_a.jpg faces/person1_b.jpg
 """
@@ -14,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from mlaface.cli.parts.errors import explained
-from mlaface.datasets.synthetic.generate import Recipe, generate
+from mlaface.datasets.synthetic.generate import STYLES, Recipe, generate
 
 
 def parse(arguments=None):
@@ -23,6 +24,9 @@ def parse(arguments=None):
     parser = argparse.ArgumentParser(prog='make_synthetic.py', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--out', default='data/synthetic', help='folder to write (default: %(default)s)')
+    parser.add_argument('--style', choices=list(STYLES), default=default.style,
+                        help='flat: polygons; heads: heads in three dimensions, which teach more of real faces '
+                        '(default: %(default)s)')
     parser.add_argument('--identities', type=int, default=default.identities, help='to train on (%(default)s)')
     parser.add_argument('--images-per-identity', type=int, default=default.images_per_identity, help='(%(default)s)')
     parser.add_argument('--test-identities', type=int, default=default.test_identities,
@@ -69,16 +73,17 @@ def make(args):
     """Draw a contact sheet, single images, or a set."""
     if args.contact_sheet:
         from mlaface.datasets.synthetic.sheet import contact_sheet
-        contact_sheet(args.contact_sheet, args.seed)
+        contact_sheet(args.contact_sheet, args.seed, style=args.style)
         print(args.contact_sheet)
         return
     if args.faces:
         from mlaface.datasets.synthetic.sheet import single_images
-        print(*single_images(args.faces, args.seed), sep='\n')
+        print(*single_images(args.faces, args.seed, style=args.style), sep='\n')
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing half-written is left
     try:
-        recipe = Recipe(args.identities, args.images_per_identity, args.test_identities, args.pairs, args.seed)
+        recipe = Recipe(args.identities, args.images_per_identity, args.test_identities, args.pairs, args.seed,
+                        args.style)
         draw(args.out, recipe, args.workers, args.overwrite)
     except KeyboardInterrupt:
         raise SystemExit(f'interrupted: {args.out} is not whole; the same command draws it anew') from None

@@ -55,7 +55,7 @@ def show(entries):
     from rich.markup import escape
     from rich.table import Column, Table
     table = Table(Column('name', no_wrap=True), 'trained on', 'licence: weights', 'licence: data',
-                  Column('MB', justify='right'), Column('accuracy', overflow='fold'))
+                  Column('MB', justify='right'), Column('accuracy', overflow='fold', min_width=10), pad_edge=False)
     rules, notes = {}, []
     for model in map(describe, entries):
         lines = []

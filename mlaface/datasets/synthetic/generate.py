@@ -14,6 +14,7 @@ import numpy as np
 from mlaface.datasets.formats.bin_set import write_bin
 from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.jpeg import encode
+from mlaface.datasets.synthetic.heads.draw import draw_images as draw_heads
 from mlaface.datasets.synthetic.identity import identity_traits
 from mlaface.datasets.synthetic.manifest import claim, complete, finished
 from mlaface.datasets.synthetic.nuisance import BENCHMARKS, TRAINING, image_rng
@@ -34,6 +35,7 @@ class Recipe:
         test_identities (int): Identities of the benchmarks, none of them trained; a multiple of 10, 20 at least.
         pairs (int): Pairs of each benchmark; a multiple of 20.
         seed (int): Of everything.
+        style (str): Way of drawing, a key of ``STYLES``: ``'flat'`` or ``'heads'``.
 
     Raises:
         ValueError: If a number does not fit.
@@ -43,8 +45,11 @@ class Recipe:
     test_identities: int = 100
     pairs: int = 600
     seed: int = 0
+    style: str = 'flat'
 
     def __post_init__(self):
+        if self.style not in STYLES:
+            raise ValueError(f'style is {self.style!r}: it must be one of {", ".join(STYLES)}')
         if self.identities < 1 or self.images_per_identity < 1 or self.seed < 0:
             raise ValueError(f'{self}: there must be an identity and an image, and the seed must not be negative')
         if self.test_identities % FOLDS or self.test_identities < 2 * FOLDS:
@@ -74,6 +79,9 @@ def draw_images(job, seed, conditions):
         rng = image_rng(seed, number, image)
         drawn.append(encode(paint(mesh, traits, rng, conditions), int(rng.integers(60, 96))))
     return drawn
+
+
+STYLES = dict(flat=draw_images, heads=draw_heads)
 
 
 def plan_pairs(recipe, order):
@@ -152,7 +160,7 @@ def _write(folder, recipe, mapper, advance):
     for order, (name, conditions) in enumerate(BENCHMARKS.items()):
         people, issame = plan_pairs(recipe, order)
         images = []
-        for drawn in mapper(partial(draw_images, seed=recipe.seed, conditions=conditions),
+        for drawn in mapper(partial(STYLES[recipe.style], seed=recipe.seed, conditions=conditions),
                             _pair_jobs(people, order, recipe.pairs)):
             images += drawn
             advance(len(drawn))
@@ -161,7 +169,7 @@ def _write(folder, recipe, mapper, advance):
 
 def _training_images(recipe, mapper, advance):
     jobs = [(number, range(recipe.images_per_identity)) for number in range(recipe.identities)]
-    drawn = mapper(partial(draw_images, seed=recipe.seed, conditions=TRAINING), jobs)
+    drawn = mapper(partial(STYLES[recipe.style], seed=recipe.seed, conditions=TRAINING), jobs)
     for label, images in enumerate(drawn):
         advance(len(images))
         yield from ((label, image) for image in images)

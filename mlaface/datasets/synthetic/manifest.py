@@ -6,7 +6,7 @@ from pathlib import Path
 from mlaface.datasets.synthetic.nuisance import BENCHMARKS
 from mlaface.utils.files import atomic_path
 
-VERSION = 1  # of the drawing: raise it when the same seed gives other images
+VERSIONS = dict(flat=1, heads=1)  # of the drawing: raise one when the same seed gives other images
 MANIFEST = 'synthetic.json'
 FILES = ('train.rec', 'train.idx', 'property', 'classes.txt', *(f'{name}.bin' for name in BENCHMARKS))
 
@@ -40,7 +40,11 @@ def finished(folder, recipe):
 
 
 def _named(recipe):
-    return dict(asdict(recipe), version=VERSION)
+    """A recipe as manifests have it; the first generation, which had no name, is written without one."""
+    named = dict(asdict(recipe), version=VERSIONS[recipe.style])
+    if recipe.style == 'flat':
+        del named['style']
+    return named
 
 
 def claim(folder, recipe):

@@ -4,15 +4,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mlaface.datasets.synthetic.generate import FIRST_TEST, draw_images
-from mlaface.datasets.synthetic.identity import identity_traits
-from mlaface.datasets.synthetic.nuisance import BENCHMARKS, TRAINING, image_rng
-from mlaface.datasets.synthetic.paint import paint
-from mlaface.datasets.synthetic.shape import face_mesh
+from mlaface.datasets.formats.jpeg import decode
+from mlaface.datasets.synthetic.generate import FIRST_TEST, STYLES
+from mlaface.datasets.synthetic.nuisance import BENCHMARKS, TRAINING
 from mlaface.utils.files import atomic_path
 
 
-def contact_sheet(path, seed=0, identities=4, images=6, conditions=TRAINING):
+def contact_sheet(path, seed=0, identities=4, images=6, conditions=TRAINING, style='flat'):
     """Draw a contact sheet of the first identities.
 
     Args:
@@ -21,16 +19,13 @@ def contact_sheet(path, seed=0, identities=4, images=6, conditions=TRAINING):
         identities (int): Rows.
         images (int): Columns.
         conditions (Conditions): Strength of the nuisance.
+        style (str): Way of drawing, a key of ``generate.STYLES``.
 
     Returns:
         ndarray: The sheet, RGB uint8 (112 * identities, 112 * images, 3).
     """
-    rows = []
-    for number in range(identities):
-        traits = identity_traits(seed, number)
-        mesh = face_mesh(traits)
-        rows.append(np.hstack([paint(mesh, traits, image_rng(seed, number, k), conditions) for k in range(images)]))
-    sheet = np.vstack(rows)
+    drawn = (STYLES[style]((number, range(images)), seed, conditions) for number in range(identities))
+    sheet = np.vstack([np.hstack([decode(image) for image in person]) for person in drawn])
     shown = cv2.resize(sheet, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
     _, png = cv2.imencode('.png', shown[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
     with atomic_path(path) as temporary:
@@ -38,7 +33,7 @@ def contact_sheet(path, seed=0, identities=4, images=6, conditions=TRAINING):
     return sheet
 
 
-def single_images(folder, seed=0, identities=3, images=2):
+def single_images(folder, seed=0, identities=3, images=2, style='flat'):
     """Draw aligned faces as files, of people who are in no training set.
 
     Args:
@@ -46,6 +41,7 @@ def single_images(folder, seed=0, identities=3, images=2):
         seed (int): Of the data set.
         identities (int): People; they are those of the benchmarks.
         images (int): Of each, 26 at most.
+        style (str): Way of drawing, a key of ``generate.STYLES``.
 
     Returns:
         list[Path]: The files, JPEG of 112 x 112.
@@ -53,7 +49,8 @@ def single_images(folder, seed=0, identities=3, images=2):
     folder, files = Path(folder), []
     folder.mkdir(parents=True, exist_ok=True)
     for person in range(identities):
-        for k, jpeg in enumerate(draw_images((FIRST_TEST + person, range(images)), seed, BENCHMARKS['synth_frontal'])):
+        job = FIRST_TEST + person, range(images)
+        for k, jpeg in enumerate(STYLES[style](job, seed, BENCHMARKS['synth_frontal'])):
             files.append(folder / f'person{person + 1}_{chr(ord("a") + k)}.jpg')
             with atomic_path(files[-1]) as temporary:
                 temporary.write_bytes(jpeg)

@@ -1,0 +1,1 @@
+"""The second generation of drawn faces: heads in three dimensions, lit and photographed."""
