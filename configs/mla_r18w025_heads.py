@@ -1,4 +1,4 @@
-"""MLA-ArcFace, quarter-width IResNet-18, half the resolution, 48,000 drawn heads of 4,000 people, a model that comes along.
+"""MLA-ArcFace, quarter-width IResNet-18 at half the resolution, 48,000 drawn heads of 4,000 people: comes along.
 
 ``mlaface make-synthetic --style heads --out data/heads --identities 4000 --images-per-identity 12 --seed 1`` draws the
 faces. Gates start open and blocks have no ReLU, which ``docs/study.md`` found to learn faster in short trainings.
