@@ -2,6 +2,7 @@
 import pytest
 
 from mlaface.cli.data_commands import pack
+from mlaface.cli.parts import aligning
 from mlaface.datasets.archives import transfer
 from mlaface.datasets.prepare.inspect import open_set
 from mlaface.inference import preparation
@@ -11,7 +12,7 @@ from tests.inference.test_preparation import photographs  # noqa: F401, a fixtur
 
 @pytest.fixture
 def command(tiles, monkeypatch):
-    monkeypatch.setattr(pack, 'open_detector', lambda args: tiles)
+    monkeypatch.setattr(aligning, 'open_detector', lambda args: tiles)
     return lambda *arguments: pack.main([*map(str, arguments), '--align', '--workers', '1'])
 
 
