@@ -22,12 +22,22 @@ def pytest_configure(config):
     settings.load_profile('others' if config.getoption('--all') else 'same')
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if _made_once(item):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
     if not config.getoption('--all'):
         skip = pytest.mark.skip(reason='slow: run with --all')
         for item in items:
             if 'slow' in item.keywords:
                 item.add_marker(skip)
+
+
+def _made_once(item):
+    """Whether a test reads what its module makes once: all that do so run in one process, or each makes it again."""
+    found = [each[-1] for each in item._fixtureinfo.name2fixturedefs.values()]
+    return any(each.scope != 'function' and each.func.__module__ == item.module.__name__ for each in found)
 
 
 def golden(name):

@@ -9,4 +9,5 @@ case "${1:-}" in -h|--help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 . tools/environment.sh
 ensure_environment tests
+# pytest below 9.2: there xdist 3.8 no longer finds the groups of tests that share what is made once
 python -m pytest -n "${MLAFACE_TEST_PROCESSES:-2}" --dist loadgroup --durations=15 "$@"

@@ -39,8 +39,9 @@ def clip(rank, world, sparse):
     return dict(norm=norm, after=gradient_norm([trunk, head]), trunk=trunk.grad, head=head.grad.to_dense())
 
 
-@pytest.mark.parametrize('sparse', [False, True])
-@pytest.mark.parametrize('world', [1, 2, 3])
+@pytest.mark.parametrize('world, sparse', [
+    (1, False), (2, True), (3, False), *(pytest.param(*each, marks=pytest.mark.slow) for each in (
+        (1, True), (2, False), (3, True)))])
 def test_norm_and_clipping_are_those_of_the_whole_model(world, sparse, tmp_path):
     trunk, head = gradients()
     expected = torch.cat([trunk.flatten(), head.flatten()]).norm()

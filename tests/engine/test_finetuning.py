@@ -57,8 +57,11 @@ def wholes(start, tmp_path_factory):
     return whole
 
 
-@pytest.mark.parametrize('way, stop', [('sgd', 1), ('sgd', UNTIL), ('sgd', UNTIL + 1), ('adamw', UNTIL + 1),
-                                       ('sampled', 1), ('accumulated', UNTIL + 1), ('moving_norms', 1)])
+@pytest.mark.parametrize('way, stop', [
+    ('sgd', 1), ('sgd', UNTIL), pytest.param('sgd', UNTIL + 1, marks=pytest.mark.slow),
+    ('adamw', UNTIL + 1), pytest.param('sampled', 1, marks=pytest.mark.slow),
+    pytest.param('accumulated', UNTIL + 1, marks=pytest.mark.slow),
+    pytest.param('moving_norms', 1, marks=pytest.mark.slow)])
 def test_a_run_that_stops_before_or_after_the_thaw_goes_on_exactly(wholes, start, tmp_path, way, stop):
     options = {**OPTIONS, **WAYS[way], 'load_from': start}
     test_resume.interrupted(tmp_path, stop, **copy.deepcopy(options))

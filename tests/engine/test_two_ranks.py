@@ -16,8 +16,6 @@ from tests.engine import toy
 from tests.engine.gloo import run_ranks
 from tests.engine.test_resume import StopAt, losses, same
 
-pytestmark = pytest.mark.xdist_group('two_ranks')  # what is made once is made in one process
-
 OPTIONS = dict(train_cfg__max_epochs=None, train_cfg__max_iters=4, train_cfg__val_interval=2, model__dropout=0.0,
                train_dataloader__batch_size=4, default_hooks__checkpoint__interval=1)
 

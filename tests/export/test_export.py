@@ -227,7 +227,6 @@ def changed(program, path, record, change):
     return str(path)
 
 
-@pytest.mark.xdist_group('program')  # what is made once is made in one process
 @pytest.mark.parametrize('record, change, message', [
     ('data/sample_inputs/model.pt', lambda _: pickled(), 'sample inputs'),
     ('data/constants/opaque_obj_0', lambda _: pickle.dumps(Code()), 'opaque_obj_0'),

@@ -76,7 +76,7 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(start, drawn, tmp_pa
     assert len(httpx2.get(f'{process.url}/v1/people').json()['people']) == len(people)
 
 
-@pytest.mark.parametrize('told', [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize('told', [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_told_to_end_it_finishes_what_was_begun(told, start, drawn):
     process = start()
     with ThreadPoolExecutor(8) as pool:

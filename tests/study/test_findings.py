@@ -9,8 +9,6 @@ from mlaface.cli.main import main
 from mlaface.study.findings import find
 from mlaface.study.plan import load_plan
 
-pytestmark = pytest.mark.xdist_group('findings')  # what is made once is made in one process
-
 
 @pytest.fixture(scope='module')
 def study(tmp_path_factory):

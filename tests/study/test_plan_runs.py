@@ -18,7 +18,6 @@ from mlaface.study import worker
 from mlaface.study.plan import load_plan
 from mlaface.study.runs import all_runs, results
 
-pytestmark = pytest.mark.xdist_group('runs of a study')  # one process makes the runs that most of these read
 ROOT = Path(__file__).resolve().parents[2]
 WILD = """seeds = [1]
 variants['wild'] = dict(optim_wrapper=dict(optimizer=dict(lr=1e30), clip_grad=None))

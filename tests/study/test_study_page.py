@@ -5,8 +5,6 @@ import pytest
 from mlaface.study.findings import find
 from mlaface.study.report import write_report
 
-pytestmark = pytest.mark.xdist_group('study_page')  # what is made once is made in one process
-
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
