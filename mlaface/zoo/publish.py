@@ -158,7 +158,8 @@ def quality_range(model, images, source, batch_size=64):
         batch_size (int): Images of a forward pass.
 
     Returns:
-        dict: ``norm``: percentile (str) -> length; ``images`` and ``source``.
+        dict: ``norm``: percentile (str) -> length, to four digits: the last ones change with the threads of the
+        moment, and with them would the file's hash and name; ``images`` and ``source``.
     """
     from mlaface.evaluation.embeddings.embed import embed_images
     size = (model.input or {}).get('size', (112, 112))
@@ -167,5 +168,5 @@ def quality_range(model, images, source, batch_size=64):
     norms = np.concatenate([np.linalg.norm(part['embeddings'], axis=1)
                             for part in embed_images(network, images, batch_size=batch_size, flip=False)])
     lengths = np.percentile(norms, PERCENTILES)
-    return dict(norm={str(key): float(value) for key, value in zip(PERCENTILES, lengths)}, images=len(norms),
+    return dict(norm={str(key): float(f'{value:.4g}') for key, value in zip(PERCENTILES, lengths)}, images=len(norms),
                 source=Path(source).name)

@@ -73,7 +73,6 @@ def test_the_file_gives_back_the_network_and_what_is_known(model, written):
     assert config_of(str(written['model'])) is None
 
 
-@pytest.mark.slow  # the last digits of qualities change with the threads of the moment
 def test_one_network_is_one_file(model, written, tmp_path):
     again = publish(model, tmp_path, 'tiny', thresholds=THRESHOLDS, license_weights='Apache-2.0',
                     quality=quality_range(model, Faces(), 'drawn'))
