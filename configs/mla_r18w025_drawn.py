@@ -2,13 +2,9 @@
 
 ``mlaface make-synthetic --out data/drawn --identities 2000 --images-per-identity 20 --seed 1`` draws the faces.
 """
-_base_ = ['_base_/models/mla_iresnet_w025.py', '_base_/datasets/synthetic.py', '_base_/schedules/small.py',
+_base_ = ['_base_/models/mla_iresnet_w025.py', '_base_/datasets/drawn.py', '_base_/schedules/small.py',
          '_base_/default_runtime.py']
 model = dict(backbone=dict(depth=18))
-train_dataloader = dict(dataset=dict(data_root='drawn', transforms=[
-    dict(type='RandomFlip'),
-    dict(type='RandomScale', scale=(0.9, 1.1), shift=0.05, prob=0.8),
-    dict(type='ColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, prob=0.5),
-    dict(type='LowResolution', scale=(0.3, 1.0), prob=0.3)]))
+train_dataloader = dict(dataset=dict(data_root='drawn'))
 val_dataloader = dict(dataset=dict(data_root='drawn'))
 train_cfg = dict(max_epochs=6)

@@ -3,17 +3,13 @@
 ``mlaface make-synthetic --style heads --out data/heads --identities 4000 --images-per-identity 12 --seed 1`` draws the
 faces. Gates start open and blocks have no ReLU, which ``docs/study.md`` found to learn faster in short trainings.
 """
-_base_ = ['_base_/models/mla_iresnet_w025.py', '_base_/datasets/synthetic.py', '_base_/schedules/small.py',
+_base_ = ['_base_/models/mla_iresnet_w025.py', '_base_/datasets/drawn.py', '_base_/schedules/small.py',
           '_base_/default_runtime.py']
 model = dict(
     backbone=dict(depth=18, stem_stride=2, activation=None, attention=dict(gate='2 sigmoid')),
     branch=dict(patch=28),
     neck=dict(in_size=4))
 optim_wrapper = dict(amp='bfloat16')
-train_dataloader = dict(dataset=dict(data_root='heads', transforms=[
-    dict(type='RandomFlip'),
-    dict(type='RandomScale', scale=(0.9, 1.1), shift=0.05, prob=0.8),
-    dict(type='ColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, prob=0.5),
-    dict(type='LowResolution', scale=(0.3, 1.0), prob=0.3)]))
+train_dataloader = dict(dataset=dict(data_root='heads'))
 val_dataloader = dict(dataset=dict(data_root='heads'))
 train_cfg = dict(max_epochs=4)
