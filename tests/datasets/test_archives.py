@@ -124,6 +124,14 @@ def test_draws_workers_and_pickles_give_the_same(sets, layout):
     check_loader(dataset, batch, 'fork')
 
 
+@pytest.mark.parametrize('layout', TRAINED)
+def test_workers_of_one_of_two_sets_over_one_file(sets, layout):
+    dataset, other = sets[layout], open_set(sets[layout].root)
+    assert other.encoded(0)[1] == dataset.encoded(0)[1]
+    check_loader(dataset, dataset.__getitems__([14, 0, 5]), 'fork')
+    assert other.encoded(1)[1] == dataset.encoded(1)[1]
+
+
 def check_loader(dataset, batch, context):
     loader = DataLoader(dataset, 3, sampler=[14, 0, 5, 3, 0, 5], num_workers=2, collate_fn=collate_images,
                         multiprocessing_context=multiprocessing.get_context(context))

@@ -27,10 +27,11 @@ def lmdb():
 def open_environment(path):
     """An LMDB environment to read from, without a lock: what is packed is never changed.
 
-    All data sets of a process share one for a file, as LMDB asks; it is closed with the last of them.
+    All data sets of a process share one for a file, as LMDB asks; it is closed with the last of them. A forked process
+    opens its own.
     """
     library, path = lmdb(), Path(path)
-    name = os.getpid(), os.path.realpath(path)
+    name = os.path.realpath(path)
     if name in _environments:
         return _environments[name]
     try:
@@ -45,6 +46,17 @@ def open_environment(path):
         raise FormatError(f'{path}: data.mdb is cut off: it has {size} bytes of {needed}')
     _environments[name] = environment
     return environment
+
+
+def _close_inherited():
+    """LMDB opens no file a second time while an environment that a fork inherited is open: a data set may hold one."""
+    for environment in list(_environments.values()):
+        environment.close()
+    _environments.clear()
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_close_inherited)
 
 
 class LmdbSet(Archive):
