@@ -1,11 +1,14 @@
 """Run a function in several gloo processes, for tests."""
 import os
+import time
 import traceback
 
 import torch
 import torch.multiprocessing as mp
 
 from mlaface.engine.distributed import join_ranks, leave_ranks
+
+LIMIT = 60  # seconds
 
 
 def _child(rank, world, function, folder, arguments):
@@ -29,14 +32,18 @@ def run_ranks(function, world, folder, *arguments):
         arguments: Picklable.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    context = mp.get_context('fork')
+    context = mp.get_context('forkserver')  # this process has threads by now, and a fork of it may wait for one forever
+    context.set_forkserver_preload(['pytest', 'mlaface.engine.runner', 'mlaface.models', __name__])
+    end = time.monotonic() + LIMIT
     processes = [context.Process(target=_child, args=(r, world, function, folder, arguments)) for r in range(world)]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(200)
-        if process.is_alive():
-            process.kill()
+        process.join(max(0, end - time.monotonic()))
+    late = [rank for rank, process in enumerate(processes) if process.is_alive()]
+    for rank in late:
+        processes[rank].kill()
     errors = [path.read_text() for path in sorted(folder.glob('error*'))]
     assert not errors, '\n'.join(errors)
+    assert not late, f'ranks {late} did not end within {LIMIT} seconds'
     return [torch.load(folder / f'result{r}', weights_only=True) for r in range(world)]

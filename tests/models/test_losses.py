@@ -23,14 +23,20 @@ class Scene:
         return images.reshape(len(images), -1)[:, :SIZE].astype(np.float32) - 128
 
 
+class Opener:
+    @staticmethod
+    def open_network(name, device):
+        assert name == 'scene.onnx'
+        return Scene()
+
+
+def name_teacher(patch):
+    patch.setattr(_teacher, 'import_module', lambda name: Opener)
+
+
 @pytest.fixture(autouse=True)
 def _teacher_by_name(monkeypatch):
-    class Opener:
-        @staticmethod
-        def open_network(name, device):
-            assert name == 'scene.onnx'
-            return Scene()
-    monkeypatch.setattr(_teacher, 'import_module', lambda name: Opener)
+    name_teacher(monkeypatch)
 
 
 @LOSSES.register_module()
@@ -74,6 +80,7 @@ def step(made, embeddings, labels, images):
 
 
 def on_rank(rank, world, losses):
+    name_teacher(pytest.MonkeyPatch())  # in a process of its own, which ends with this
     embeddings, images = batch()
     mine = slice(0, 3) if rank == 0 else slice(3, None)
     made = head(losses)
