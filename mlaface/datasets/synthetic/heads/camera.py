@@ -63,7 +63,7 @@ def develop(colours, face, scene):
     """Exposure, white balance and tone.
 
     Args:
-        colours (list[ndarray]): Linear radiance of red, green and blue, float32 (112, 112).
+        colours (ndarray): Linear radiance of red, green and blue, float32 (3, 112, 112).
         face (float): Mean radiance of the face.
         scene (dict): Of the image.
 
@@ -72,10 +72,13 @@ def develop(colours, face, scene):
     """
     exposure = (0.22 / max(face, 0.01)) ** scene['normalised'] * np.exp(scene['exposure']) * 65025
     gains = exposure * np.array([1 + scene['warm'], 1 + scene['tint'], 1 - scene['warm']])
-    tones = [np.sqrt(np.maximum(colour * np.float32(gain), 0)) for colour, gain in zip(colours, gains)]
+    tones = colours * gains.astype(np.float32)[:, None, None]
+    np.sqrt(np.maximum(tones, 0, out=tones), out=tones)
     colourful = 0.0 if scene['grey'] else scene['saturation']
     grey = sum(tone * np.float32(part * (1 - colourful)) for tone, part in zip(tones, (0.3, 0.59, 0.11)))
-    tones = [np.maximum(tone * np.float32(colourful) + grey, 0) for tone in tones]
+    tones *= np.float32(colourful)
+    tones += grey
+    np.maximum(tones, 0, out=tones)
     return cv2.LUT(cv2.merge([cv2.convertScaleAbs(tone) for tone in tones]), _tone_curve(scene))
 
 

@@ -62,7 +62,10 @@ def render(look, scene, rng):
     surface = cv2.merge([*normals(points), shadow(points[2], view.into_head(key), scene['hardness']) * look.open_sky])
     colours = shade(lookup(painted, *where), lookup(surface, *coarse), view, scene, key)
     face = float(sum(colour[30:100:2, 30:82:2].mean() for colour in colours)) / 3
-    colours = [behind + cover * (colour - behind) for colour, behind in zip(colours, background(rng, 2.2 * face))]
+    behind = background(rng, 2.2 * face)
+    colours -= behind
+    colours *= cover
+    colours += behind
     extras.in_front(colours, look, view, scene, key, rng)
     return photograph(develop(colours, face, scene), scene, rng)
 

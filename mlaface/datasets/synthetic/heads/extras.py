@@ -25,7 +25,7 @@ def in_front(colours, look, view, scene, key, rng):
     """Draw what is before the face into radiance; ``colours`` are changed.
 
     Args:
-        colours (list[ndarray]): Red, green and blue, linear, float32 (112, 112).
+        colours (ndarray): Red, green and blue, linear, float32 (3, 112, 112).
         look (Look): The person.
         view (View): The camera.
         scene (dict): Of the image.

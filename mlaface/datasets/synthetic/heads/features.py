@@ -38,10 +38,9 @@ class Strokes:
         for count, length, colour, thickness in self._how:
             parts, start = points[start:start + count * length].reshape(count, length, 2), start + count * length
             if thickness:
-                cv2.polylines(texture, list(parts), False, colour, thickness, cv2.LINE_AA, 4)
+                cv2.polylines(texture, parts, False, colour, thickness, cv2.LINE_AA, 4)
             else:
-                for part in parts:
-                    cv2.fillPoly(texture, [part], colour, cv2.LINE_AA, 4)
+                cv2.fillPoly(texture, parts, colour, cv2.LINE_AA, 4)
 
 
 def soften(texture, s, y, sigma):

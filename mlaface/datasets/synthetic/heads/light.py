@@ -32,10 +32,11 @@ def shade(texels, surface, view, scene, key):
         key (ndarray): Direction of the key light.
 
     Returns:
-        list[ndarray]: Radiance of red, green and blue, linear, float32 (112, 112).
+        ndarray: Radiance of red, green and blue, linear, float32 (3, 112, 112).
     """
     lights = cv2.resize(_lights(surface, view, scene, key), texels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    *lights, shine = np.ascontiguousarray(lights.transpose(2, 0, 1))  # cv2.split takes three times as long
+    lights = np.ascontiguousarray(lights.transpose(2, 0, 1))  # cv2.split takes three times as long
+    lights, shine = lights[:3], lights[3]
     *roots, gloss = cv2.split(texels)
     shine *= gloss
     for light, root in zip(lights, roots):

@@ -9,9 +9,9 @@ TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366],
                      [70.7299, 92.2041]])
 DENSE = 2  # points of the surface that are put into the image for one of the grid, each way
 _ROWS, _COLUMNS = ROWS * DENSE, COLUMNS * DENSE
-_SHIFT, _WIDE, _MARGIN = 7, 128, 8  # the image within a canvas whose margin takes what lies outside
+_WIDE, _MARGIN = 128, 8  # the image within a canvas whose margin takes what lies outside
 # column and row of a point in one number; rows are counted from 1, so that 0 is nothing
-_NUMBERS = (np.arange(_COLUMNS, dtype=np.int32)[:, None] << 8) + np.arange(1, _ROWS + 1, dtype=np.int32)
+_NUMBERS = (np.arange(_COLUMNS, dtype=np.uint16)[:, None] << 8) + np.arange(1, _ROWS + 1, dtype=np.uint16)
 
 
 def rotation(yaw, pitch):
@@ -93,10 +93,11 @@ class View:
 
 
 def _canvas(coordinate):
-    """Places in the canvas along one axis, int64 (_COLUMNS, _ROWS)."""
+    """Places in the canvas along one axis, whole numbers, float32 (_COLUMNS, _ROWS)."""
     dense = cv2.resize(cv2.transpose(coordinate), (_ROWS, _COLUMNS), interpolation=cv2.INTER_LINEAR)
     dense += _MARGIN + 0.5
-    return np.clip(dense, 0, _WIDE - 1, out=dense).astype(np.int64)
+    np.clip(dense, 0, _WIDE - 1, out=dense)
+    return np.floor(dense, out=dense)
 
 
 def visible(image, yaw, pitch):
@@ -112,16 +113,19 @@ def visible(image, yaw, pitch):
         tuple: Fractions of the grid's columns and rows, float32 (112, 112) each; the same of every second pixel,
         (56, 56), reaching a little beyond the head; and cover in [0, 1], float32 (112, 112).
     """
-    cell = (_canvas(image[1]) << _SHIFT) + _canvas(image[0])
+    cell = _canvas(image[1])
+    cell *= _WIDE
+    cell += _canvas(image[0])
+    cell = cell.astype(np.int64)
     number = _NUMBERS
     if pitch > 0:
         cell, number = cell[:, ::-1], number[:, ::-1]
-    shown = np.zeros(_WIDE << _SHIFT, np.int32)
+    shown = np.zeros(_WIDE * _WIDE, np.uint16)
     nearest = int((1 - 2 * np.arctan(yaw) / AROUND) * _COLUMNS / 2)
     for part in (slice(0, nearest), slice(None, nearest - 1, -1)):
         shown[cell[part].ravel()] = number[part].ravel()
     shown = shown.reshape(_WIDE, _WIDE)[_MARGIN:_MARGIN + SIZE, _MARGIN:_MARGIN + SIZE]
-    parts = (shown >> 8).astype(np.uint16), (shown & 255).astype(np.uint16), (shown != 0).astype(np.uint16)
+    parts = shown >> 8, shown & 255, (shown != 0).astype(np.uint16)
     column, row, there = (cv2.medianBlur(part, 3).astype(np.float32) for part in parts)
     column, row, cover = _spread(column * there, row * there, there)
     return _fractions(column, row, cover), _fractions(*_spread(*(part[::2, ::2] for part in (column, row, cover)))), \

@@ -177,13 +177,13 @@ def _hair_edge(t):
     return tuple(zip(*knots))
 
 
-def _strands(t):
-    """How bright each place of the hair is by its strands, float32 (HEIGHT, WIDTH), about 1."""
-    o, curl = t['offset'], t['curl']
-    depth = noise(STRANDS, o[2:]) * np.float32(0.12 * (1 - curl)) + noise(FINE, o) * np.float32(0.05)
-    depth += noise(COARSE, o[3:]) * np.float32(0.07)
+def _strands(t, rows):
+    """How bright each place of the hair is by its strands, float32 (rows, WIDTH), about 1."""
+    o, curl, size = t['offset'], t['curl'], (rows, WIDTH)
+    depth = noise(STRANDS, o[2:], size) * np.float32(0.12 * (1 - curl)) + noise(FINE, o, size) * np.float32(0.05)
+    depth += noise(COARSE, o[3:], size) * np.float32(0.07)
     if curl > 0.1:
-        depth += noise(MIDDLE, o[2:]) * np.float32(0.13 * curl)
+        depth += noise(MIDDLE, o[2:], size) * np.float32(0.13 * curl)
     return np.maximum(depth + 1, 0)
 
 
@@ -198,7 +198,9 @@ def texture(t):
         hair as of ``hair``.
     """
     p, o = places(t), t['offset']
-    (mask, stand), strands, (rows, brows) = hair(t), _strands(t), _brows(t, p)
+    (mask, stand), (rows, brows) = hair(t), _brows(t, p)
+    hairy = slice(int(mask.any(1).nonzero()[0].max(initial=0)) + 1)
+    strands = _strands(t, hairy.stop)
     pigments, beard = _pigments(t, p), None
     if t['beard'] > 0:
         dense = np.float32(0.3 + 1.2 * t['beard']) * (np.float32(0.85) + np.float32(0.2) * noise(FINE, o, HALF))
@@ -216,6 +218,6 @@ def texture(t):
         plane = cv2.resize(plane, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
         plane *= fine
         plane[rows] += brows * (np.float32(0.8 * hairs) - plane[rows])
-        plane += mask * (strands * np.float32(hairs) - plane)
+        plane[hairy] += mask[hairy] * (strands * np.float32(hairs) - plane[hairy])
         planes.append(cv2.convertScaleAbs(plane, alpha=255))
     return cv2.merge([*planes, cv2.convertScaleAbs(mask, alpha=-165, beta=255)]), stand
