@@ -53,7 +53,8 @@ class ToLmdb(Target):
             raise InputError(f'the key {key[:80].decode(errors="replace")}... has {len(key)} bytes; LMDB takes 511: '
                              'shorten the names')
         self.batch.append((key, item.data))
-        self.further.write(np.asarray(item.further, '<f4').tobytes())
+        if item.further:
+            self.further.write(np.asarray(item.further, '<f4').tobytes())
 
     def due(self, seconds):
         """A transaction is full, or all images are there."""

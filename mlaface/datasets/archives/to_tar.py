@@ -46,8 +46,7 @@ class ToTar(Target):
         key = f'{item.folder}/{member_stem(item.stem)}'
         image, head = member(key + item.ending, item.data)
         self.table.write(ROW.pack(self.number, item.label, self.shard.size + head, len(item.data), head, key_hash(key)))
-        self.shard.write(image)
-        self.shard.write(member(f'{key}.cls', b'%d' % item.label)[0])
+        self.shard.write(image + member(f'{key}.cls', b'%d' % item.label)[0])
         if len(item.further):
             labels = ', '.join(f'{label:.9g}' for label in (item.label, *item.further))
             self.shard.write(member(f'{key}.json', f'{{"labels": [{labels}]}}'.encode())[0])

@@ -67,9 +67,9 @@ def read_images(source, rules, again, indices):
 
 
 def ahead(work, order, workers):
-    """Outcomes in order, of chunks that threads work on ahead."""
+    """Outcomes in order, of chunks that threads work on ahead; one worker is the caller's thread."""
     chunks = (order[start:start + CHUNK].tolist() for start in range(0, len(order), CHUNK))
-    for outcomes in map_ahead(work, chunks, workers, 4 * workers):
+    for outcomes in map_ahead(work, chunks, workers if workers > 1 else 0, 4 * workers):
         yield from outcomes
 
 

@@ -6,12 +6,15 @@ import re
 from urllib.parse import unquote
 
 ESCAPED = re.compile(r'%[0-9A-Fa-f]{2}')
+PLAIN = re.compile(r'[\w-][\w -]*', re.ASCII)  # as nearly always: nothing to write otherwise
 KINDS = ((b'\xff\xd8', '.jpg'), (b'\x89PNG', '.png'), (b'BM', '.bmp'), (b'GIF8', '.gif'), (b'II*\0', '.tif'),
          (b'MM\0*', '.tif'))
 PHONES = (b'heic', b'heix', b'hevc', b'mif1', b'msf1', b'avif')  # brands of ISO/IEC 23008-12
 
 
 def _escape(text, pattern):
+    if PLAIN.fullmatch(text):
+        return text
     known = ESCAPED.sub(lambda found: '%25' + found[0][1:], text)
     return re.sub(pattern, lambda found: ''.join(f'%{byte:02X}' for byte in found[0].encode()), known)
 
@@ -52,6 +55,8 @@ def line_name(name):
 
 def image_kind(data):
     """The ending (str) of a file with these bytes, by their begin; ``''`` where it is not known."""
+    if data[:2] == KINDS[0][0]:
+        return KINDS[0][1]  # as nearly always
     if data[:4] == b'RIFF' and data[8:12] == b'WEBP':
         return '.webp'
     if data[4:8] == b'ftyp' and data[8:12] in PHONES:

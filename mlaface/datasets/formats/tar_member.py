@@ -10,15 +10,17 @@ from mlaface.datasets.formats.errors import FormatError
 BLOCK = 512
 END = bytes(2 * BLOCK)
 REST = b'0' + bytes(100) + b'ustar\x0000' + bytes(247)  # behind the checksum
-REST_SUM = sum(REST) + 8 * ord(' ')  # which counts itself as spaces
+OWNER, TIME = b'0000644\0' + b'0000000\0' * 2, b'\0' + b'0' * 11 + b'\0'
+CONSTANT_SUM = sum(OWNER + TIME + REST) + 8 * ord(' ')  # of all that is alike; the checksum counts itself as spaces
 
 
 def _plain_head(name, size):
     """What ``tarfile`` writes for a short name of ASCII, in a tenth of its time; None for others."""
     if not name.isascii() or len(name) > 100 or size >= 1 << 33:
         return None
-    begin = name.encode().ljust(100, b'\0') + b'0000644\0' + b'0000000\0' * 2 + b'%011o\0' % size + b'00000000000\0'
-    return b'%b%06o\0 %b' % (begin, sum(begin) + REST_SUM, REST)
+    plain, octal = name.encode(), b'%011o' % size
+    checksum = sum(plain) + sum(octal) + CONSTANT_SUM
+    return b'%b%b%b%b%06o\0 %b' % (plain.ljust(100, b'\0'), OWNER, octal, TIME, checksum, REST)
 
 
 def member(name, data):
