@@ -7,11 +7,11 @@ from mlaface.datasets.sets.tar_faces import TarFaces
 from mlaface.datasets.stores import store
 from mlaface.utils.errors import MissingDataError, StoreError
 from tests.datasets.store_sets import files_of, made, same
+from tests.libraries import required
 
-pytest.importorskip('s3fs')
-server = pytest.importorskip('moto.server')
-boto3 = pytest.importorskip('boto3')
-pytestmark = pytest.mark.slow
+INSTALL = 'pip install -c requirements/constraints.txt s3fs boto3 moto flask flask-cors py-partiql-parser'
+required('s3fs', INSTALL)
+server, boto3 = required('moto.server', INSTALL), required('boto3', INSTALL)
 KEY, SECRET = 'AKIAEXAMPLE', 'very-secret-words'
 
 

@@ -10,9 +10,8 @@ from mlaface.models.layers import build_attention
 from mlaface.registry import ATTENTION, MODELS
 from mlaface.utils import packages
 from mlaface.utils.errors import InputError, UserError
-from tests.libraries import timm
+from tests.libraries import mmcv, timm
 from tests.models import tiny
-from tests.models.mmcv_package import import_mmcv
 
 
 def built(config, channels=16, size=7):
@@ -67,7 +66,7 @@ def test_gather_excite_and_global_context_are_timms():
 
 
 def test_non_local_and_global_context_are_mmcvs():
-    import_mmcv()
+    mmcv()
     x = torch.randn(2, 16, 6, 6, dtype=torch.double)
     for pool, scaled in ((1, True), (2, False)):
         theirs = tiny.moved(built(dict(type='mmcv.NonLocal2d', sub_sample=pool == 2, use_scale=scaled,
@@ -90,7 +89,7 @@ def test_non_local_and_global_context_are_mmcvs():
 @pytest.mark.parametrize('config', [dict(type='mmcv.ContextBlock', ratio=1 / 4), dict(type='mmcv.NonLocal2d'),
                                     dict(type='timm.gca')], ids=lambda config: config['type'])
 def test_one_inside_a_backbone_learns_keeps_its_start_and_is_looked_into(config, drawn):
-    (timm if config['type'].startswith('timm') else import_mmcv)()
+    (timm if config['type'].startswith('timm') else mmcv)()
     torch.manual_seed(0)
     model = tiny.recognizer(backbone_options=dict(attention=config))
     plain = tiny.recognizer()
@@ -108,7 +107,7 @@ def test_one_inside_a_backbone_learns_keeps_its_start_and_is_looked_into(config,
 @pytest.mark.parametrize('config', [dict(type='mmcv.ContextBlock', ratio=1 / 4), dict(type='mmcv.NonLocal2d'),
                                     dict(type='timm.gc'), dict(type='timm.coord')], ids=lambda config: config['type'])
 def test_one_is_compiled_and_exported(config, tmp_path):
-    (timm if config['type'].startswith('timm') else import_mmcv)()
+    (timm if config['type'].startswith('timm') else mmcv)()
     from mlaface.export.export import export_model
     eager, compiled = (tiny.recognizer(backbone_options=dict(attention=config), **more)
                        for more in ({}, dict(compile=dict(backend='aot_eager'))))
@@ -119,9 +118,9 @@ def test_one_is_compiled_and_exported(config, tmp_path):
 
 
 def test_an_activation_of_mmcv_stands_in_every_block():
-    mmcv = import_mmcv()
+    swish = mmcv().cnn.HSwish
     model = tiny.recognizer(backbone_options=dict(activation=dict(type='mmcv.HSwish')))
-    assert sum(isinstance(part, mmcv.cnn.HSwish) or type(part).__name__ == 'Hardswish' for part in model.modules()) == 8
+    assert sum(isinstance(part, swish) or type(part).__name__ == 'Hardswish' for part in model.modules()) == 8
     model(tiny.images(), tiny.labels(), mode='loss')['loss'].backward()
     with pytest.raises(UserError, match="mmcv has no 'HSwich' among its layers; did you mean 'HSwish'"):
         tiny.recognizer(backbone_options=dict(activation=dict(type='mmcv.HSwich')))
@@ -129,7 +128,7 @@ def test_an_activation_of_mmcv_stands_in_every_block():
 
 @pytest.mark.parametrize('backbone', ['IResNet', 'MobileFaceNet', 'GhostFaceNet'])
 def test_a_norm_of_mmcv_stands_for_every_batch_norm(backbone):
-    import_mmcv()
+    mmcv()
     options = dict(type=backbone, attention=dict(type='CBAM'), in_size=32, width=0.25)
     plain, other = (MODELS.build(dict(options, norm=norm)) for norm in (None, dict(type='mmcv.GN', num_groups=2)))
     kinds = [{name: type(part) for name, part in model.named_modules()} for model in (plain, other)]
@@ -142,7 +141,7 @@ def test_a_norm_of_mmcv_stands_for_every_batch_norm(backbone):
 
 
 def test_a_norm_that_mmcv_cannot_make_is_said_in_a_line():
-    import_mmcv()
+    mmcv()
     for norm, word in ((dict(type='mmcv.GM'), "no 'GM' among"), (dict(type='mmcv.GN', num_groups=3), 'num_groups'),
                        (dict(type='mmcv.GN'), 'num_groups'), (dict(type='mmcv.HSwish'), 'HSwish')):
         with pytest.raises(UserError, match=word) as failure:
@@ -151,7 +150,7 @@ def test_a_norm_that_mmcv_cannot_make_is_said_in_a_line():
 
 
 def test_a_config_inside_a_file_may_name_it():
-    import_mmcv()
+    mmcv()
     check_parts(dict(type='IResNet', attention=dict(type='mmcv.ContextBlock', ratio=0.25)), 'best.pth')
     with pytest.raises(InputError, match="'mmcv.Contxt'"):
         check_parts(dict(type='IResNet', attention=dict(type='mmcv.Contxt')), 'best.pth')
