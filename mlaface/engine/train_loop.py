@@ -1,6 +1,7 @@
 """The training loop, which owns iteration, epoch and position in the data."""
 import itertools
 import time
+from contextlib import suppress
 
 import torch
 from mmengine.runner import BaseLoop
@@ -139,10 +140,14 @@ class FaceTrainLoop(BaseLoop):
         if self.random_state is not None:
             self.runner.restore_random_state(self.random_state)
             self.random_state = None
-        while not self.done:
-            if not self.step(batches):
-                self._end_epoch()
-                return
+        try:
+            while not self.done:
+                if not self.step(batches):
+                    self._end_epoch()
+                    return
+        finally:  # an error's traceback holds the batches, and workers that wait for its end are waited for themselves
+            with suppress(AttributeError):
+                batches.close()
 
     def step(self, batches):
         """One update and what is due after it: validation, checkpoint, stop.

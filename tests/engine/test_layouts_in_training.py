@@ -1,0 +1,57 @@
+"""A run over each layout of a set is one and the same run, also stopped in the middle and continued."""
+from multiprocessing import active_children
+
+import numpy as np
+import pytest
+import torch
+
+from mlaface.datasets.formats.jpeg import encode
+from tests.datasets.archive_sets import converted
+from tests.engine.test_resume import interrupted, last_state, losses, run_weight, same
+from tests.engine.toy import CLASSES, run
+
+SETS = dict(folder='FolderFaces', records='RecordFaces', tar='TarFaces', lmdb='LmdbFaces', parquet='ParquetFaces',
+            list='ListedFaces')
+
+
+@pytest.fixture(scope='module')
+def sets(tmp_path_factory):
+    """Folder of one set in every layout."""
+    made = tmp_path_factory.mktemp('sets')
+    for number in range(44):
+        path = made / 'folder' / f'p{number % CLASSES}' / f'{number:02}.jpg'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(np.random.default_rng(number).integers(0, 256, (8, 8, 3), np.uint8)))
+    for layout in ('records', 'tar', 'lmdb', 'parquet'):
+        converted(made / 'folder', made / layout, layout)
+    files = sorted(path.relative_to(made) for path in made.glob('folder/*/*.jpg'))
+    (made / 'list.lst').write_text(''.join(f'{k}\t{file.parts[1][1:]}\t{file}\n' for k, file in enumerate(files)))
+    return made
+
+
+def options(sets, layout, workers=0):
+    where = sets / ('list.lst' if layout == 'list' else layout)
+    return dict(train_dataloader__dataset=dict(type=SETS[layout], data_root=str(where), image_size=(8, 8)),
+                train_dataloader__num_workers=workers, train_dataloader__sampler=dict(type='EpochSampler'),
+                train_dataloader__collate_fn=dict(type='collate_images'))
+
+
+@pytest.fixture(scope='module')
+def whole(sets, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('whole')
+    run(folder, **options(sets, 'folder'))
+    return folder
+
+
+@pytest.mark.parametrize('layout', SETS)
+def test_stopped_and_continued(layout, sets, whole, tmp_path):
+    interrupted(tmp_path, 7, **options(sets, layout, workers=2))
+    resumed = run(tmp_path, resume=True, **options(sets, layout))
+    assert resumed.iter == 15 and losses(tmp_path) == losses(whole)
+    same(last_state(whole), last_state(tmp_path))
+    assert torch.equal(resumed.bare_model.head.weight, run_weight(whole))
+
+
+def test_workers_end_with_a_run_that_was_stopped(sets, tmp_path):
+    interrupted(tmp_path, 7, **options(sets, 'folder', workers=2))
+    assert not active_children()  # and not five seconds after the error's traceback is forgotten
