@@ -1,10 +1,9 @@
 """``mlaface align``: photographs to aligned faces, as training and networks want them."""
-import argparse
 import json
 import sys
 from collections import Counter
 
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.inference import add_detector, tracked
@@ -22,8 +21,7 @@ examples:
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface align', description='Cut aligned faces out of photographs.',
-                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('align', 'Cut aligned faces out of photographs.', EPILOG)
     parser.add_argument('source', metavar='FOLDER', help='photographs, in folders of any depth')
     parser.add_argument('out', metavar='OUT', help='folder of the faces')
     parser.add_argument('--faces', choices=('largest', 'only', 'all'), default='largest', help='which faces of a '

@@ -4,7 +4,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import Skipped, add_detector, open_detector, tracked
 from mlaface.utils.errors import InputError
@@ -31,9 +31,8 @@ def point(text):
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface attention', description='Show where a network looks: gates and '
-                                     'weights of its attention, self-attention of a point, Grad-CAM.', epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('attention', 'Show where a network looks: gates and weights of its attention, self-attention of a '
+                     'point, Grad-CAM.', EPILOG)
     parser.add_argument('model', help='checkpoint or published file of mlaface, or a name of the zoo')
     parser.add_argument('sources', nargs='+', metavar='IMAGE', help='aligned face, or folder of them; with --detect '
                         'photographs, of which the largest face is taken')

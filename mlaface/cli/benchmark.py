@@ -18,8 +18,8 @@ SUBJECTS = dict(data='decoding and loading of images',
                 load='weights read with every byte checked',
                 gallery='enrolling and finding people',
                 serve='the server: many clients at once, and one, over the bare network')
-HEAD = 'usage: benchmark.py SUBJECT [--help | options]'
-EXAMPLES = 'example: python tools/analysis/benchmark.py train configs/mla_mbf_synthetic.py --bare --out b.json'
+HEAD = 'usage: mlaface benchmark SUBJECT [--help | options]'
+EXAMPLES = 'example: mlaface benchmark train configs/mla_mbf_synthetic.py --bare --out b.json'
 
 
 def main(argv=None):

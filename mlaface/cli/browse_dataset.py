@@ -5,16 +5,14 @@ Examples:
   python tools/analysis/browse_dataset.py configs/recipes/augmented_r18w025_synthetic.py --drawn --each
   python tools/analysis/browse_dataset.py CONFIG --cfg-options train_dataloader.dataset.transforms.0.prob=1
 """
-import argparse
-
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.cfg_options import add_cfg_options
 from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='browse_dataset.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('browse-dataset', __doc__)
     parser.add_argument('config', help='config file, of whose training set the images are')
     parser.add_argument('--out', default='augmentations.png', metavar='PNG', help='(default: %(default)s)')
     parser.add_argument('--images', type=int, default=8, help='columns: images, evenly over the set (%(default)s)')

@@ -1,10 +1,9 @@
 """``calibrate``: cosine thresholds for target false accept rates, written as JSON to be kept beside a model."""
-import argparse
 from pathlib import Path
 
 import numpy as np
 
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.errors import explained
 from mlaface.evaluation.results.thresholds import SCHEMA, check_owner, thresholds_path, write_thresholds
 from mlaface.version import __version__
@@ -25,8 +24,7 @@ examples:
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='calibrate.py', description=__doc__, epilog=EPILOG,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli = command('calibrate', __doc__, EPILOG)
     cli.add_argument('inputs', nargs='+', metavar='INPUT', help='.npz files of scores or embeddings')
     cli.add_argument('--far', nargs='+', type=float, default=[1e-2, 1e-3], metavar='RATE',
                      help='target false accept rates, fractions (default: 1e-2 1e-3)')

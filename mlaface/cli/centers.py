@@ -6,15 +6,13 @@ Examples:
   python tools/converters/centers.py embed CONFIG work_dirs/RUN/best.pth --out embeddings.pth
   python tools/converters/centers.py outliers old.safetensors --embeddings embeddings.pth --out noise.csv
 """
-import argparse
-
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.imports import add_imports
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog='centers.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('centers', __doc__)
     commands = parser.add_subparsers(dest='command', required=True)
     export = commands.add_parser('export', help='the head of a checkpoint as one safetensors file')
     export.add_argument('rows', help='folder of rows beside the checkpoint: work_dirs/RUN/iter_00001000.rows')

@@ -1,9 +1,9 @@
 """``mlaface cluster``: the faces of a folder by person."""
-import argparse
 import json
 import sys
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import (
     Skipped,
@@ -26,8 +26,7 @@ examples:
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface cluster', description='Group the faces of a folder by person.',
-                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('cluster', 'Group the faces of a folder by person.', EPILOG)
     parser.add_argument('sources', nargs='+', metavar='FOLDER', help='folders or images')
     add_aligned(parser)
     add_threshold(parser, 'group')

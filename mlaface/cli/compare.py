@@ -1,9 +1,9 @@
 """``mlaface compare``: whether two photographs show one person."""
-import argparse
 import json
 import sys
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import add_aligned, add_detector, add_model, add_threshold, open_inferencer
 from mlaface.utils.errors import InputError
@@ -20,8 +20,7 @@ Training runs are compared by mlaface compare-runs."""
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface compare', description='Compare the faces of two photographs.',
-                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('compare', 'Compare the faces of two photographs.', EPILOG)
     parser.add_argument('images', nargs='+', metavar='IMAGE', help='two files; the largest face of each is taken')
     add_aligned(parser)
     add_threshold(parser, 'decide')

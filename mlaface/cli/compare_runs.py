@@ -1,6 +1,5 @@
 """``tools/analysis/compare.py``: training runs side by side; the first named is the baseline."""
-import argparse
-
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 
 EXAMPLES = """examples:
@@ -14,9 +13,7 @@ A run that never reached a target counts with its last validation, and the ratio
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='compare.py', epilog=EXAMPLES,
-                                     description='Compare training runs: convergence and final numbers.',
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('compare-runs', 'Compare training runs: convergence and final numbers.', EXAMPLES)
     parser.add_argument('runs', nargs='+', metavar='RUN', help='work folder, or NAME=FOLDER,FOLDER for several seeds')
     parser.add_argument('--metric', default='mean_accuracy', help='validated number (default mean_accuracy)')
     parser.add_argument('--targets', type=float, nargs='+', metavar='X', help='accuracies to reach (default: 80, 90, '

@@ -1,10 +1,10 @@
 """``mlaface detect``: the faces of photographs, with boxes, points and scores."""
-import argparse
 import json
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import Skipped, add_detector, open_detector, sources_of, tracked
 
@@ -19,8 +19,7 @@ examples:
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface detect', description='Find the faces of photographs.', epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('detect', 'Find the faces of photographs.', EPILOG)
     parser.add_argument('sources', nargs='+', metavar='IMAGE', help='image, folder, video, or the number of a camera')
     parser.add_argument('--json', action='store_true', help='a line of JSON an image')
     parser.add_argument('--draw', metavar='DIR', help='write the images with boxes and points here')

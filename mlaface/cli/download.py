@@ -8,15 +8,13 @@ Examples:
   python tools/download.py mla_r18w025_drawn --dest .
   python tools/download.py hf://OWNER/NAME
 """
-import argparse
-
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='download.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('download', __doc__)
     parser.add_argument('names', nargs='+', metavar='NAME', help='of mlaface models, or hf://OWNER/NAME')
     parser.add_argument('--dest', metavar='DIR', help='a folder to copy them to (default: they stay in the cache)')
     return parser.parse_args(arguments)

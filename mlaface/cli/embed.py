@@ -1,9 +1,9 @@
 """``mlaface embed``: photographs or aligned faces to embeddings."""
-import argparse
 import json
 import sys
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.inference import (
@@ -30,8 +30,7 @@ examples:
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface embed', description='Embed the faces of photographs.', epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('embed', 'Embed the faces of photographs.', EPILOG)
     parser.add_argument('sources', nargs='+', metavar='IMAGE', help='image, folder, video, or the number of a camera')
     parser.add_argument('--out', metavar='FILE', help='.npz or .jsonl (default: lines of JSON on stdout)')
     add_aligned(parser)

@@ -1,9 +1,9 @@
 """``mlaface enroll``: keep people's faces in a gallery."""
-import argparse
 import json
 import sys
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.gallery import add_faces, add_gallery, file_of, one_face, open_gallery
 from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer, tracked
@@ -21,8 +21,7 @@ examples:
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface enroll', description='Keep faces of people in a gallery.',
-                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('enroll', 'Keep faces of people in a gallery.', EPILOG)
     add_gallery(parser)
     parser.add_argument('name', nargs='?', metavar='NAME', help='of the person')
     parser.add_argument('images', nargs='*', metavar='IMAGE', help='of this person, one face each')

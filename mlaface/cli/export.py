@@ -13,17 +13,14 @@ Examples:
   python tools/converters/export.py best.pth for_insightface.onnx --input insightface
   python tools/test.py best_int8.onnx --sets data/lfw.bin --against best.pth
 """
-import argparse
-
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.imports import add_imports
 
 
-def make_parser(prog='export.py', description=__doc__, format=None):
+def make_parser(name='export', description=__doc__, format=None):
     """The command line; with ``format`` that of a command for this one format."""
-    parser = argparse.ArgumentParser(prog=prog, description=description,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(name, description)
     parser.add_argument('checkpoint', help='checkpoint of mlaface, or a name of the zoo')
     parser.add_argument('out', help='file to write')
     parser.add_argument('--config', help='config of the network, for a file without one')

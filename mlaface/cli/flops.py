@@ -8,11 +8,10 @@ Examples:
   python tools/analysis/flops.py work_dirs/mla_r50_ms1mv3/best.pth --batch-size 32 --json costs.json
   python tools/analysis/flops.py mla_r18w025_drawn --repeats 0
 """
-import argparse
 import json
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import count, count_from_zero
+from mlaface.cli.parts.arguments import command, count, count_from_zero
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.imports import add_imports
 
@@ -21,8 +20,7 @@ COLUMNS = dict(parameters='parameters', macs='MACs', activations='activations', 
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog='flops.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('flops', __doc__)
     parser.add_argument('model', metavar='CONFIG | MODEL', help='a config, a checkpoint, or a name of the zoo')
     parser.add_argument('--config', help='config of the network, for a file without one')
     parser.add_argument('--batch-size', type=count, default=1, metavar='N', help='images of a timed pass (default 1)')

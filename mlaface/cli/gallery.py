@@ -1,9 +1,9 @@
 """``mlaface gallery``: who is in a gallery, and what is done with it."""
-import argparse
 import json
 import sys
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.gallery import add_faces, add_gallery, given_embeddings, one_face, open_gallery
 from mlaface.cli.parts.inference import add_detector, add_model, add_threshold, open_inferencer
@@ -20,8 +20,7 @@ examples:
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface gallery', description='Look after a gallery of people.',
-                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('gallery', 'Look after a gallery of people.', EPILOG)
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
     _add(actions, 'list', 'names, and how many images each has').add_argument(
         '--json', action='store_true', help='a line of JSON a person')

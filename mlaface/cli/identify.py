@@ -1,9 +1,8 @@
 """``mlaface identify``: who in a gallery is it, if anybody?"""
-import argparse
 import json
 import sys
 
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.gallery import add_faces, add_gallery, given_embeddings, open_gallery, warn_of_strangers
 from mlaface.cli.parts.inference import (
@@ -29,8 +28,7 @@ examples:
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface identify', description='Name the faces in photographs.',
-                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('identify', 'Name the faces in photographs.', EPILOG)
     add_gallery(parser)
     parser.add_argument('images', nargs='*', metavar='IMAGE', help='image, folder, video, or the number of a camera')
     parser.add_argument('--embeddings', metavar='FILE', help='.npz with embeddings (N, D), as mlaface embed writes it')

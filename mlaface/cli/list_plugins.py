@@ -6,10 +6,10 @@ Examples:
   python tools/list_plugins.py attention --plain
   python tools/list_plugins.py mla-gated        # every plugin whose name or description says so
 """
-import argparse
 import inspect
 import re
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.registry import REGISTRIES, did_you_mean, first_line
 from mlaface.utils.errors import UnknownNameError
@@ -89,8 +89,7 @@ def show_plugins(word=None, plain=False):
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='list_plugins.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('list-plugins', __doc__)
     parser.add_argument('word', nargs='?', metavar='REGISTRY | WORD', help='one registry: margins, attention, '
                         'models ...; or a word that the name or description of a plugin has (default: all)')
     parser.add_argument('--plain', action='store_true', help='tab-separated lines, for other programs')

@@ -7,13 +7,13 @@ Examples:
   python tools/datasets/make_synthetic.py --contact-sheet faces.png
   python tools/datasets/make_synthetic.py --faces faces/    for: compare faces/person1_a.jpg faces/person1_b.jpg
 """
-import argparse
 import os
 import signal
 import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.datasets.synthetic.generate import STYLES, Recipe, generate
 
@@ -21,8 +21,7 @@ from mlaface.datasets.synthetic.generate import STYLES, Recipe, generate
 def parse(arguments=None):
     """Parse the command line."""
     default = Recipe()
-    parser = argparse.ArgumentParser(prog='make_synthetic.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('make-synthetic', __doc__)
     parser.add_argument('--out', default='data/synthetic', help='folder to write (default: %(default)s)')
     parser.add_argument('--style', choices=list(STYLES), default=default.style,
                         help='flat: polygons; heads: heads in three dimensions, which teach more of real faces '

@@ -5,16 +5,15 @@ Examples:
   python tools/models.py --all             configs without weights too
   python tools/models.py --json
 """
-import argparse
 import json
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='models.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('models', __doc__)
     parser.add_argument('--all', action='store_true', help='also the configs that have no weights')
     parser.add_argument('--json', action='store_true', help='a JSON list, for other programs')
     return parser.parse_args(arguments)

@@ -5,15 +5,13 @@ Examples:
   python tools/test.py r100.pth --sets data/lfw.bin
   python tools/converters/mxnet.py work_dirs/arcface_r50_ms1mv3/best.pth mine/model-0000.params --back
 """
-import argparse
-
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='mxnet.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('mxnet', __doc__)
     parser.add_argument('source', help='PREFIX-0000.params, or a checkpoint of mlaface')
     parser.add_argument('out', help='checkpoint to write (.pth), or PREFIX-0000.params')
     parser.add_argument('--back', action='store_true', help='from mlaface to MXNet: parameters and symbol')

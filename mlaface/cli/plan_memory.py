@@ -5,19 +5,18 @@ Examples:
   python tools/analysis/plan_memory.py configs/arcface_r50_ms1mv3.py --classes 2000000 --amp bfloat16 --table
   python tools/analysis/plan_memory.py configs/mla_r18w025_synthetic.py --measure
 """
-import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.memory_table import IDENTITIES, show_table, table_rows
 from mlaface.engine.memory_plan import HeadPlan, alternatives, moments_of, plan
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog='plan_memory.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('plan-memory', __doc__)
     parser.add_argument('config', help='config of the run')
     parser.add_argument('--gpus', type=int, default=1, help='ranks (default 1)')
     parser.add_argument('--batch-size', type=int, help="images on a rank (default: the config's)")

@@ -5,16 +5,14 @@ Examples:
   python tools/print_config.py configs/mla_r100_ms1mv3.py --cfg-options optim_wrapper.optimizer.lr=0.02
   python tools/print_config.py configs/mla_r100_ms1mv3.py --key model.head
 """
-import argparse
-
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.cfg_options import add_cfg_options
 from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='print_config.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('print-config', __doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('--key', help='print this part only: model.head')
     add_cfg_options(parser)

@@ -7,17 +7,16 @@ Examples:
   python tools/publish.py best.pth out --results result.json --quality-images dev.bin --data "MS1MV3"
   python tools/publish.py best.pth --name mla_mbf_mine --to hf://OWNER/NAME --private
 """
-import argparse
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.imports import add_imports
 
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='publish.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('publish', __doc__)
     parser.add_argument('checkpoint', help='checkpoint of mlaface (.pth)')
     parser.add_argument('out', nargs='?', metavar='OUT_DIR', help='folder for the file, its card and its index entry')
     parser.add_argument('--to', metavar='HUB', help='hf://OWNER/NAME to put file and card on')

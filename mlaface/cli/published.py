@@ -8,8 +8,7 @@ Examples:
   python tools/train.py configs/mla_r50_ms1mv3.py --cfg-options load_from=mla_r50.pth model.variant=published
   python tools/converters/published.py work_dirs/arcface_r50_ms1mv3/best.pth backbone.pth --back
 """
-import argparse
-
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.imports import add_imports
 from mlaface.utils.imports import import_modules
@@ -17,8 +16,7 @@ from mlaface.utils.imports import import_modules
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='published.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('published', __doc__)
     parser.add_argument('source', help='state dict or checkpoint (.pth)')
     parser.add_argument('out', help='state dict to write (.pth)')
     parser.add_argument('--back', action='store_true', help='from mlaface to the published names')

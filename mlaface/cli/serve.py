@@ -1,10 +1,9 @@
 """``mlaface serve``: detect, embed, compare, enrol and identify over HTTP, and a page to do so."""
-import argparse
 import logging
 import sys
 from dataclasses import fields
 
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import add_detector, add_model, add_threshold, open_inferencer
 from mlaface.utils.packages import import_optional
@@ -29,8 +28,7 @@ def make_parser():
     """The command's arguments."""
     from mlaface.serve.keys import VARIABLE
     from mlaface.serve.limits import Limits
-    parser = argparse.ArgumentParser(prog='mlaface serve', description='A server for faces, and a page.', epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('serve', 'A server for faces, and a page.', EPILOG)
     parser.add_argument('--host', default='127.0.0.1', help='where to listen (default: 127.0.0.1, this machine alone; '
                         'others need --keys)')
     parser.add_argument('--port', type=int, default=8000, help='0 takes a free one (default: 8000)')

@@ -6,17 +6,15 @@ Examples:
   mlaface study configs/studies/levels_faces_small.py --slurm cpu --dry-run
   mlaface study configs/studies/levels_faces_small.py --report
 """
-import argparse
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.errors import explained
 
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='study.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('study', __doc__)
     parser.add_argument('plan', help='a plan: configs/studies/NAME.py')
     parser.add_argument('--out', type=Path, metavar='DIR',
                         help='results of runs and the report (default: studies/NAME)')

@@ -1,8 +1,7 @@
 """``tools/test.py``: any model on any benchmark, by stated rules; numbers on screen, as JSON and as a report."""
-import argparse
 import sys
 
-from mlaface.cli.parts.arguments import count, count_from_zero
+from mlaface.cli.parts.arguments import command, count, count_from_zero
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.imports import add_imports, import_early
 from mlaface.cli.parts.protocol_options import LIST, add_protocol_options, list_protocols
@@ -22,8 +21,7 @@ EXAMPLES = """examples:
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='test.py', description='Evaluate a face model by stated rules.',
-                                     epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('test', 'Evaluate a face model by stated rules.', EXAMPLES)
     parser.add_argument('paths', nargs='*', metavar='[CONFIG] MODEL', help='checkpoint .pth, .onnx, TorchScript, or '
                         'module:function; a config before it names the data and the network, and may name the model: '
                         "network = dict(model='module:function', color='BGR')")

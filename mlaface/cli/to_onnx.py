@@ -10,4 +10,4 @@ from mlaface.cli.export import make_parser, run
 
 def main(argv=None):
     """Load, export, and say what was written; ``argv`` (list[str]) is by default the process's."""
-    run(make_parser('to_onnx.py', __doc__, 'onnx').parse_args(argv))
+    run(make_parser('to-onnx', __doc__, 'onnx').parse_args(argv))

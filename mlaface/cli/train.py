@@ -11,14 +11,14 @@ Examples:
 """
 import argparse
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.cfg_options import add_cfg_options
 from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='train.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('train', __doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='where the run is written (default: work_dirs/NAME OF THE CONFIG)')
     parser.add_argument('--resume', nargs='?', const=True, metavar='PATH',

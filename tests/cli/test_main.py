@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlaface.cli.main import COMMANDS, main
+from mlaface.cli.parts.arguments import command as make_command
 from mlaface.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,18 @@ def test_help_is_that_of_the_script(command, capsys, monkeypatch):
     monkeypatch.setattr(sys, 'argv', [str(SCRIPTS[command]), '--help'])
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(SCRIPTS[command]), run_name='__main__')
-    assert status == end.value.code == 0 and printed.out == capsys.readouterr().out != ''
+    (named, ours), (_, of_script) = (text.split('[', 1) for text in (printed.out, capsys.readouterr().out))
+    assert status == end.value.code == 0 and ours.split() == of_script.split() != []
+    assert named.startswith('usage: mlaface ')
+
+
+@pytest.mark.parametrize('begun, said', [
+    ('tools/train.py', 'python tools/train.py'), ('tools/datasets/data.py', 'python tools/datasets/data.py pack'),
+    ('tools/datasets/verify_records.py', 'python tools/datasets/verify_records.py'), ('/usr/bin/mlaface', None)])
+def test_a_command_is_called_as_it_was_begun(begun, said, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', [begun])
+    name = dict(train='train', data='data pack', verify_records='data verify', mlaface='data verify')[Path(begun).stem]
+    assert make_command(name, '').prog == (said or f'mlaface {name}')
 
 
 def test_help_lists_each_command_in_a_line(capsys):

@@ -9,11 +9,11 @@ Examples:
   python tools/analysis/benchmark.py attention --backbones IResNet --stages 3 4 --attention timm.gc NonLocal
   python tools/analysis/benchmark.py attention --attention "dict(type='mmcv.ContextBlock', ratio=0.0625)"
 """
-import argparse
 import time
 from pathlib import Path
 
 from mlaface.cli.benchmarks.harness import measure, paired_ratio, result, row, show
+from mlaface.cli.parts.arguments import command
 from mlaface.registry import ATTENTION, MODELS, parameters_of
 from mlaface.utils.literals import literal
 
@@ -22,8 +22,7 @@ PLAIN = 'without attention'
 
 def parse(arguments):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='benchmark.py attention', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('benchmark attention', __doc__)
     parser.add_argument('--backbones', nargs='+', metavar='NAME', help='backbones (default: all)')
     parser.add_argument('--attention', nargs='+', metavar='NAME | DICT',
                         help='plugins, by name or as a config (default: all of ours)')

@@ -7,12 +7,12 @@ Examples:
   python tools/analysis/benchmark.py cleaning data/faces_small --model sface
   python tools/analysis/benchmark.py cleaning --search 1000000 10000 512
 """
-import argparse
 import json
 import os
 import time
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.data_sets import SET_HELP, add_embedding, add_work
 from mlaface.cli.parts.errors import explained
 from mlaface.utils.errors import InputError
@@ -22,8 +22,7 @@ SHARES = (0.01, 0.05, 0.2)
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='benchmark.py cleaning', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('benchmark cleaning', __doc__)
     parser.add_argument('set', nargs='?', help=SET_HELP)
     parser.add_argument('--identities', type=int, metavar='N', help='take the first N only')
     parser.add_argument('--search', type=int, nargs=3, metavar=('IMAGES', 'BENCHMARK', 'DIMENSION'), help='time dedupe '

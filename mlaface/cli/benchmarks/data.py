@@ -10,7 +10,6 @@ Examples:
   python tools/analysis/benchmark.py data --shuffle --lanes 64        # orders of training over a perfect shuffle
   python tools/analysis/benchmark.py data --archives --public-python A/bin/python --mxnet-python B/bin/python
 """
-import argparse
 import io
 import tempfile
 import time
@@ -20,14 +19,14 @@ import numpy as np
 
 from mlaface.cli.benchmarks import _data_archives as archives
 from mlaface.cli.benchmarks.harness import measure, paired_ratio, result, row, show
+from mlaface.cli.parts.arguments import command
 
 MILLION = 1_000_000
 
 
 def parse_args(argv):
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(prog='benchmark.py data', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('benchmark data', __doc__)
     parser.add_argument('source', nargs='?', help='config or .rec file; default: drawn faces in a temporary folder')
     parser.add_argument('--images', type=int, default=7680, help='images a round (default: %(default)s)')
     parser.add_argument('--batch-size', type=int, default=128)

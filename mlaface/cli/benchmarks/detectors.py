@@ -8,10 +8,9 @@ Examples:
   python tools/analysis/benchmark.py detectors --faces data/dev_lfw.bin --backgrounds backgrounds/ \\
       --photographs t1.jpg=6 astronaut.png=1 --detectors yunet examples/own_detector/config.py
 """
-import argparse
 
 from mlaface.cli.benchmarks import harness
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 
 SIDE = 640
 # name: (faces in a picture, scale of the 112-pixel crop, degrees, what is done to it)
@@ -22,8 +21,7 @@ SITUATIONS = {'one': (1, 1.0, 0, None), 'several': (9, 1.0, 0, None), 'small, 40
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='benchmark.py detectors', description=__doc__,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli = command('benchmark detectors', __doc__)
     cli.add_argument('--faces', required=True, metavar='BIN', help='verification set of aligned faces')
     cli.add_argument('--backgrounds', required=True, metavar='DIR', help='images without faces')
     cli.add_argument('--photographs', nargs='*', default=[], metavar='FILE=N', help='images with N faces')

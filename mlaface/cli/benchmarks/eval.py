@@ -3,12 +3,12 @@
 A large case is one function of ``_eval_cases.CASES``. Memory is the peak of a fresh process that runs nothing but its
 case, generation of the data included.
 """
-import argparse
 import json
 import subprocess
 import sys
 
 from mlaface.cli.benchmarks import _eval_cases, harness
+from mlaface.cli.parts.arguments import command
 
 ONLY = ('pairs', *_eval_cases.CASES)
 EPILOG = """examples:
@@ -19,8 +19,7 @@ EPILOG = """examples:
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='benchmark.py eval', description=__doc__, epilog=EPILOG,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli = command('benchmark eval', __doc__, EPILOG)
     cli.add_argument('--size', choices=tuple(_eval_cases.SIZES), default='full',
                      help='full: 6,000 pairs, IJB-C, 19,593 probes against 1 M (minutes); small: seconds')
     cli.add_argument('--only', nargs='+', choices=ONLY, default=ONLY, metavar='CASE',

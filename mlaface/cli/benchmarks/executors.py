@@ -4,7 +4,6 @@ Examples:
   python tools/analysis/benchmark.py executors
   python tools/analysis/benchmark.py executors --executors local ray dask
 """
-import argparse
 import contextlib
 import os
 import signal
@@ -15,6 +14,7 @@ import time
 from pathlib import Path
 
 from mlaface.cli.benchmarks.harness import result, row, show
+from mlaface.cli.parts.arguments import command
 from mlaface.registry import EXECUTORS
 from mlaface.utils.executors.job import Job
 
@@ -23,8 +23,7 @@ QUICK = dict(health_check_initial_delay_ms=500, health_check_period_ms=500, heal
 
 def parse_args(argv):
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(prog='benchmark.py executors', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('benchmark executors', __doc__)
     parser.add_argument('--executors', nargs='+', choices=('local', 'ray', 'dask'), default=['local'],
                         help='of two nodes, or processes, of a core each; ray and dask must be installed')
     parser.add_argument('--pieces', type=int, default=200, help='that do nothing (default: %(default)s)')

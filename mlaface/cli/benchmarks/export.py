@@ -7,11 +7,11 @@ Examples:
   python tools/analysis/benchmark.py export configs/arcface_mbf_ms1mv3.py
   python tools/analysis/benchmark.py export configs/arcface_r50_ms1mv3.py --batch-sizes 1 32 --compile --out export.json
 """
-import argparse
 import tempfile
 from pathlib import Path
 
 from mlaface.cli.benchmarks import harness
+from mlaface.cli.parts.arguments import command
 from mlaface.utils.packages import is_installed
 
 FILES = {'ONNX Runtime float32': ('onnx', 'float32'), 'ONNX Runtime int8': ('onnx', 'int8'),
@@ -22,8 +22,7 @@ CALIBRATED_ON, SIDE = 16, 2048
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='benchmark.py export', description=__doc__,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli = command('benchmark export', __doc__)
     cli.add_argument('config', help='config file of a run or of a model')
     cli.add_argument('--batch-sizes', type=int, nargs='+', default=[1, 32], metavar='N', help='(default: 1 32)')
     cli.add_argument('--compile', action='store_true', help='measure torch.compile too, which takes a C++ compiler')

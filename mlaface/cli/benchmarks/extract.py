@@ -3,18 +3,17 @@
 Examples:
   python tools/analysis/benchmark.py extract configs/mla_r18w025_synthetic.py --images 1024 --out extract.json
 """
-import argparse
 import tempfile
 import threading
 from pathlib import Path
 
 from mlaface.cli.benchmarks import harness
+from mlaface.cli.parts.arguments import command
 
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='benchmark.py extract', description=__doc__,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli = command('benchmark extract', __doc__)
     cli.add_argument('config', help='config file of a run or of a model')
     cli.add_argument('--images', type=int, default=512, help='images of a round (default: 512)')
     cli.add_argument('--batch-size', type=int, default=64, help='images in a batch (default: 64)')

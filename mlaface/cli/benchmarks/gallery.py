@@ -3,13 +3,13 @@
 Each case runs in a process of its own. Ranks are compared with a float64 product with everybody. A search is timed in
 turn with reading as many bytes as its index has: their ratio is the share of the memory's bandwidth that is reached.
 """
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 
 from mlaface.cli.benchmarks import _gallery_cases, _gallery_kills, harness
+from mlaface.cli.parts.arguments import command
 from mlaface.utils.errors import UserError
 from mlaface.utils.packages import is_installed, missing
 
@@ -24,8 +24,7 @@ EPILOG = """examples:
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='mlaface benchmark gallery', description=__doc__, epilog=EPILOG,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli = command('benchmark gallery', __doc__, EPILOG)
     cli.add_argument('--people', type=int, nargs='+', default=[10_000, 100_000], help='one image each (%(default)s)')
     cli.add_argument('--only', nargs='+', choices=tuple(_gallery_cases.CASES), metavar='CASE',
                      help=f'of {", ".join(_gallery_cases.CASES)} (default: those whose packages are installed)')

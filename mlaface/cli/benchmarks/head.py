@@ -17,14 +17,14 @@ import tempfile
 import time
 
 from mlaface.cli.benchmarks import harness
+from mlaface.cli.parts.arguments import command
 
 CASES = dict(full={}, sampled=dict(sample_rate=0.1), chunked=dict(chunk_size=16384))
 SETTINGS = dict(lr=0.1, momentum=0.9, weight_decay=5e-4)
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog='benchmark.py head', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('benchmark head', __doc__)
     parser.add_argument('--classes', type=int, nargs='+', default=[10_000, 100_000, 1_000_000],
                         help='numbers of classes')
     parser.add_argument('--ranks', type=int, nargs='+', default=[1, 2], help='numbers of gloo processes')

@@ -4,17 +4,16 @@ Examples:
   python tools/analysis/benchmark.py infer configs/mla_r18w025_synthetic.py
   python tools/analysis/benchmark.py infer configs/arcface_r50_ms1mv3.py --onnx --batch-size 32 --out infer.json
 """
-import argparse
 import tempfile
 from pathlib import Path
 
 from mlaface.cli.benchmarks import harness
+from mlaface.cli.parts.arguments import command
 
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='benchmark.py infer', description=__doc__,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli = command('benchmark infer', __doc__)
     cli.add_argument('config', help='config file of a run or of a model')
     cli.add_argument('--onnx', action='store_true', help='measure the exported file in ONNX Runtime too')
     cli.add_argument('--batch-size', type=int, default=64, help='images in a batch (default: 64)')

@@ -7,20 +7,18 @@ Examples:
   python tools/analysis/benchmark.py inference --faces data/dev_lfw.bin
   python tools/analysis/benchmark.py inference --faces data/dev_lfw.bin --photographs photos/ --out inference.json
 """
-import argparse
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from mlaface.cli.benchmarks import harness
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='benchmark.py inference', description=__doc__,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli = command('benchmark inference', __doc__)
     cli.add_argument('--faces', required=True, metavar='BIN', help='verification set of aligned faces')
     cli.add_argument('--photographs', metavar='DIR', help='photographs with faces')
     cli.add_argument('--images', type=count, default=1000, help='aligned faces of a round (default: 1000)')
@@ -44,7 +42,7 @@ def bare_network(crops, batch_size):
     return run
 
 
-def command(*arguments):
+def embedding(*arguments):
     """Callable that runs ``mlaface embed`` in this process."""
     from mlaface.cli.embed import main
 
@@ -72,7 +70,7 @@ def aligned_cases(folder, encoded, batch_size):
         (faces / f'{number:05}.jpg').write_bytes(data)
     crops = np.stack([decode(data).transpose(2, 0, 1) for data in encoded]).astype(np.float32)
     return {'aligned, bare ONNX Runtime': bare_network(crops, batch_size),
-            'aligned, mlaface embed': command(faces, '--aligned', '--out', Path(folder, 'faces.npz'), '--batch-size',
+            'aligned, mlaface embed': embedding(faces, '--aligned', '--out', Path(folder, 'faces.npz'), '--batch-size',
                                               batch_size)}
 
 
@@ -93,7 +91,7 @@ def photograph_cases(folder, photographs, batch_size):
             detector.detect(image)
         network()
     return {'photographs, detector and network alone': bare,
-            'photographs, mlaface embed': command(photographs, '--out', Path(folder, 'photographs.npz'),
+            'photographs, mlaface embed': embedding(photographs, '--out', Path(folder, 'photographs.npz'),
                                                   '--batch-size', batch_size)}
 
 

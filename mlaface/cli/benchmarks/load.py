@@ -3,18 +3,17 @@
 Examples:
   python tools/analysis/benchmark.py load configs/arcface_r50_ms1mv3.py --classes 100000 --out load.json
 """
-import argparse
 import statistics
 import tempfile
 from pathlib import Path
 
 from mlaface.cli.benchmarks import harness
+from mlaface.cli.parts.arguments import command
 
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='benchmark.py load', description=__doc__,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli = command('benchmark load', __doc__)
     cli.add_argument('config', help='config file of a run or of a model')
     cli.add_argument('--classes', type=int, default=100_000, help='class centres of 512 numbers (default: 100000)')
     cli.add_argument('--repeats', type=int, default=15, help='counted rounds (default: 15)')

@@ -9,7 +9,6 @@ Examples:
   mlaface benchmark serve --faces data/dev_lfw.bin --photographs photos/ --clients 1 --seconds 1
   mlaface benchmark serve --clients 16 --seconds 10 --out serve.json
 """
-import argparse
 import asyncio
 import re
 import statistics
@@ -21,7 +20,7 @@ from collections import Counter
 from contextlib import contextmanager
 
 from mlaface.cli.benchmarks import harness
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.utils.errors import InputError
 
 BATCH, TURNS = 32, 5
@@ -29,8 +28,7 @@ BATCH, TURNS = 32, 5
 
 def parser():
     """The command line."""
-    cli = argparse.ArgumentParser(prog='mlaface benchmark serve', description=__doc__,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli = command('benchmark serve', __doc__)
     cli.add_argument('--clients', type=count, default=64, metavar='N', help='at once (default: 64)')
     cli.add_argument('--seconds', type=float, default=60, metavar='S', help='that they ask for (default: 60)')
     cli.add_argument('--requests', type=count, default=60, metavar='N', help='of the one client (default: 60)')

@@ -6,7 +6,6 @@ Examples:
   python tools/analysis/benchmark.py train configs/mla_r50_ms1mv3.py --over configs/arcface_r50_ms1mv3.py
   python tools/analysis/benchmark.py train CONFIG --obvious --cfg-options optim_wrapper.amp=bfloat16
 """
-import argparse
 import copy
 import itertools
 import tempfile
@@ -14,14 +13,14 @@ import time
 from pathlib import Path
 
 from mlaface.cli.benchmarks.harness import measure, paired_ratio, result, row, show
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.cfg_options import add_cfg_options
 from mlaface.utils.sharding import row_shard
 
 
 def parse(arguments):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='benchmark.py train', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('benchmark train', __doc__)
     parser.add_argument('config', help='config file; its data is not read')
     parser.add_argument('--bare', action='store_true', help='measure a bare torch loop in turn, and the ratio')
     parser.add_argument('--obvious', action='store_true', help="measure a bare loop with torch's own PReLU and "

@@ -9,10 +9,10 @@ Examples:
   mlaface data clean data/ms1mv3 --out cleaned --model work_dirs/first/best.pth
   mlaface data clean data/ms1mv3 --out cleaned --executor ray --executor-options address=head:6379 gpus=1
 """
-import argparse
 import time
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
@@ -34,8 +34,7 @@ SHOWN = 80
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface data clean', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('data clean', __doc__)
     parser.add_argument('set', help=SET_HELP)
     parser.add_argument('--out', required=True, metavar='DIR', help='gets exclude.txt, relabel.txt, merge.txt, '
                         'split.txt, summary.json, clean.html')

@@ -1,7 +1,7 @@
 """``mlaface data convert``: a set from any layout to any other."""
-import argparse
 import sys
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.transferring import STATUS, add_options, add_order, run
 
 EPILOG = """Images go on byte for byte as they are, of any size. Several labels stay where the layout has them: im2rec,
@@ -18,8 +18,7 @@ examples:
 def make_parser():
     """The command's arguments."""
     from mlaface.datasets.archives.convert import LAYOUTS
-    parser = argparse.ArgumentParser(prog='mlaface data convert', description='Write a set in another layout.',
-                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('data convert', 'Write a set in another layout.', EPILOG)
     add_options(parser)
     parser.add_argument('--to', choices=tuple(LAYOUTS), help='layout: ' + '; '.join(
         f'{name}, {what}' for name, (_, _, what) in LAYOUTS.items()) + ' (default: what the ending of OUT tells)')

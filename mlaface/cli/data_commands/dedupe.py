@@ -10,10 +10,10 @@ Examples:
   mlaface data dedupe my_faces --out copies --by embedding --model sface --cosine 0.9
   mlaface data dedupe data/ms1mv3 --out copies --executor local --executor-options processes=8
 """
-import argparse
 import time
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
@@ -35,8 +35,7 @@ SHOWN = 60
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface data dedupe', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('data dedupe', __doc__)
     parser.add_argument('sets', nargs='+', metavar='SET', help=SET_HELP)
     parser.add_argument('--out', required=True, metavar='DIR', help='gets exclude lists, summary.json, copies.html')
     parser.add_argument('--by', choices=('bytes', 'pixels', 'near', 'embedding'), default='near', help='the loosest '

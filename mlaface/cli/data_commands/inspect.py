@@ -9,11 +9,10 @@ Examples:
   mlaface data inspect my_faces --first 50
   mlaface data inspect my_faces --report report
 """
-import argparse
 import sys
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import count_from_zero
+from mlaface.cli.parts.arguments import command, count_from_zero
 from mlaface.cli.parts.data_sets import SET_HELP, add_work, bar, measured, page, tile
 from mlaface.cli.parts.errors import explained
 
@@ -22,8 +21,7 @@ SHEET = 32
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='mlaface data inspect', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('data inspect', __doc__)
     parser.add_argument('path', help=SET_HELP)
     parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
     parser.add_argument('--image-size', type=int, nargs=2, default=(112, 112), metavar=('HEIGHT', 'WIDTH'),

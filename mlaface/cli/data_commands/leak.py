@@ -9,10 +9,10 @@ Examples:
   mlaface data leak my_faces lfw.bin cfp_fp.bin --out leak
   mlaface data leak data/ms1mv3 lfw.bin --out leak --executor slurm --executor-options partition=gpu gres=gpu:1
 """
-import argparse
 import time
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
@@ -36,8 +36,7 @@ SHOWN = 150
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface data leak', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('data leak', __doc__)
     parser.add_argument('training', help=SET_HELP)
     parser.add_argument('benchmarks', nargs='+', metavar='BENCHMARK', help='.bin files, or sets of the other kinds')
     parser.add_argument('--out', required=True, metavar='DIR', help='gets exclude.txt, leaks.csv, summary.json, '

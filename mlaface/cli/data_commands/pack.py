@@ -1,8 +1,7 @@
 """``mlaface data pack``: a folder of identities to a set to train on."""
-import argparse
 import sys
 
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.inference import add_detector, tracked
 from mlaface.cli.parts.transferring import STATUS, add_options, add_order, run
 
@@ -17,8 +16,7 @@ examples:
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface data pack', description='Pack faces to train on.', epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('data pack', 'Pack faces to train on.', EPILOG)
     add_options(parser)
     parser.add_argument('--to', choices=('records', 'tar', 'lmdb'), default='records', help='layout (default: '
                         'records)')

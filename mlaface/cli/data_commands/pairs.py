@@ -5,18 +5,16 @@ Examples:
   mlaface data pairs my_faces --out my_lfw --layout lfw             pairs.txt and images/NAME/NAME_0001.jpg
   mlaface data pairs my_faces --out my_rfw --groups groups.tsv      a .bin for each group
 """
-import argparse
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.data_sets import SET_HELP, open_labelled
 from mlaface.cli.parts.errors import explained
 
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface data pairs', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('data pairs', __doc__)
     parser.add_argument('set', help=SET_HELP)
     parser.add_argument('--out', required=True, metavar='DIR', help='gets the benchmark and summary.json')
     parser.add_argument('--pairs', type=count, default=6000, metavar='N', help='in all (default: 6000)')

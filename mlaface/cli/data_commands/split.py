@@ -6,9 +6,9 @@ Examples:
   mlaface data split my_faces --out parts                           90, 5 and 5% of the people
   mlaface data split my_faces --out parts --shares train=0.8,test=0.2 --seed 1
 """
-import argparse
 from pathlib import Path
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.data_sets import SET_HELP, open_labelled
 from mlaface.cli.parts.errors import explained
 from mlaface.utils.errors import InputError
@@ -16,8 +16,7 @@ from mlaface.utils.errors import InputError
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface data split', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('data split', __doc__)
     parser.add_argument('set', help=SET_HELP)
     parser.add_argument('--out', required=True, metavar='DIR', help='gets the lists and summary.json')
     parser.add_argument('--shares', default='train=0.9,val=0.05,test=0.05', metavar='NAME=SHARE,...',

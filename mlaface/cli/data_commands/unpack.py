@@ -1,7 +1,7 @@
 """``mlaface data unpack``: a set to a folder of identities."""
-import argparse
 import sys
 
+from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.transferring import STATUS, add_options, run
 
 EPILOG = STATUS + """
@@ -12,9 +12,8 @@ examples:
 
 def make_parser():
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog='mlaface data unpack', description='Write the images of a set as files, a '
-                                     'folder an identity, byte for byte as they are.', epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('data unpack', 'Write the images of a set as files, a folder an identity, byte for byte as they '
+                     'are.', EPILOG)
     add_options(parser)
     return parser
 

@@ -10,21 +10,19 @@ Examples:
   mlaface data verify WebFace42M_tars --write-index          # so that tar files need not be walked through again
   mlaface data verify my_faces --write-list faulty.txt       # for exclude='faulty.txt'
 """
-import argparse
 import json
 import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='mlaface data verify', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command('data verify', __doc__)
     parser.add_argument('set', help='as data convert takes it; an .idx beside a .rec file is checked with it')
     parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
     parser.add_argument('--sample', type=count, metavar='N', help='look at N images only, drawn at random')
