@@ -161,8 +161,9 @@ def _figures(findings, folder):
                                   color=line_look(line['style'])['color'], linewidth=0)
         axes.legend(fontsize=6, ncols=2)
 
+    rows = _forest_rows(findings['comparisons'])[::-1]
+
     def forest(axes):
-        rows = _forest_rows(findings['comparisons'])[::-1]
         for place, row in enumerate(rows):
             for low, high, width in ((row['low_all'], row['high_all'], 1), (row['low'], row['high'], 4)):
                 if words.known(low):
@@ -171,7 +172,9 @@ def _figures(findings, folder):
             axes.plot(row['value'], place, 'o', color=COLORS[0])
         axes.axvline(0, color='#334155', linestyle='--')
         axes.set_yticks(range(len(rows)), [plain(row['name']) for row in rows], fontsize=7)
+        axes.set_ylim(-0.7, len(rows) - 0.3)
 
     save_figure(folder / 'curves.png', curves, 'processor seconds in training', f'{metric}, mean over sets',
                 findings['title'])
-    save_figure(folder / 'forest.png', forest, f'difference of {metric}', '', findings['title'])
+    save_figure(folder / 'forest.png', forest, f'difference of {metric}', '', findings['title'],
+                height=1.1 + 0.34 * len(rows))

@@ -23,19 +23,20 @@ def write_csv(path, header, rows):
     return path
 
 
-def save_figure(path, draw, x_label, y_label, title):
+def save_figure(path, draw, x_label, y_label, title, height=4.2):
     """Write one chart as PNG.
 
     Args:
         path (Path): The file.
         draw (callable): Given matplotlib's axes.
         x_label, y_label, title (str): What stands around it.
+        height (float): In inches, of 6 of width. Default 4.2.
 
     Returns:
         Path: ``path``.
     """
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(6, 4.2), dpi=150, layout='constrained')
+    figure = Figure(figsize=(6, height), dpi=150, layout='constrained')
     axes = figure.subplots()
     draw(axes)
     axes.set(xlabel=x_label, ylabel=y_label, title=plain(title))
