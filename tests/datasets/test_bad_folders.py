@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from mlaface.datasets.archives.examine import LeftOutError, Rules, examine
+from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.jpeg import decode
 from mlaface.datasets.key_lists import read_keys
 from mlaface.datasets.prepare.inspect import open_set
-from mlaface.utils.errors import InputError
+from mlaface.utils.errors import InputError, UserError
 from tests.datasets.archive_sets import converted, face, people, png
 
 HEIC = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic' + bytes(64)
@@ -87,9 +88,68 @@ def test_a_folder_of_everything(tmp_path, layout):
         some = open_set(folder, exclude=[tmp_path / 'set' / 'left_out.txt'])
         packed = open_set(tmp_path / 'set')
     assert len(some) == len(packed) == summary['images']
-    expected = {'ANN': 1, 'Zoë%0AX': 1, 'ann': len(GOOD), 'only bad': 0}
+    expected = {'ANN': 1, 'Zoë\nX': 1, 'ann': len(GOOD), 'only bad': 0}
     counts = np.bincount(packed.labels, minlength=4)
     assert {name: int(counts[label]) for label, name in enumerate(packed.metainfo['classes'])} == expected
+
+
+@pytest.mark.parametrize('chain', [('records', 'folder', 'records'), ('folder', 'tar', 'folder', 'lmdb', 'folder'),
+                                   ('parquet', 'folder', 'tar', 'records')])
+def test_names_are_the_same_however_often_they_are_written(tmp_path, chain):
+    pytest.importorskip('lmdb')
+    pytest.importorskip('pyarrow')
+    counts = {'50%25': 1, 'new\nline': 2, ' blank ': 1, '.hid%2Eden'.removeprefix('.'): 1, '100%': 1}
+    folder = people(tmp_path / 'people', counts)
+    (folder / '100%' / '0.a.jpg').rename(folder / '100%' / 'a%2Fb.c.jpg')
+    source = open_set(folder)
+    assert set(source.metainfo['classes']) == set(counts)  # a user's folder is called what it is called
+    for number, layout in enumerate(chain):
+        converted(source.root if number == 0 else tmp_path / str(number - 1), tmp_path / str(number), layout)
+        found = open_set(tmp_path / str(number))
+        assert found.metainfo['classes'] == source.metainfo['classes']
+        if 'records' not in chain:
+            assert [found.name(i) for i in range(6)] == [source.name(i) for i in range(6)]
+
+
+def test_what_looks_like_an_image_and_is_not_read_is_named(tmp_path):
+    folder = people(tmp_path / 'people')
+    (folder / 'bob' / 'phone.HEIC').write_bytes(HEIC)
+    (folder / 'bob' / 'moves.gif').write_bytes(b'GIF89a')
+    (folder / 'loose.png').write_bytes(png(1))
+    os.mkfifo(folder / 'bob' / 'pipe.jpg')
+    with pytest.warns(UserWarning, match='4 images are passed over, such as loose.png: it lies in no folder'):
+        summary = converted(folder, tmp_path / 'set', 'tar')
+    assert summary['images'] == 11 and summary['left_out'] == dict(format=2, place=1, unreadable=1)
+    assert sorted(read_keys(tmp_path / 'set' / 'left_out.txt')) == ['bob/moves.gif', 'bob/phone.HEIC', 'bob/pipe.jpg',
+                                                                    'loose.png']
+
+
+def test_a_name_that_is_not_utf8_is_named(tmp_path):
+    folder = people(tmp_path / 'people')
+    os.rename(folder / 'bob', os.fsencode(folder) + b'/x\xe9')
+    with pytest.raises(FormatError, match=r"people: the name b'x\\xe9' is not UTF-8: rename it"):
+        open_set(folder)
+
+
+@pytest.mark.parametrize('out', ['packed', 'bob/packed', '.', 'link/packed'])
+def test_a_place_within_the_folder_of_identities_is_refused(tmp_path, out):
+    folder = people(tmp_path / 'people')
+    (tmp_path / 'link').symlink_to(folder)
+    before = sorted(tmp_path.rglob('*'))
+    with pytest.raises(InputError, match='is the set itself' if out == '.' else 'would be read as one of its identi'):
+        converted(folder, tmp_path / out if out.startswith('link') else folder / out, 'records')
+    assert sorted(tmp_path.rglob('*')) == before
+
+
+@pytest.mark.parametrize('source, options', [('none', {}), ('people', dict(exclude=['none.txt'])),
+                                             ('empty', {}), ('people', dict(shuffle=-1))])
+def test_a_refused_call_leaves_nothing(tmp_path, source, options):
+    people(tmp_path / 'people')
+    (tmp_path / 'empty').mkdir()
+    before = sorted(tmp_path.rglob('*'))
+    with pytest.raises((UserError, ValueError)):
+        converted(tmp_path / source, tmp_path / 'set', 'records', **options)
+    assert sorted(tmp_path.rglob('*')) == before
 
 
 def test_a_set_without_one_good_image_says_why(tmp_path):

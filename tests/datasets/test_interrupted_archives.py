@@ -12,6 +12,7 @@ import pytest
 
 from mlaface.datasets.archives import target, to_lmdb, to_parquet
 from mlaface.datasets.archives.convert import LAYOUTS
+from mlaface.datasets.archives.examine import Rules
 from mlaface.datasets.archives.place import claimed
 from mlaface.datasets.archives.target import Target
 from mlaface.datasets.formats.bin_set import write_bin
@@ -208,6 +209,24 @@ def test_twenty_kills_change_no_byte(monkeypatch, tmp_path, layout):
             convert(source, out, layout)
             assert content(out) == expected
             number += 1
+
+
+def test_lmdb_states_the_same_size_after_a_transaction_that_was_killed(tmp_path, monkeypatch):
+    folder = tmp_path / 'people' / 'a'
+    folder.mkdir(parents=True)
+    for number in range(12):
+        (folder / f'{number:02}.jpg').write_bytes(b'\xff\xd8' + bytes([number]) * 400_000)
+    rules = Rules(decode=False)
+    converted(folder.parent, tmp_path / 'whole', 'lmdb', rules=rules)
+    whole = (tmp_path / 'whole' / 'data.mdb').read_bytes()
+    undo = stop_at(monkeypatch, to_lmdb.ToLmdb, '_commit', 3)
+    with pytest.raises(Stopped):
+        converted(folder.parent, tmp_path / 'out', 'lmdb', rules=rules)
+    undo()
+    with open(tmp_path / 'out.part' / 'data.mdb', 'ab') as file:  # pages that no transaction holds
+        file.write(whole[file.tell():-400_000])
+    converted(folder.parent, tmp_path / 'out', 'lmdb', rules=rules)
+    assert content(tmp_path / 'out') == content(tmp_path / 'whole')
 
 
 @pytest.mark.slow

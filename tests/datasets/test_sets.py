@@ -15,6 +15,7 @@ from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.jpeg import decode, encode
 from mlaface.datasets.formats.record_writer import RecordWriter
 from mlaface.registry import DATASETS, TRANSFORMS
+from mlaface.utils.errors import UserError
 
 LABELS = (0, 0, 1, 2, 2, 2)
 
@@ -63,7 +64,7 @@ def test_class_names_are_lines_of_utf8(root, text, names):
     if isinstance(names, tuple):
         assert build(data_root='set').metainfo['classes'] == names
         return
-    with pytest.raises(FormatError, match=f'classes.txt.*{names}'):
+    with pytest.raises(UserError, match=f'classes.txt.*{names}'):
         build(data_root='set')
 
 

@@ -78,11 +78,11 @@ def index_shards(args, say):
         index, classes, further = scan_shards(shards, advance)
     folder = Path(args.set)
     if classes is not None:
-        from mlaface.datasets.formats.names import line_name
+        from mlaface.utils.texts import name_lines
         names = folder / 'classes.txt'
         if names.exists():
             raise InputError(f'{names} is there already, and the folders in the tar files are the classes: remove it')
-        names.write_text(''.join(f'{line_name(name)}\n' for name in classes), encoding='utf-8')
+        names.write_text(name_lines(classes), encoding='utf-8')
     write_shard_index(folder, shards, index, further)
     say(f'{folder / "index.npy"}: {len(index)} images')
 

@@ -7,17 +7,13 @@ from mlaface.engine.checkpoint.rows import CurrentRows
 from mlaface.export.centers import Centers, ImportedRows, class_means, export_centers
 from mlaface.utils.files import atomic_path, load_tensors
 from mlaface.utils.imports import import_modules
-from mlaface.utils.texts import read_text
-
-
-def _read_names(path):
-    return read_text(path).splitlines()
+from mlaface.utils.texts import read_names
 
 
 def _export(args):
     import_modules(args.imports)  # the optimizer may be a plugin, and knows how rows are brought up to date
     rows = CurrentRows(args.rows, args.parameter)
-    classes = _read_names(args.classes) if args.classes else read_classes(args.rows)
+    classes = read_names(args.classes) if args.classes else read_classes(args.rows)
     if classes is None:
         raise ValueError(f'{args.rows} holds no identity names: give them with --classes FILE')
     export_centers(args.out, rows, classes, rows.per_class)
@@ -25,7 +21,7 @@ def _export(args):
 
 
 def _import(args):
-    classes, means = _read_names(args.classes), None
+    classes, means = read_names(args.classes), None
     if args.means:
         means = class_means(*_read_embeddings(args.means), classes)
     rows = ImportedRows(Centers(args.centers), classes, means, args.seed)

@@ -7,8 +7,8 @@ from pathlib import Path
 from mlaface.datasets.archives.pairs_source import PairsSource
 from mlaface.datasets.archives.place import claimed
 from mlaface.datasets.archives.transfer import Transfer, order_of
-from mlaface.datasets.prepare.inspect import open_set
-from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.datasets.prepare.inspect import kind_of, open_set
+from mlaface.utils.errors import InputError
 
 LAYOUTS = {
     'records': ('to_records', 'ToRecords', "InsightFace's train.rec, train.idx, property"),
@@ -39,8 +39,6 @@ def open_source(path, **options):
     Raises:
         MissingDataError: If it is not there.
     """
-    if not os.path.exists(path):
-        raise MissingDataError(f'no set at {path}')
     dataset = open_set(path, **options)
     return PairsSource(dataset) if 'benchmarks' in dataset.metainfo else dataset
 
@@ -75,13 +73,18 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
     """
     module, name, _ = LAYOUTS[layout]
     target_class = getattr(import_module(f'mlaface.datasets.archives.{module}'), name)
-    if Path(out).absolute() == Path(source).absolute():
-        raise InputError(f'{out} is the set itself: give another name')
+    lists = [os.path.abspath(file) for file in exclude]
+
+    def opened(folder):
+        return open_source(folder, **(dict(exclude=lists) if lists else {}))
+    _check_place(source, out)
+    dataset = opened(source) if prepare is None else None  # a set that cannot be opened leaves nothing behind
     with claimed(out, 'pairs.bin' if layout == 'bin' else None) as work:
         begun = time.monotonic()
-        folder = source if prepare is None else prepare(source, work / 'aligned.part')
-        lists = [os.path.abspath(file) for file in exclude]
-        dataset = open_source(folder, **(dict(exclude=lists) if lists else {}))
+        folder = source
+        if prepare is not None:
+            folder = prepare(source, work / 'aligned.part')
+            dataset = opened(folder)
         target = target_class(work, dataset.metainfo['classes'], **_target_options(
             layout, dataset, rules, shuffle, options or {}))
         order = order_of(dataset.labels, target.grouped, shuffle)
@@ -93,6 +96,15 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
         summary = transfer.run(watch(len(order)))
     seconds = time.monotonic() - begun
     return dict(summary, seconds=round(seconds, 2), images_per_second=round(summary['images'] / max(seconds, 1e-9), 1))
+
+
+def _check_place(source, out):
+    """Refuse a place that is the set itself, or that its folders of identities would be read with."""
+    source, out = Path(source).resolve(), Path(out).resolve()
+    if out == source:
+        raise InputError(f'{out} is the set itself: give another name')
+    if source.is_dir() and kind_of(source) == 'FolderFaces' and out.is_relative_to(source):
+        raise InputError(f'{out} lies in {source}, and would be read as one of its identities: give a place outside')
 
 
 def _target_options(layout, dataset, rules, shuffle, options):

@@ -11,6 +11,8 @@ class PairsSource:
         dataset (VerificationSets): Of one set.
     """
 
+    passed_over = ()
+
     def __init__(self, dataset):
         self.dataset = dataset
         (benchmark,) = dataset.metainfo['benchmarks'].values()

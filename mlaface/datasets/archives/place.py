@@ -42,9 +42,12 @@ def claimed(out, single=None):
         yield work
         if (work / WHOLE).exists():
             _settle(work, out, single)
+    finally:
+        with contextlib.suppress(OSError):  # where nothing is begun
+            work.rmdir()
+        if not work.exists():
             with contextlib.suppress(OSError):
                 Path(lock.lock_file).unlink()
-    finally:
         lock.release()
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from mlaface.datasets.archives.growing_file import GrowingFile
 from mlaface.datasets.formats.archive import CLASSES
-from mlaface.datasets.formats.names import line_name
 from mlaface.utils.files import atomic_path
+from mlaface.utils.texts import name_lines
 
 STATE = 'state.json'
 SECONDS = 2  # between two points from which writing can go on
@@ -29,6 +29,7 @@ class Target:
     """Write images in order into a work folder that is renamed at the end.
 
     Attributes:
+        layout (str): Its name among ``convert.LAYOUTS``.
         named (bool): Whether the names of the images count, so that those of one identity must differ.
         grouped (bool): Whether images are written class by class unless they are shuffled.
 
@@ -37,6 +38,7 @@ class Target:
         classes (Sequence[str]): Names, in label order.
         options: What the layout takes besides; see its class.
     """
+    layout = None
     named = False
     grouped = False
 
@@ -89,7 +91,7 @@ class Target:
     def write_classes(self):
         """Write the names of the classes, a line each."""
         with atomic_path(self.work / CLASSES) as temporary:
-            temporary.write_text(''.join(f'{line_name(name)}\n' for name in self.classes), encoding='utf-8')
+            temporary.write_text(name_lines(self.classes), encoding='utf-8')
 
     def close(self):
         """Close the files."""

@@ -15,6 +15,7 @@ def pair_name(number, same):
 
 class ToBin(Target):
     """One file; classes are pairs, of two images each, and their names say whether both show one person."""
+    layout = 'bin'
     grouped = True
 
     def open(self, state):

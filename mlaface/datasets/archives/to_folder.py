@@ -10,6 +10,7 @@ from mlaface.utils.errors import InputError
 
 class ToFolder(Target):
     """``IDENTITY/IMAGE.jpg``; an identity without an image has an empty folder."""
+    layout = 'folder'
     named = True
 
     def open(self, state):

@@ -1,5 +1,6 @@
 """LMDB, in transactions of as many images each."""
 import json
+import mmap
 
 import numpy as np
 
@@ -10,22 +11,27 @@ from mlaface.utils.errors import FullDiskError, InputError
 from mlaface.utils.files import atomic_path
 
 BATCH = 2048  # images a transaction
-ROOM = 1 << 26
+ROOM = 1 << 26  # for pages that a transaction writes anew, and the tree over those of entries
+
+
+def _room(key, value):
+    """Bytes that an entry takes at most: whole pages for its value, and its place in the tree."""
+    return -(-(len(value) + 16) // mmap.PAGESIZE) * mmap.PAGESIZE + 2 * len(key) + 128
 
 
 class ToLmdb(Target):
     """``data.mdb`` and ``classes.txt``; see ``formats/lmdb_set.py``.
 
     The environment is opened anew for every transaction, which holds a fixed number of images: so its pages are the
-    same whether or not writing was interrupted. A transaction cannot be taken back, so the state before it and the one
-    behind it are kept together, and the number of entries tells which of them holds.
+    same whether or not writing was interrupted. Its size, which the file states, follows from what was put into it; the
+    file itself may be longer by a transaction that was killed. A transaction cannot be taken back, so the state before
+    it and the one behind it are kept together, and the number of entries tells which of them holds.
     """
+    layout = 'lmdb'
+    room = 0  # bytes that the entries take, at most
 
-    def _environment(self, needed=0):
-        """An environment with room for so many bytes more, the same after any history."""
-        path = self.work / 'data.mdb'
-        used = path.stat().st_size if path.exists() else 0
-        return lmdb().open(str(self.work), map_size=((used + 2 * needed + ROOM >> 20) + 1) << 20, lock=False,
+    def _environment(self, more=0):
+        return lmdb().open(str(self.work), map_size=((self.room + more + ROOM >> 20) + 1) << 20, lock=False,
                            readahead=False)
 
     def _entries(self):
@@ -38,12 +44,13 @@ class ToLmdb(Target):
         """The state that holds, or None."""
         path = self.work / STATE
         before, behind = json.loads(path.read_bytes()) if path.is_file() else (None, None)
+        self.room = behind['target']['room'] if behind else 0
         self.last = behind if behind and self._entries() >= behind['written'] else before
         return self.last
 
     def open(self, state):
         """Begin or go on."""
-        self.batch = []
+        self.batch, self.room = [], state['room'] if state else 0
         self.further = self.grow('further.part', state)
 
     def write(self, item):
@@ -53,12 +60,17 @@ class ToLmdb(Target):
             raise InputError(f'the key {key[:80].decode(errors="replace")}... has {len(key)} bytes; LMDB takes 511: '
                              'shorten the names')
         self.batch.append((key, item.data))
+        self.room += _room(key, item.data)
         if item.further:
             self.further.write(np.asarray(item.further, '<f4').tobytes())
 
     def due(self, seconds):
         """A transaction is full, or all images are there."""
         return len(self.batch) >= BATCH or seconds == float('inf')
+
+    def state(self):
+        """Flush; the sizes of the files, and of the entries."""
+        return dict(super().state(), room=self.room)
 
     def save(self, state):
         """One transaction."""
@@ -67,11 +79,10 @@ class ToLmdb(Target):
         self._commit(self.batch)
         self.batch, self.last = [], state
 
-    def _commit(self, entries):
+    def _commit(self, entries, more=0):
         library = lmdb()
         try:
-            with self._environment(sum(len(key) + len(value) for key, value in entries)) as environment, \
-                    environment.begin(write=True) as transaction:
+            with self._environment(more) as environment, environment.begin(write=True) as transaction:
                 for key, value in entries:
                     transaction.put(key, value, append=True)
         except library.Error as error:
@@ -83,7 +94,8 @@ class ToLmdb(Target):
         meta = dict(schema=1, images=len(labels), classes=len(self.classes), image_size=list(self.size))
         further = further_table(self.further.path, len(labels))
         if self._entries() == len(labels):
-            self._commit([*([(FURTHER, further.astype('<f4').tobytes())] if further.size else []),
-                          (LABELS, labels.astype('<i4').tobytes()), (META, json.dumps(meta).encode())])
+            last = [*([(FURTHER, further.astype('<f4').tobytes())] if further.size else []),
+                    (LABELS, labels.astype('<i4').tobytes()), (META, json.dumps(meta).encode())]
+            self._commit(last, sum(_room(*entry) for entry in last))
         self.write_classes()
         return {}

@@ -15,6 +15,7 @@ class ToParquet(Target):
     Args:
         rows (int): Images a file. Default 20,000.
     """
+    layout = 'parquet'
     named = True
 
     def __init__(self, work, classes, size=(112, 112), rows=None):

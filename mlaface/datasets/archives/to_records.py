@@ -18,6 +18,7 @@ class ToRecords(Target):
     Args:
         header (bool): Whether it may have one: the images come class by class, and there are few enough.
     """
+    layout = 'records'
     grouped = True
 
     def __init__(self, work, classes, size=(112, 112), header=True):
@@ -63,6 +64,7 @@ def header_fits(images, classes):
 
 class ToListedRecords(Target):
     """im2rec's three files, ``train.rec``, ``train.idx`` and ``train.lst``, with as many labels as there are."""
+    layout = 'im2rec'
 
     def open(self, state):
         """Begin or go on."""

@@ -21,6 +21,7 @@ class ToTar(Target):
     Args:
         shard_size (int): Bytes, behind which a shard ends. Default 2^28.
     """
+    layout = 'tar'
     named = True
 
     def __init__(self, work, classes, size=(112, 112), shard_size=1 << 28):

@@ -152,6 +152,9 @@ class Transfer:
         self.position, self.written = state['position'], state['written']
         self.labels = GrowingFile(self.work / LABELS, state['files'].get(LABELS, 0))
         self.left_out = GrowingFile(self.work / LEFT_OUT, state['files'].get(LEFT_OUT, 0))
+        if not state['files']:
+            for key, kind, why in self.source.passed_over:
+                self._leave_out(key, kind, why)
         self.target.open(state['target'])
 
     def _outcomes(self, position):
@@ -164,8 +167,7 @@ class Transfer:
         advance(self.position)
         for index, name, ending, further, data in outcomes:
             if name is None:
-                key, why = spell(self.source.key(index)), ' '.join(f'{ending}: {further}'.split())
-                self.left_out.write(f'{key}\t# {why}\n'.encode('utf-8', 'surrogateescape'))
+                self._leave_out(self.source.key(index), ending, further)
             else:
                 label = int(self.source.labels[index])
                 self.target.write(Item(self.written, label, self.folders[label], name, ending, tuple(further), data))
@@ -180,6 +182,11 @@ class Transfer:
         if self.target.due(math.inf):
             self._keep()
         advance(self.position)
+
+    def _leave_out(self, key, kind, why):
+        """Note an image that is left out, and the kind of its fault."""
+        line = f'{spell(key)}\t# {" ".join(f"{kind}: {why}".split())}\n'
+        self.left_out.write(line.encode('utf-8', 'surrogateescape'))
 
     def _keep(self):
         """Keep a state from which writing can go on."""
@@ -199,7 +206,7 @@ class Transfer:
         reasons = Counter(line.partition('\t# ')[2].partition(':')[0]
                           for line in self.left_out.path.read_text('utf-8', 'surrogateescape').split('\n') if line)
         counts = np.bincount(labels, minlength=len(self.target.classes))
-        summary = dict(schema=1, mlaface=__version__, source=self.what, layout=type(self.target).__name__[2:].lower(),
+        summary = dict(schema=1, mlaface=__version__, source=self.what, layout=self.target.layout,
                        images=self.written, classes=len(self.target.classes), empty_classes=int((counts == 0).sum()),
                        left_out=dict(sorted(reasons.items())), **layout)
         self.labels.close()

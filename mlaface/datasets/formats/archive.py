@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.utils.texts import read_names
 
 CLASSES = 'classes.txt'
 
@@ -92,19 +93,16 @@ def read_classes(folder, labels):
         tuple[str]: Names.
 
     Raises:
-        FormatError: If it is not UTF-8, or names fewer classes than there are.
+        InputError: If it is not UTF-8, or names fewer classes than there are.
     """
     reach = int(labels.max()) + 1 if len(labels) else 0
     file = folder / CLASSES
     if not file.is_file():
         return tuple(map(str, range(reach)))
-    try:
-        names = file.read_text(encoding='utf-8-sig').removesuffix('\n').split('\n')
-    except UnicodeDecodeError as error:
-        raise FormatError(f'{file} is not UTF-8: {error}. Write one name a line in UTF-8') from error
+    names = read_names(file)
     if len(names) < reach:
         raise FormatError(f'{file} names {len(names)} classes, the labels reach {reach - 1}')
-    return tuple(names)
+    return names
 
 
 def read_json(path):

@@ -4,6 +4,7 @@ from pathlib import Path
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.image_record import EXACT, pack
 from mlaface.datasets.formats.record_writer import RecordWriter
+from mlaface.utils.texts import name_lines
 
 
 def write_training_set(folder, images, size=(112, 112), names=None):
@@ -42,5 +43,5 @@ def write_training_set(folder, images, size=(112, 112), names=None):
         writer.overwrite(0, pack([end, end + len(starts)]))
     (folder / 'property').write_text(f'{len(starts)},{size[0]},{size[1]}\n')
     if names is not None:
-        (folder / 'classes.txt').write_text(''.join(f'{name}\n' for name in names), encoding='utf-8')
+        (folder / 'classes.txt').write_text(name_lines(names), encoding='utf-8')
     return key, len(starts)

@@ -1,22 +1,12 @@
 """Names that images and identities have in files of other kinds, so that every name comes back and none collides.
 
-What a place cannot hold is written as in addresses, ``%`` and two hexadecimal digits (RFC 3986).
+What a place cannot hold is written as ``utils/texts.py`` says, and read by ``plain_name`` there.
 """
-import re
-from urllib.parse import unquote
+from mlaface.utils.texts import escape
 
-ESCAPED = re.compile(r'%[0-9A-Fa-f]{2}')
-PLAIN = re.compile(r'[\w-][\w -]*', re.ASCII)  # as nearly always: nothing to write otherwise
 KINDS = ((b'\xff\xd8', '.jpg'), (b'\x89PNG', '.png'), (b'BM', '.bmp'), (b'GIF8', '.gif'), (b'II*\0', '.tif'),
          (b'MM\0*', '.tif'))
 PHONES = (b'heic', b'heix', b'hevc', b'mif1', b'msf1', b'avif')  # brands of ISO/IEC 23008-12
-
-
-def _escape(text, pattern):
-    if PLAIN.fullmatch(text):
-        return text
-    known = ESCAPED.sub(lambda found: '%25' + found[0][1:], text)
-    return re.sub(pattern, lambda found: ''.join(f'%{byte:02X}' for byte in found[0].encode()), known)
 
 
 def folder_name(name):
@@ -28,7 +18,7 @@ def folder_name(name):
     Returns:
         str: Without slash and control characters, and with no dot at its begin.
     """
-    return _escape(name or '\0', r'[/\\\x00-\x1f\x7f]|^\.')
+    return escape(name or '\0', r'[/\\\x00-\x1f\x7f]|^\.')
 
 
 def member_stem(stem):
@@ -41,16 +31,6 @@ def member_stem(stem):
         str: Without dots.
     """
     return folder_name(stem).replace('.', '%2E')
-
-
-def plain_name(name):
-    """What ``folder_name`` and ``member_stem`` were given (str)."""
-    return unquote(name).strip('\0')
-
-
-def line_name(name):
-    """A name that stands on one line (str)."""
-    return _escape(name, r'[\r\n]')
 
 
 def image_kind(data):

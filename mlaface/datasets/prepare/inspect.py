@@ -1,4 +1,5 @@
 """What is in a data set, and which of its images cannot be used?"""
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.exif import orientation
 from mlaface.datasets.formats.jpeg import decode
 from mlaface.registry import DATASETS
+from mlaface.utils.errors import MissingDataError
 
 FILES = {'.rec': 'RecordFaces', '.lst': 'ListedFaces', '.tsv': 'CelebFaces', '.tar': 'TarFaces', '.mdb': 'LmdbFaces',
          '.parquet': 'ParquetFaces'}
@@ -25,9 +27,11 @@ def open_set(path, **options):
         FaceDataset: The data set of that kind.
 
     Raises:
-        FileNotFoundError: If it is not there.
+        MissingDataError: If it is not there.
         FormatError: If it is damaged.
     """
+    if not os.path.exists(path):
+        raise MissingDataError(f'no set at {path}')
     path = Path(path).absolute()
     if path.suffix == '.bin':
         return DATASETS.build(dict(type='VerificationSets', sets={path.stem: path.name}, data_root=str(path.parent)))

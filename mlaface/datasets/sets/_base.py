@@ -26,6 +26,7 @@ class FaceDataset(Dataset):
         seed (int): Of the transforms' random numbers.
     """
 
+    passed_over = ()  # what looks like an image and is none of the set: key, kind of fault, what is wrong
     remote = False  # whether it reads from a store, which may fail in the middle
     remedy = "on_bad_image='skip' passes over such images and counts them"
 

@@ -1,5 +1,6 @@
 """Training sets as folders of images, one folder an identity."""
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -11,16 +12,22 @@ from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
 from mlaface.datasets.sets.record_faces import check_classes
 from mlaface.registry import DATASETS
-from mlaface.utils.errors import MissingDataError
+from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.texts import plain_name, read_json
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+NOT_READ = {'.heic': 'HEIC', '.heif': 'HEIC', '.avif': 'AVIF', '.gif': 'GIF', '.tif': 'TIFF', '.tiff': 'TIFF',
+            '.jp2': 'JPEG 2000', '.jxl': 'JPEG XL'}
+SUMMARY = 'summary.json'  # what ``mlaface data`` leaves in a set that it has written
 
 
 @DATASETS.register_module()
 class FolderFaces(FaceDataset):
     """``root/IDENTITY/IMAGE``: folders in order of their names are the classes; links are followed.
 
-    Hidden files and folders, other files, and folders within an identity are passed over.
+    Hidden files and folders, other files, and folders within an identity are passed over. What looks like an image and
+    is not read is in ``passed_over``, and there is a warning. Names that ``mlaface data`` has written as a place could
+    hold them are those that were meant.
 
     Args:
         data_root (str): Folder, relative to ``MLAFACE_DATA`` (default ``data``).
@@ -45,12 +52,17 @@ class FolderFaces(FaceDataset):
         self.root = resolve_data(data_root)
         if not self.root.is_dir():
             raise MissingDataError(missing_message(self.root, 'folder of identities'))
-        names = _visible(self.root, folders=True)
         suffixes = tuple(suffix.lower() for suffix in suffixes)
-        found = [(label, f'{name}/{file}') for label, name in enumerate(names)
-                 for file in _visible(self.root / name) if file.lower().endswith(suffixes)]
+        names, loose, _ = _listed(self.root)
+        found, self.passed_over = [], [(file, 'place', 'it lies in no folder of an identity') for file in loose
+                                       if file.lower().endswith((*suffixes, *NOT_READ))]
+        for label, name in enumerate(names):
+            _, files, special = _listed(self.root / name)
+            found += [(label, f'{name}/{file}') for file in files if file.lower().endswith(suffixes)]
+            self.passed_over += _passed_over(name, files, special, suffixes)
         if not found:
             raise FormatError(_no_images(self.root, suffixes))
+        self.written = _written_here(self.root)
         self.labels = np.array([label for label, _ in found], np.int32)
         self.files = np.array([file.encode() for _, file in found])  # an array, so that workers share its memory
         self.num_classes = len(names)
@@ -59,11 +71,16 @@ class FolderFaces(FaceDataset):
             kept = kept_places(exclude, lambda keys: np.isin(self.files, [key.encode() for key in keys]),
                                len(self.files), str(self.root))
             self.labels, self.files = self.labels[kept], self.files[kept]
+        if self.passed_over:
+            file, _, why = self.passed_over[0]
+            warnings.warn(f'{self.root}: {len(self.passed_over)} images are passed over, such as {file}: {why}',
+                          stacklevel=2)
         empty = [names[label] for label in np.flatnonzero(np.bincount(self.labels, minlength=len(names)) == 0)]
         if empty:
             warnings.warn(f'{self.root}: {len(empty)} of {len(names)} folders hold no image ({", ".join(empty[:10])}). '
                           'They are classes all the same, which nothing is trained towards: remove them', stacklevel=2)
-        self.metainfo = dict(num_classes=self.num_classes, classes=tuple(names))
+        self.metainfo = dict(num_classes=self.num_classes,
+                             classes=tuple(map(plain_name, names) if self.written else names))
 
     def __len__(self):
         return len(self.files)
@@ -71,6 +88,10 @@ class FolderFaces(FaceDataset):
     def key(self, index):
         """Path of a sample below the root (str)."""
         return self.files[index].decode()
+
+    def name(self, index):
+        """What a sample's file is called, without ending (str)."""
+        return plain_name(super().name(index)) if self.written else super().name(index)
 
     def where(self, index):
         """Path of a sample (str)."""
@@ -107,25 +128,54 @@ def _no_images(root, suffixes):
             f'{root.joinpath(*parts[:-2])} if its folders are the people')
 
 
-def _is_folder(entry):
-    """Whether an entry is a folder (bool); a link in a circle is none."""
+def _passed_over(name, files, special, suffixes):
+    """What of an identity's folder looks like an image and is not read: key, kind of fault and what is wrong."""
+    found = []
+    for file in files:
+        kind = NOT_READ.get(os.path.splitext(file)[1].lower())
+        if kind and not file.lower().endswith(suffixes):
+            found.append((f'{name}/{file}', 'format', f'{kind} is not read: convert it to JPEG'))
+    return found + [(f'{name}/{file}', 'unreadable', 'it is a pipe, a socket or a device, and no file')
+                    for file in special if file.lower().endswith(suffixes)]
+
+
+def _written_here(root):
+    """Whether ``mlaface data`` has written a folder of identities (bool), and its names with it."""
     try:
-        return entry.is_dir()
-    except OSError:
+        summary = read_json(root / SUMMARY)
+    except (OSError, InputError):
         return False
+    return isinstance(summary, dict) and 'mlaface' in summary and summary.get('layout') == 'folder'
 
 
-def _visible(folder, folders=False):
-    """Sorted names of the folders, or of what is no folder, in a folder; without those that begin with a dot.
+def _kind(entry):
+    """0 for a folder, 1 for a file, 2 for what is neither; a link to nothing is a file, and reading it says so."""
+    try:
+        if entry.is_file():
+            return 1
+        if entry.is_dir():
+            return 0
+        entry.stat()
+    except OSError:
+        return 1
+    return 2
+
+
+def _listed(folder):
+    """Sorted names of folders, of files, and of what is neither, in a folder; without those that begin with a dot.
 
     Raises:
         FormatError: If a name is not UTF-8.
     """
-    names = sorted(entry.name for entry in os.scandir(folder)
-                   if not entry.name.startswith('.') and _is_folder(entry) == folders)
-    try:
-        ''.join(names).encode()
-    except UnicodeEncodeError as error:
-        raise FormatError(f'{folder}: a name is not UTF-8 ({error.object[max(0, error.start - 20):error.end]!r}): '
-                          'rename it') from error
-    return names
+    found = [], [], []
+    for entry in os.scandir(folder):
+        if not entry.name.startswith('.'):
+            found[_kind(entry)].append(entry.name)
+    for names in found:
+        try:
+            ''.join(names).encode()
+        except UnicodeEncodeError:
+            odd = next(name for name in names if re.search('[\ud800-\udfff]', name))
+            raise FormatError(f'{folder}: the name {os.fsencode(odd)!r} is not UTF-8: rename it') from None
+        names.sort()
+    return found

@@ -1,8 +1,8 @@
 """Training sets in LMDB."""
 from mlaface.datasets.formats.lmdb_set import LmdbSet
-from mlaface.datasets.formats.names import plain_name
 from mlaface.datasets.sets._archive_faces import ArchiveFaces
 from mlaface.registry import DATASETS
+from mlaface.utils.texts import plain_name
 
 
 @DATASETS.register_module()

@@ -13,6 +13,7 @@ from mlaface.datasets.stores.address import StoreAddress
 from mlaface.datasets.stores.records import StoredRecords
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import MissingDataError
+from mlaface.utils.texts import read_names
 
 
 def check_classes(found, stated, where):
@@ -107,10 +108,7 @@ class RecordFaces(FaceDataset):
         labels = range(self.num_classes) if self.class_labels is None else self.class_labels
         if not path.exists():
             return tuple(map(str, labels))
-        try:
-            names = path.read_text(encoding='utf-8-sig').removesuffix('\n').split('\n')
-        except UnicodeDecodeError as error:
-            raise FormatError(f'{path} is not UTF-8: {error}. Write one name a line in UTF-8') from error
+        names = read_names(path)
         if len(names) <= max(labels):
             raise FormatError(f'{path} names {len(names)} classes, the labels reach {max(labels)}')
         return tuple(names[label] for label in labels)

@@ -1,8 +1,8 @@
 """Training sets in tar shards, as WebDataset reads them."""
-from mlaface.datasets.formats.names import plain_name
 from mlaface.datasets.sets._archive_faces import ArchiveFaces
 from mlaface.datasets.stores.tars import open_shards
 from mlaface.registry import DATASETS
+from mlaface.utils.texts import plain_name
 
 
 @DATASETS.register_module()

@@ -8,6 +8,7 @@ from mlaface.engine.distributed import gather_objects, rank, world_size
 from mlaface.engine.errors import CheckpointError
 from mlaface.utils.checksums import check_seal, checksum
 from mlaface.utils.sharding import row_shard
+from mlaface.utils.texts import name_lines, read_names
 
 MANIFEST, CLASSES, EXTRA, SHARD = 'manifest.json', 'classes.txt', 'extra.pth', '.distcp'
 ADVICE = 'the checkpoint cannot be used: resume from an older one, or copy the file again'
@@ -121,18 +122,14 @@ def verify(folder, manifest, shards=True):
 
 
 def write_classes(folder, classes):
-    """Write identity names, one a line; a name with a line break is refused."""
-    with open(folder / CLASSES, 'w', encoding='utf-8', newline='\n') as stream:
-        for number, name in enumerate(classes):
-            if '\n' in str(name) or '\r' in str(name):
-                raise ValueError(f'name of class {number} holds a line break: {name!r}')
-            stream.write(f'{name}\n')
+    """Write identity names, one a line."""
+    (folder / CLASSES).write_text(name_lines(classes), encoding='utf-8', newline='\n')
 
 
 def read_classes(folder):
     """Identity names of a folder of rows in label order, or None if it was written without."""
     path = Path(folder) / CLASSES
-    return path.read_text(encoding='utf-8').split('\n')[:-1] if path.is_file() else None
+    return list(read_names(path)) if path.is_file() else None
 
 
 def _listed(names):
