@@ -19,10 +19,10 @@ HINTS = {
                     TRAINING),
     **dict.fromkeys(['lfw', 'cfp_fp', 'cfp_ff', 'agedb_30', 'calfw', 'cplfw', 'vgg2_fp', 'verification'], PAIRS),
     **dict.fromkeys(['vgg2', 'ms_celeb_1m'], WITHDRAWN),
-    'synthetic': 'make it: python tools/datasets/make_synthetic.py --out {folder}',
-    'drawn': 'make it: python tools/datasets/make_synthetic.py --out {folder} --identities 2000 '
+    'synthetic': 'make it: mlaface make-synthetic --out {folder}',
+    'drawn': 'make it: mlaface make-synthetic --out {folder} --identities 2000 '
              '--images-per-identity 20 --seed 1',
-    'heads': 'make it: python tools/datasets/make_synthetic.py --style heads --out {folder} --identities 4000 '
+    'heads': 'make it: mlaface make-synthetic --style heads --out {folder} --identities 4000 '
              '--images-per-identity 12 --seed 1',
 }
 

@@ -37,7 +37,7 @@ def init_centers_hook(source):
     """The hook that a config's ``init_centers`` asks for.
 
     Args:
-        source (str): ``'class_means'``, or a file that ``tools/converters/centers.py`` wrote.
+        source (str): ``'class_means'``, or a file that ``mlaface centers`` wrote.
 
     Returns:
         dict: Its config.
@@ -49,7 +49,7 @@ def init_centers_hook(source):
         return dict(type='ClassMeansHook')
     if not isinstance(source, str) or not source.endswith('.safetensors'):
         raise ConfigError(f"init_centers={source!r}: say 'class_means', or FILE.safetensors of "
-                          'tools/converters/centers.py')
+                          'mlaface centers')
     return dict(type='InitCentersHook', file=source)
 
 

@@ -135,14 +135,14 @@ def test_hook_refuses_other_identities_and_leaves_a_resumed_run_alone(tmp_path):
     hook = InitCentersHook(str(tmp_path / 'a.safetensors'))
     with pytest.raises(ValueError, match="centre 0 is of 'ada'.*'eve'"):
         hook.before_train(runner(Model(), NAMES[::-1]))
-    with pytest.raises(ValueError, match='centers.py import'):
+    with pytest.raises(ValueError, match='centers import'):
         hook.before_train(runner(Model(classes=4), NAMES[:4]))
     export_centers(tmp_path / 'b.safetensors', rows_of(4), NAMES[:2], per_class=2)
     with pytest.raises(ValueError, match='4 x 3 centres, 2 a class, the head has 4 x 3, 1 a class'):
         InitCentersHook(str(tmp_path / 'b.safetensors')).before_train(runner(Model(classes=4), NAMES[:4]))
     (tmp_path / 'c.safetensors').write_bytes(b'no centres')
     for name in ('c.safetensors', 'missing.safetensors'):
-        with pytest.raises(UserError, match=f'{name} is no file of centres.*write it with tools/converters/centers.py'):
+        with pytest.raises(UserError, match=f'{name} is no file of centres.*write it with mlaface centers'):
             InitCentersHook(str(tmp_path / name)).before_train(runner(Model(), NAMES))
     model = Model()
     hook.before_train(runner(model, NAMES, iteration=3))

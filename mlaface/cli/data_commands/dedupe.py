@@ -131,9 +131,11 @@ def _write(args, datasets, numbers, copies, unreadable, seconds):
                        for number in order[:SHOWN]])
     page('data.html', dict(title='Copies', subtitle=', '.join(args.sets), harm=None, charts={}, tables=[],
                            sheets=[sheet]), Path(args.out, 'copies.html'))
-    print(f'{len(groups)} groups of copies: ' + ', '.join(f'{count} {kind}' for kind, count in summary['groups'].items()
-                                                          if count) + f'; {summary["across_identities"]} of several '
-          f'identities, {summary["across_sets"]} across sets')
+    kinds = ', '.join(f'{count} {kind}' for kind, count in summary['groups'].items() if count) or 'none'
+    print(f'{len(groups)} groups of copies: {kinds}; {summary["across_identities"]} of several identities, '
+          f'{summary["across_sets"]} across sets')
+    if unreadable:
+        print(f'{unreadable} images cannot be read; mlaface data verify names them')
     for entry in entries:
         print(f'{entry["set"]}: {entry["copies"]} of {entry["images"]} images to leave out'
               + (f': {entry["exclude"]}' if 'exclude' in entry else ' (a benchmark: nothing is listed)'))

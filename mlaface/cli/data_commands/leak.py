@@ -56,12 +56,13 @@ def main(argv=None):
 
     from mlaface.cli.parts.inference import open_model
     from mlaface.datasets.prepare.inspect import open_set
-    from mlaface.datasets.prepare.leak import find_leaks
+    from mlaface.datasets.prepare.leak import check_people, find_leaks
     with explained():
         start = time.perf_counter()
         if not 0 < args.confidence < 1:
             raise InputError(f'--confidence {args.confidence}: it lies between 0 and 1')
         training, benchmarks = open_labelled(args.training), [open_set(path) for path in args.benchmarks]
+        check_people(len(np.unique(training.labels)))
         spread, network = spread_of(args), open_model(args)
         rows, parts = shared_rows(embedded(args.training, training, network, args, spread), args.training, network,
                                   spread, args, rows_name(args.training, training, network, args.flip or 'none'))

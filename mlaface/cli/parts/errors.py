@@ -1,11 +1,15 @@
 """How a command ends on an error that its user can mend: one line, without a traceback."""
 import os
+import re
 import sys
 import time
+import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 from mlaface.utils.errors import FULL, UserError
 
+OURS = re.compile(f'^{re.escape(str(Path(__file__).parents[2]))}|mmengine.registry.build_functions.py$')
 SPOKESMAN_SECONDS, BYSTANDER_SECONDS = 20, 5
 
 
@@ -17,6 +21,8 @@ def explained(*kinds, refused=(ValueError,), status=1):
     and the launcher ends them.
     With the environment variable ``MLAFACE_TRACEBACK`` set every error is raised, for those who write plugins.
 
+    Warnings of ours are a line, too: ``warning: MESSAGE``.
+
     Args:
         *kinds (type): Further errors.
         refused (tuple[type]): By what functions refuse what the user gave them; none where a mistake of a plugin or our
@@ -26,6 +32,7 @@ def explained(*kinds, refused=(ValueError,), status=1):
     Raises:
         SystemExit: In place of one of them.
     """
+    formatted, warnings.formatwarning = warnings.formatwarning, _warning
     try:
         yield
     except BrokenPipeError:  # who read the output, such as head, has enough
@@ -42,6 +49,15 @@ def explained(*kinds, refused=(ValueError,), status=1):
             sys.exit(message)
         print(message, file=sys.stderr)
         sys.exit(status)
+    finally:
+        warnings.formatwarning = formatted
+
+
+def _warning(message, category, filename, lineno, line=None):
+    """A warning of this package, or of what it builds by name, without the code that it came from."""
+    if issubclass(category, UserWarning) and OURS.search(filename):
+        return f'warning: {message}\n'
+    return f'{filename}:{lineno}: {category.__name__}: {message}\n'
 
 
 def _is_out_of_memory(error):

@@ -3,7 +3,7 @@ import json
 import sys
 from functools import partial
 
-from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.arguments import count, count_from_zero
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 
@@ -30,8 +30,8 @@ def add_options(parser):
 
 def add_order(parser):
     """Add the options of sets that are read in order."""
-    parser.add_argument('--shuffle', type=int, metavar='SEED', help='in a random order of this seed (default: class by '
-                        'class)')
+    parser.add_argument('--shuffle', type=count_from_zero, metavar='SEED', help='in a random order of this seed '
+                        '(default: class by class)')
     parser.add_argument('--shard-size', type=count, metavar='MB', help='of a tar shard (default: 256)')
 
 
@@ -89,4 +89,6 @@ def show(summary, out):
         print(f'{summary["empty_classes"]} classes have no image')
     if summary['left_out']:
         reasons = ', '.join(f'{number} {reason}' for reason, number in summary['left_out'].items())
-        print(f'{sum(summary["left_out"].values())} images were left out ({reasons}); left_out.txt names them')
+        count = sum(summary['left_out'].values())
+        print(f'{count} image{" was" if count == 1 else "s were"} left out ({reasons}); left_out.txt names '
+              f'{"it" if count == 1 else "them"}')

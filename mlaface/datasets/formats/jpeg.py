@@ -80,14 +80,14 @@ def _decode_jpeg(data, out, on_damage):
 
 
 def _decode_other(data):
-    image = None
-    if len(data):
-        known = png.pixels_alone(data) if data[:8] == png.SIGNATURE else data
-        try:
-            with _silent_opencv:
-                image = cv2.imdecode(np.frombuffer(known, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        except cv2.error as error:
-            raise DecodeError(f'{len(data)} bytes cannot be decoded ({error.err})') from error
+    if not len(data):
+        raise DecodeError('it has no bytes')
+    known = png.pixels_alone(data) if data[:8] == png.SIGNATURE else data
+    try:
+        with _silent_opencv:
+            image = cv2.imdecode(np.frombuffer(known, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise DecodeError(f'{len(data)} bytes cannot be decoded ({error.err})') from error
     if image is None:
         raise DecodeError(f'{len(data)} bytes are no image in a known format (they begin with {bytes(data[:8])!r})')
     return np.ascontiguousarray(image[..., ::-1])

@@ -12,6 +12,7 @@ from mlaface.datasets.formats import pickled_array
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.pickled_array import shown
 
+EXPECTED = 'A .bin holds a pickled pair (encoded images, issame); fetch it again'
 ALLOWED = {
     **{(f'numpy.{core}.{module}', name): function for core in ('core', '_core') for module, name, function in (
         ('multiarray', '_reconstruct', pickled_array.reconstruct), ('multiarray', 'scalar', pickled_array.scalar),
@@ -93,10 +94,12 @@ def load_plain(data):
     Raises:
         FormatError: If it is no pickle, or holds anything else; says what.
     """
+    if not data:
+        raise FormatError(f'it is empty. {EXPECTED}')
     try:
         return RestrictedUnpickler(data).load()
     except FormatError:
         raise
     except Exception as error:
-        raise FormatError(f'it cannot be unpickled ({type(error).__name__}: {str(error)[:200]}). A .bin holds a '
-                          'pickled pair (encoded images, issame); fetch it again') from error
+        fault = 'it is cut off' if isinstance(error, EOFError) or 'truncated' in str(error) else 'it is no pickle'
+        raise FormatError(f'{fault} ({type(error).__name__}: {str(error)[:200]}). {EXPECTED}') from error

@@ -148,7 +148,7 @@ class IndexedRecords(RecordReader):
             self.keys, self.offsets = read_index(self.index_path)
         else:
             warnings.warn(f'{self.index_path} is not there: records are numbered by a scan of {path}, now and each '
-                          'time; tools/datasets/verify_records.py --write-index keeps what it finds', stacklevel=2)
+                          'time; mlaface data verify FILE.rec --write-index keeps what it finds', stacklevel=2)
             self.offsets, _ = rebuild_index(self)
             self.keys = np.arange(len(self.offsets))
         self._check_offsets()

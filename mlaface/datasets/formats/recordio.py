@@ -15,7 +15,7 @@ MAGIC_BYTES = struct.pack('<I', MAGIC)
 MAX_LENGTH = (1 << 29) - 1
 WHOLE, FIRST, MIDDLE, LAST = range(4)
 HEAD = struct.Struct('<II')
-REMEDY = 'Fetch the file again, or keep what is whole by tools/datasets/verify_records.py --write-index'
+REMEDY = 'Fetch the file again, or keep what is whole by mlaface data verify FILE.rec --write-index'
 
 
 class RecordReader:

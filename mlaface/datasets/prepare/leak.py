@@ -18,6 +18,7 @@ from mlaface.datasets.prepare.products import best_others, not_zero, pairs_part
 
 STRAYS_EXPECTED = 0.5  # strangers among all single images that are reported
 SAMPLE = 20_000
+FEWEST = 10  # identities
 DOUBT = 0.05  # identities whose confidence is lower are not listed
 
 
@@ -60,6 +61,13 @@ class Leaks(NamedTuple):
     stray_threshold: float
 
 
+def check_people(count):
+    """Refuse a set of too few identities (int) with images: no law of strangers can be had from them."""
+    if count < FEWEST:
+        raise ValueError(f'{count} identities with usable images are too few to know how near strangers come: '
+                         f'{FEWEST} are needed')
+
+
 def find_leaks(rows, labels, classes, benchmark, confidence=0.5, seed=0, device='cpu', advance=lambda count: None,
                parts=None):
     """Identities and single images of a training set that stand in a benchmark.
@@ -89,9 +97,7 @@ def find_leaks(rows, labels, classes, benchmark, confidence=0.5, seed=0, device=
     usable = not_zero(rows)
     members = by_class(labels, usable, classes)
     full = np.flatnonzero([len(each) > 0 for each in members])
-    if len(full) < 10:
-        raise ValueError(f'{len(full)} identities with usable images are too few to know how near strangers come: ten '
-                         'are needed')
+    check_people(len(full))
     centres = np.stack([rows[members[label]].mean(0) for label in full])
     centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
     rng = np.random.default_rng(seed)

@@ -72,9 +72,9 @@ class FolderFaces(FaceDataset):
                                len(self.files), str(self.root))
             self.labels, self.files = self.labels[kept], self.files[kept]
         if self.passed_over:
-            file, _, why = self.passed_over[0]
-            warnings.warn(f'{self.root}: {len(self.passed_over)} images are passed over, such as {file}: {why}',
-                          stacklevel=2)
+            (file, _, why), count = self.passed_over[0], len(self.passed_over)
+            warnings.warn(f'{self.root}: {count} images are passed over, such as {file}: {why}' if count > 1 else
+                          f'{self.root}: {file} is passed over: {why}', stacklevel=2)
         empty = [names[label] for label in np.flatnonzero(np.bincount(self.labels, minlength=len(names)) == 0)]
         if empty:
             warnings.warn(f'{self.root}: {len(empty)} of {len(names)} folders hold no image ({", ".join(empty[:10])}). '

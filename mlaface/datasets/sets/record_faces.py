@@ -153,7 +153,7 @@ class RecordFaces(FaceDataset):
             return dict(labels=self._remapped(label, index)), image
         if not (0 <= label < self.num_classes and label == int(label)):
             raise FormatError(f'{self.where(index)}: label {label} is out of range: the set has {self.num_classes} '
-                              'classes, 0 to one less. Check it with tools/datasets/inspect_set.py')
+                              'classes, 0 to one less. Check it with mlaface data inspect')
         return dict(labels=int(label)), image
 
     def further_labels(self, index):

@@ -16,7 +16,7 @@ from mlaface.engine.checkpoint.row_planners import RowLoadPlanner, RowReader
 from mlaface.utils.files import load_tensors
 from mlaface.utils.sharding import RowShard
 
-IMPORT = ('to carry the centres over by identity name, `python tools/converters/centers.py export` the old head, '
+IMPORT = ('to carry the centres over by identity name, `mlaface centers export` the old head, '
           '`import` it for the new identities, and begin with --init-centers FILE')
 
 

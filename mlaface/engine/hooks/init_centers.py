@@ -18,7 +18,7 @@ class InitCentersHook(Hook):
     Each rank reads its own rows of the file only. In a config: ``init_centers='FILE.safetensors'``.
 
     Args:
-        file (str): What ``tools/converters/centers.py`` wrote, for exactly the identities of the data, in label order.
+        file (str): What ``mlaface centers`` wrote, for exactly the identities of the data, in label order.
     """
 
     def __init__(self, file):
@@ -47,7 +47,7 @@ class InitCentersHook(Hook):
             raise ConfigError(f'InitCentersHook: {error}') from error
         except (OSError, SafetensorError, KeyError, TypeError) as error:
             raise ConfigError(f'InitCentersHook: {self.file} is no file of centres ({error}): write it with '
-                              'tools/converters/centers.py') from error
+                              'mlaface centers') from error
 
     def _fill(self, runner):
         """Read this rank's rows into the head."""
@@ -60,7 +60,7 @@ class InitCentersHook(Hook):
             if found != wanted:
                 raise ConfigError(f'{self.file} holds {found[0]} x {found[1]} centres, {found[2]} a class, the head '
                                   f'has {wanted[0]} x {wanted[1]}, {wanted[2]} a class: make one for the '
-                                  'identities of the data by tools/converters/centers.py import')
+                                  'identities of the data by mlaface centers import')
             self._check_names(stream, metainfo.get('classes'))
             with torch.no_grad():
                 weight.copy_(rows[shard.start:shard.stop])
@@ -72,4 +72,4 @@ class InitCentersHook(Hook):
         wrong = next((place for place, (a, b) in enumerate(zip(names, classes)) if a != str(b)), None)
         if wrong is not None:
             raise ConfigError(f'{self.file}: centre {wrong} is of {names[wrong]!r}, class {wrong} of the data is '
-                              f'{classes[wrong]!r}: run tools/converters/centers.py import for the data\'s identities')
+                              f'{classes[wrong]!r}: run mlaface centers import for the data\'s identities')

@@ -83,7 +83,7 @@ def read_arrays(path):
         ValueError: If it cannot be read without running code; names it.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f'no embeddings at {path}: write them with tools/test.py ... --save-embeddings FILE')
+        raise FileNotFoundError(f'no embeddings at {path}: write them with mlaface test ... --save-embeddings FILE')
     try:
         stored = np.load(path, allow_pickle=False)
         if not hasattr(stored, 'files'):

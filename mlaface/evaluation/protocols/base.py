@@ -65,7 +65,7 @@ class Protocol:
             FileNotFoundError: If a list or an image is missing.
             ValueError: If a list has another form than published, or this protocol has no lists.
         """
-        raise ValueError(f'the protocol {cls.name} has no lists of its own; tools/test.py --protocol shows those that '
+        raise ValueError(f'the protocol {cls.name} has no lists of its own; mlaface test --protocol shows those that '
                          'have')
 
     def duplicate_pairs(self, benchmark, same_as=None):

@@ -61,7 +61,7 @@ def read_result(path):
     """
     result = read_json(path)
     if not isinstance(result, dict) or result.get('schema') != SCHEMA or not isinstance(result.get('benchmarks'), dict):
-        raise ValueError(f'{path} is not result JSON of schema {SCHEMA}: write one with tools/test.py ... --out FILE')
+        raise ValueError(f'{path} is not result JSON of schema {SCHEMA}: write one with mlaface test ... --out FILE')
     return result
 
 

@@ -47,7 +47,7 @@ def read_report(path):
     report = read_json(path)
     if (not isinstance(report, dict) or report.get('schema') != SCHEMA or not isinstance(report.get('thresholds'), dict)
             or not isinstance(report.get('model') or {}, dict)):
-        raise ValueError(f'{path} holds no thresholds of schema {SCHEMA}; tools/analysis/calibrate.py writes them')
+        raise ValueError(f'{path} holds no thresholds of schema {SCHEMA}; mlaface calibrate writes them')
     return report
 
 
@@ -81,7 +81,7 @@ def read_thresholds(model, path=None):
         return _published_thresholds(model)
     path = Path(path) if path is not None else thresholds_path(model)
     if not path.is_file():
-        raise FileNotFoundError(f'no thresholds at {path}: make them with tools/analysis/calibrate.py EMBEDDINGS '
+        raise FileNotFoundError(f'no thresholds at {path}: make them with mlaface calibrate EMBEDDINGS '
                                 f'--model {model}')
     report = read_report(path)
     made_for = (report.get('model') or {}).get('sha256')
@@ -101,5 +101,5 @@ def _published_thresholds(model):
         raise ValueError(f'{model} cannot be read as a published model ({error})') from error
     if report is None:
         raise FileNotFoundError(f'{model} was published without thresholds: make them with '
-                                f'tools/analysis/calibrate.py EMBEDDINGS --model {model}')
+                                f'mlaface calibrate EMBEDDINGS --model {model}')
     return report
