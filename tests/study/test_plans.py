@@ -4,9 +4,10 @@ import re
 import pytest
 
 from mlaface.cli.main import main
-from mlaface.study.plan import load_plan
-from mlaface.study.recipes import changes, code_fingerprint, merge, trial_settings
+from mlaface.study.plan import PlanError, load_plan
+from mlaface.study.recipes import changes, check_variants, code_fingerprint, merge, trial_settings
 from mlaface.study.runs import all_runs
+from mlaface.utils.errors import InputError
 
 
 @pytest.mark.parametrize('line, message', [
@@ -27,7 +28,38 @@ from mlaface.study.runs import all_runs
 def test_a_plan_that_cannot_be_meant_is_refused_in_a_line(line, message, plan_file, tmp_path):
     with pytest.raises(SystemExit) as end:
         main(['study', str(plan_file(line)), '--dry-run', '--out', str(tmp_path), '--work-dir', str(tmp_path / 'w')])
-    assert re.fullmatch(f'error: .*({re.escape(message)}).*', end.value.code)
+    assert re.fullmatch(f'error: {tmp_path}/plan.py: .*({re.escape(message)}).*', end.value.code)
+
+
+@pytest.mark.parametrize('line, where', [
+    ("variants['mine'] = dict(modle=dict())", "variants.mine: unknown key 'modle'"),
+    ("variants['mine'] = dict(model=dict(backbone=dict(depht=18)))", 'variants.mine: model.backbone: IResNet has no'),
+    ("variants['mine'] = dict(custom_imports=dict(imports=['no_such']))", 'variants.mine: cannot import'),
+    ("variants['mine'] = dict(model=dict(flip=object()))", 'variants.mine cannot be read: SyntaxError'),
+    ("common['modle'] = dict()", "common: unknown key 'modle'"),
+    ("common['modle'] = dict()\nvariants['mine'] = dict(optim_wrapper=5)", "common: unknown key 'modle'"),
+    ("base = 'wrong.py'", r"base {0}/wrong.py: unknown key 'modle' \({0}/wrong.py, line 2\)"),
+    ("base = 'torn.py'", r"base {0}/torn.py cannot be read: SyntaxError: .* \({0}/torn.py, line 1\)"),
+    ("tuning = dict(trials=1, over={'modle.x': (0.1, 0.2)})", "tuning.over, in variants.plain: unknown key 'modle'"),
+    ("variants['mine'] = dict(model=dict(head=dict(margin=dict(_delete_=True, type='Softmax'))))\n"
+     "tuning = dict(trials=2, over=dict(margin=(1, 2)))", "tuning.over, in variants.mine: model.head.margin: .*'m'")])
+def test_a_fault_in_a_config_of_a_run_is_told_of_the_plan(line, where, plan_file, tmp_path):
+    (tmp_path / 'wrong.py').write_text("_base_ = 'base.py'\nmodle = dict()\n")
+    (tmp_path / 'torn.py').write_text('model = dict(\n')
+    path = plan_file(line)
+    with pytest.raises(PlanError) as error:
+        check_variants(load_plan(path), tmp_path / 'work')
+    message = str(error.value)
+    assert re.match(f'{path}: {where.format(tmp_path)}', message) and '\n' not in message
+    assert 'config_of_run' not in message
+
+
+def test_a_torn_plan_is_named_and_not_a_copy_of_it(plan_file):
+    path = plan_file('x = (')
+    with pytest.raises(InputError) as error:
+        load_plan(path)
+    assert re.fullmatch(rf"{path} cannot be read: SyntaxError: '\(' was never closed \({path}, line \d+\)",
+                        str(error.value))
 
 
 def test_more_jobs_than_cores_are_refused(plan_file):
