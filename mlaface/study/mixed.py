@@ -3,7 +3,7 @@ from collections import Counter
 from pathlib import Path
 
 from mlaface.study import runs
-from mlaface.study.recipes import fingerprint, write_config
+from mlaface.study.recipes import fingerprint, load_variant
 from mlaface.utils.errors import InputError
 
 
@@ -39,9 +39,7 @@ def _other_configs(plan, out, work_dir, found):
 
 
 def _resolved(plan, run, tuned, work_dir):
-    from mlaface.engine.config import load_config
-    return fingerprint(load_config(write_config(plan, run.variant, Path(work_dir) / 'configs' / run.variant,
-                                                dict(tuned))))
+    return fingerprint(load_variant(plan, run.variant, Path(work_dir) / 'configs' / run.variant, dict(tuned)))
 
 
 def _other_code(found):

@@ -1,4 +1,7 @@
 """A plan: what is compared, on which seeds, at what cost, and by which comparisons, all fixed before the first run."""
+import keyword
+import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +15,9 @@ BUDGET = ('max_iters', 'max_epochs', 'validations', 'processor_minutes')
 METRICS = ('accuracy', 'auc', 'tar_at_far.1e-2')  # more of each is better
 CHANCE = {'accuracy': 0.5, 'auc': 0.5, 'eer': 0.5, 'tar_at_far.1e-2': 0.01}  # what a network that knows nothing has
 TUNING = ('trials', 'seed', 'over')
+SEEDS = range(2 ** 32)  # what numpy takes
+TUNING_SEED = 1_000_000  # trials are tuned on seeds from here on, which no plan's runs have
+NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}')  # of a variant, and so of files
 SHORT = dict(lr='optim_wrapper.optimizer.lr', weight_decay='optim_wrapper.optimizer.weight_decay',
              margin='model.head.margin.m')
 
@@ -99,14 +105,48 @@ def load_plan(path):
             raise PlanError(f'{path}: unknown key {key!r}{did_you_mean(key, KEYS)} A plan has {", ".join(KEYS)}')
     variants = _variants(path, known)
     plan = Plan(
-        name=path.stem, path=path, base=_base(path, known.get('base')), common=known.get('common') or {},
-        variants=variants, seeds=_seeds(path, known.get('seeds')), budget=_budget(path, known.get('budget')),
+        name=path.stem, path=path, base=_base(path, known.get('base')),
+        common=_change(path, 'common', _or(known.get('common'), {})), variants=variants,
+        seeds=_seeds(path, known.get('seeds')), budget=_budget(path, known.get('budget')),
         comparisons=_comparisons(path, known.get('comparisons'), variants),
         metric=_metric(path, known.get('metric', 'accuracy')), targets=_targets(path, known),
-        tuning=_tuning(path, known.get('tuning')), budgets=_budgets(path, known.get('budgets') or {}, variants),
-        threads=_count(path, 'threads', known.get('threads', 1)), title=known.get('title', path.stem),
-        question=known.get('question', ''))
+        tuning=_tuning(path, known.get('tuning')), budgets=_budgets(path, _or(known.get('budgets'), {}), variants),
+        threads=_count(path, 'threads', known.get('threads', 1)),
+        title=_text(path, 'title', known.get('title', path.stem)),
+        question=_text(path, 'question', known.get('question', '')))
     return plan
+
+
+def _or(value, default):
+    """``default`` for what is left out, or None."""
+    return default if value is None else value
+
+
+def _text(path, key, value):
+    if not isinstance(value, str):
+        raise PlanError(f'{path}: {key} is {value!r}; it must be a text in quotes')
+    return value
+
+
+def _twice(values):
+    """Those of the values that come more than once, sorted."""
+    return sorted({value for value in values if list(values).count(value) > 1})
+
+
+def _change(path, where, change):
+    """What is changed in the base config, whose keys become names of a config file."""
+    if not isinstance(change, dict):
+        raise PlanError(f'{path}: {where} is {change!r}; write what it changes in the config as a dict, dict() for '
+                        'nothing')
+    for key in change:
+        if not _is_name(key) or key == '_base_':
+            raise PlanError(f'{path}: {where} has the key {key!r}; write keys of the config, one inside the other: '
+                            'dict(model=dict(...))')
+    return change
+
+
+def _is_name(key):
+    return isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key)
 
 
 def _count(path, key, value):
@@ -140,20 +180,21 @@ def _variants(path, known):
         raise PlanError(f'{path}: variants must be a dict of at least two, the first the baseline: '
                         'variants=dict(plain=dict(), mine=dict(model=dict(...)))')
     for name, change in variants.items():
-        if not isinstance(change, dict):
-            raise PlanError(f'{path}: variants.{name} is {change!r}; write what it changes in the config as a dict, '
-                            'dict() for nothing')
-        if not name or set(name) & set('@/\\ ') or name.startswith('.'):
-            raise PlanError(f'{path}: variants: {name!r} names files; use letters, digits, _, - and .')
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise PlanError(f'{path}: variants: {name!r} names files; use 1 to 100 of the letters A to Z and a to z, '
+                            'digits, _, - and ., the first no - or .')
+        _change(path, f'variants.{name}', change)
     return variants
 
 
 def _seeds(path, seeds):
     if not isinstance(seeds, (list, tuple, range)) or not seeds or not all(type(seed) is int for seed in seeds):
         raise PlanError(f'{path}: seeds is {seeds!r}; list whole numbers, as seeds=[1, 2, 3]')
-    if len(set(seeds)) < len(seeds):
-        raise PlanError(f'{path}: seeds names {sorted({s for s in seeds if list(seeds).count(s) > 1})} twice: a run '
-                        'made again says nothing new')
+    for seed in seeds:
+        if seed not in SEEDS:
+            raise PlanError(f'{path}: seeds names {seed}; a seed is a whole number from 0 to {SEEDS[-1]}')
+    if _twice(seeds):
+        raise PlanError(f'{path}: seeds names {_twice(seeds)} twice: a run made again says nothing new')
     return tuple(seeds)
 
 
@@ -166,9 +207,18 @@ def _budget(path, budget, where='budget'):
             raise PlanError(f'{path}: {where} has no {key!r}{did_you_mean(key, BUDGET)} It takes {", ".join(BUDGET)}')
         if key != 'processor_minutes':
             _count(path, f'{where}.{key}', value)
+        elif value is not None and not (_is_number(value) and value > 0):
+            raise PlanError(f'{path}: {where}.{key} is {value!r}; it must be a number above 0')
     if 'validations' in budget and 'max_iters' not in budget:
         raise PlanError(f'{path}: {where}.validations divides max_iters; with max_epochs there is one an epoch')
+    if budget.get('validations', 1) > budget.get('max_iters', math.inf):
+        raise PlanError(f'{path}: {where}.validations is {budget["validations"]}; of max_iters={budget["max_iters"]} '
+                        'iterations there can be no more than one validation each')
     return budget
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _budgets(path, budgets, variants):
@@ -184,27 +234,33 @@ def _comparisons(path, given, variants):
     baseline = next(iter(variants))
     if given is None:
         return tuple((name, baseline) for name in variants if name != baseline)
-    pairs = [(entry, baseline) if isinstance(entry, str) else tuple(entry) for entry in given]
+    if not isinstance(given, (list, tuple)):
+        raise PlanError(f"{path}: comparisons is {given!r}; list what is compared, as comparisons="
+                        f"[('{list(variants)[1]}', '{baseline}')]")
+    pairs = [(entry, baseline) if isinstance(entry, str) else entry for entry in given]
     if not pairs:
         raise PlanError(f'{path}: comparisons is empty: say before the runs what is compared, as '
                         f"comparisons=[('{list(variants)[1]}', '{baseline}')]")
     for pair in pairs:
-        if len(pair) != 2 or pair[0] == pair[1]:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] == pair[1]:
             raise PlanError(f'{path}: comparisons: {pair!r} must be two variants, (VARIANT, REFERENCE)')
         for name in pair:
-            if name not in variants:
+            if not isinstance(name, str) or name not in variants:
                 raise PlanError(f'{path}: comparisons: no variant {name!r}{did_you_mean(name, variants)} '
                                 f'There are {", ".join(variants)}')
+    pairs = tuple(map(tuple, pairs))
     if len(set(pairs)) < len(pairs):
-        raise PlanError(f'{path}: comparisons names a pair twice')
-    return tuple(pairs)
+        raise PlanError(f'{path}: comparisons names {_twice(pairs)[0]!r} twice; name each pair once')
+    return pairs
 
 
 def _targets(path, known):
-    targets, metric = known.get('targets') or (), known.get('metric', 'accuracy')
+    targets, metric = _or(known.get('targets'), ()), known.get('metric', 'accuracy')
     least = CHANCE[metric]
     if not isinstance(targets, (list, tuple)) or not all(isinstance(t, float) and least < t < 1 for t in targets):
         raise PlanError(f'{path}: targets is {targets!r}; list fractions between {least} (by chance) and 1 of {metric}')
+    if _twice(targets):
+        raise PlanError(f'{path}: targets names {_twice(targets)} twice; name each once')
     return tuple(sorted(targets))
 
 
@@ -216,13 +272,29 @@ def _tuning(path, tuning):
     for key in tuning:
         if key not in TUNING:
             raise PlanError(f'{path}: tuning has no {key!r}{did_you_mean(key, TUNING)} It takes {", ".join(TUNING)}')
-    return dict(trials=_count(path, 'tuning.trials', tuning.get('trials')), seed=tuning.get('seed', 0),
-                over=tuple(_range(path, key, entry) for key, entry in tuning['over'].items()))
+    seed, seeds = tuning.get('seed', 0), range(len(SEEDS) - TUNING_SEED)
+    if type(seed) is not int or seed not in seeds:
+        raise PlanError(f'{path}: tuning.seed is {seed!r}; it must be a whole number from 0 to {seeds[-1]}')
+    return dict(trials=_count(path, 'tuning.trials', tuning.get('trials')), seed=seed,
+                over=_over(path, tuning['over']))
+
+
+def _over(path, over):
+    for key in over:
+        if not isinstance(key, str) or not all(key.split('.')) or not _is_name(key.split('.')[0]):
+            raise PlanError(f'{path}: tuning.over: {key!r} is no dotted key of the config, such as '
+                            f'{SHORT["lr"]!r}, nor one of {", ".join(SHORT)}')
+    ranges = {key: _range(path, key, entry) for key, entry in over.items()}
+    for key, inner in ranges.items():
+        for other, outer in ranges.items():
+            if key != other and f'{inner.key}.'.startswith(f'{outer.key}.'):
+                raise PlanError(f'{path}: tuning.over: {key!r} and {other!r} are of one key, {outer.key}; name one')
+    return tuple(ranges.values())
 
 
 def _range(path, key, entry):
     entry = tuple(entry) if isinstance(entry, (list, tuple)) else (entry,)
-    numbers = all(isinstance(value, (int, float)) for value in entry[:2])
+    numbers = all(map(_is_number, entry[:2]))
     log = entry[2:] == ('log',)
     if len(entry) not in (2, 3) or (entry[2:] and not log) or not numbers or not entry[0] < entry[1] or (
             log and entry[0] <= 0):

@@ -3,11 +3,15 @@ import ast
 import copy
 import hashlib
 import json
+import re
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from mlaface.study.plan import PlanError
+from mlaface.utils.errors import UserError
 from mlaface.utils.files import atomic_path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -89,6 +93,53 @@ def write_config(plan, variant, folder, tuned=None):
     return path
 
 
+def load_variant(plan, variant, folder, tuned=None):
+    """Write the config of a run and resolve it; see ``write_config``.
+
+    Returns:
+        Config: Checked.
+
+    Raises:
+        PlanError: If it cannot be meant; names the plan, and what in it states the fault.
+    """
+    from mlaface.engine.config import load_config
+    path = write_config(plan, variant, folder, tuned)
+    try:
+        return load_config(path)
+    except UserError as error:
+        fault = _fault(error, path)
+        raise PlanError(f'{plan.path}: {_where(fault, plan, variant, tuned)}{fault}') from error
+
+
+def _fault(error, path):
+    """An error's message without the file that was written for a run: of that the user knows nothing."""
+    text = str(error)
+    text = text.removeprefix(str(path)) if text.startswith(str(path)) else f': {text}'
+    return re.sub(rf' \([^()]*{re.escape(path.name)}(, line \d+)?\)', '', text)
+
+
+def _where(fault, plan, variant, tuned):
+    """What in a plan states a fault: the first that has it still where all that comes after is left out."""
+    if tuned and not _has(fault, plan, variant):
+        return f'tuning.over, in variants.{variant}'
+    common = replace(plan, variants={variant: {}})
+    if not _has(fault, common, variant):
+        return f'variants.{variant}'
+    return f'base {plan.base}' if _has(fault, replace(common, common={}), variant) else 'common'
+
+
+def _has(fault, plan, variant):
+    """Whether the config of a variant has the same fault (bool)."""
+    from mlaface.engine.config import load_config
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_config(plan, variant, folder)
+        try:
+            load_config(path)
+        except UserError as error:
+            return _fault(error, path) == fault
+    return False
+
+
 def fingerprint(config):
     """Hash of a resolved config, whatever wrote it down (str); where it lies and its seed do not count."""
     content = {key: value for key, value in config.to_dict().items() if key not in (
@@ -104,13 +155,11 @@ def check_variants(plan, folder):
         folder (Path): For the files.
 
     Raises:
-        PlanError: If two variants give one config; names both.
-        ConfigError: If a config cannot be meant.
+        PlanError: If a config cannot be meant, or two variants give one; names the plan and the variants.
     """
-    from mlaface.engine.config import load_config
     seen = {}
     for variant in plan.compared:
-        found = fingerprint(load_config(write_config(plan, variant, Path(folder) / 'configs' / variant)))
+        found = fingerprint(load_variant(plan, variant, Path(folder) / 'configs' / variant))
         if found in seen:
             raise PlanError(f'{plan.path}: variants {seen[found]!r} and {variant!r} do not differ: their configs are '
                             'the same after all is merged')
@@ -122,10 +171,9 @@ def check_variants(plan, folder):
 
 def check_tuning(plan, folder):
     """Refuse a tuned key that a variant's config does not take; see ``check_variants``."""
-    from mlaface.engine.config import load_config
     for variant in plan.compared:
-        path = write_config(plan, variant, Path(folder) / 'configs' / variant, trial_settings(plan)[-1])
-        load_config(path)
+        load_variant(plan, variant, Path(folder) / 'configs' / variant,
+                     {entry.key: entry.low for entry in plan.tuning['over']})
 
 
 def trial_settings(plan):

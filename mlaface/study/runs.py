@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mlaface.study.plan import TUNING_SEED
 from mlaface.study.recipes import trial_settings
 from mlaface.utils.errors import InputError
 from mlaface.utils.files import atomic_path
-
-TUNING_SEED = 1_000_000  # trials are tuned on seeds that no plan's runs have
 
 
 @dataclass(frozen=True)

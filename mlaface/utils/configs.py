@@ -74,8 +74,23 @@ def config_text(config):
 
 
 def config_fault(error):
-    """What is to be said of an error of a config's code: its kind, its message and its line (str)."""
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == '<module>']
-    where = f' ({lines[-1].filename}, line {lines[-1].lineno})' if lines else ''
+    """What is to be said of an error of a config's code, in one line: its kind, its message and its place (str)."""
     message = error.args[0] if isinstance(error, KeyError) and error.args else error  # str(KeyError) is quoted
-    return f'{type(error).__name__}: {message}{where}'
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == '<module>']
+    file, line = _file_of(error), None
+    if isinstance(error, SyntaxError):
+        told = error.__context__ if isinstance(error.__context__, SyntaxError) else error
+        message, line = told.msg, told.lineno
+        file = file if told.filename in (None, '<unknown>') else told.filename
+    elif lines:
+        file, line = lines[-1].filename, lines[-1].lineno
+    elif isinstance(error, OSError):  # says by itself of which file
+        file = None
+    where = f' ({file})' if line is None else f' ({file}, line {line})'
+    return f'{type(error).__name__}: {" ".join(str(message).split())}{where if file else ""}'
+
+
+def _file_of(error):
+    """The file that MMEngine was reading (str), or None; it reads a copy, whose name is of no use to anybody."""
+    read = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == '_file2dict']
+    return read[-1].f_locals.get('filename') if read else None

@@ -108,7 +108,10 @@ def test_photographs_are_aligned_in_pieces(place, tmp_path):
 @pytest.mark.parametrize('options, said', [
     (('--executor', 'roy'), "did you mean 'ray'"), (('--executor-options', 'processes=2'), 'name it by --executor'),
     (('--executor', 'local', '--executor-options', 'cores=2'), "has no argument 'cores'"),
-    (('--executor', 'local', '--executor-options', 'two'), 'KEY=VALUE')])
+    (('--executor', 'local', '--executor-options', 'two'), 'KEY=VALUE'),
+    (('--executor', 'local', '--executor-options', 'processes=x'), 'local: processes=x: write a whole number'),
+    (('--executor', 'local', '--executor-options', 'threads=-1'), 'local: threads=-1: write a whole number'),
+    (('--executor', 'ray', '--executor-options', 'cpus=0.05'), 'ray: cpus=0.05: write a number of at least 0.1')])
 def test_what_cannot_be_done_is_said_in_a_line(place, tmp_path, options, said):
     with pytest.raises(SystemExit) as end:
         main([*arguments(place, 'records', tmp_path / 'out'), *options])

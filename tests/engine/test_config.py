@@ -197,7 +197,14 @@ def test_half_a_training_is_refused(tmp_path, key):
 
 
 def test_broken_configs_and_options_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match='cannot be read: SyntaxError'):
-        load_config(config_file(tmp_path, 'model = dict('))
+    path = config_file(tmp_path, 'model = dict(')
+    (tmp_path / 'heir.py').write_text(f'_base_ = {path.name!r}\n')
+    for file in (path, tmp_path / 'heir.py'):
+        with pytest.raises(ConfigError) as error:
+            load_config(file)
+        assert str(error.value) == f"{file} cannot be read: SyntaxError: '(' was never closed ({path}, line 1)"
+    path.write_bytes(b"name = 'M\xfcller'")
+    with pytest.raises(ConfigError, match=f'heir.py cannot be read: UnicodeDecodeError: .* \\({path}\\)'):
+        load_config(tmp_path / 'heir.py')
     with pytest.raises(ConfigError, match='cfg-options'):
         load_config(config_file(tmp_path), {'train_cfg.max_epochs.deeper': 1})

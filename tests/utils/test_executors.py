@@ -1,5 +1,6 @@
 """Pieces are whole or made again, wherever they run; what goes wrong is one line that names the node."""
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -166,8 +167,27 @@ def test_names_and_options_of_executors():
         EXECUTORS.build(dict(type='slrum'))
     with pytest.raises(ArgumentError, match="did you mean 'processes'"):
         EXECUTORS.build(dict(type='local', process=2))
-    with pytest.raises(InputError, match='processes=0'):
-        EXECUTORS.build(dict(type='local', processes=0))
+
+
+@pytest.mark.parametrize('name, option, value, said', [
+    ('local', 'processes', 'x', 'a whole number of at least 1'), ('local', 'processes', 0, 'at least 1'),
+    ('local', 'processes', 1.5, 'a whole number'), ('local', 'threads', 'x', 'a whole number of at least 1'),
+    ('local', 'threads', 0, 'at least 1'), ('local', 'threads', -2, 'at least 1'),
+    ('ray', 'cpus', 'x', 'a number of at least 0.1'), ('ray', 'cpus', 0, 'at least 0.1'),
+    ('ray', 'gpus', 'x', 'a number of at least 0'), ('ray', 'gpus', -1, 'at least 0'),
+    ('ray', 'gpus', float('nan'), 'at least 0'), ('ray', 'retries', 0.5, 'a whole number of at least 0'),
+    ('ray', 'retries', -1, 'at least 0'), ('slurm', 'tasks', 'x', 'a whole number of at least 1'),
+    ('slurm', 'tasks', 0, 'at least 1'), ('slurm', 'cpus', True, 'at least 1')])
+def test_a_number_of_an_executor_that_is_none_is_refused_in_a_line(name, option, value, said):
+    with pytest.raises(InputError) as error:
+        EXECUTORS.build({'type': name, option: value})
+    assert re.fullmatch(f'executor {name}: {option}={value}: write .*{said}.*', str(error.value))
+
+
+def test_the_numbers_that_executors_take():
+    assert EXECUTORS.build(dict(type='local', processes=2, threads=3)).threads == 3
+    ray = EXECUTORS.build(dict(type='ray', cpus=0.5, gpus=0.25, retries=0, address=6379))
+    assert (ray.cpus, ray.gpus, ray.retries, ray.address) == (0.5, 0.25, 0, '6379')
 
 
 def test_parts_of_a_search_have_the_bits_of_the_whole(tmp_path):

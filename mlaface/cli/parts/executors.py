@@ -1,5 +1,6 @@
 """``--executor``, alike in every command whose work can be cut into pieces."""
 import os
+import re
 from argparse import Namespace
 
 from mlaface.cli.parts.arguments import count
@@ -45,7 +46,7 @@ def spread_of(args):
         Spread: Or None, where no executor is asked for.
 
     Raises:
-        UserError: If there is no such executor, or it has no such option.
+        UserError: If there is no such executor, or it has no such option or value of one.
     """
     if args.executor is None:
         if args.executor_options:
@@ -64,7 +65,8 @@ def _options(texts):
         key, equals, value = text.partition('=')
         if not equals or not key.isidentifier() or not value:
             raise InputError(f'--executor-options {text}: it is written KEY=VALUE, as processes=2')
-        found[key] = int(value) if value.isdecimal() else value
+        number = re.fullmatch(r'-?\d+(\.\d+)?', value)
+        found[key] = value if number is None else float(value) if number[1] else int(value)
     return found
 
 

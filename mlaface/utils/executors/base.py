@@ -1,4 +1,30 @@
 """What an executor is: it says where the pieces of a job run, and nothing else."""
+import math
+
+from mlaface.utils.errors import InputError
+
+
+def checked_number(executor, option, value, least=1, whole=True):
+    """The number that an option of an executor is given.
+
+    Args:
+        executor (str): Registered name of the executor, for the message.
+        option (str): Name of the option.
+        value: What it was given.
+        least (float): The smallest that it takes. Default 1.
+        whole (bool): Whether it takes whole numbers alone. Default True.
+
+    Returns:
+        int | float: ``value``.
+
+    Raises:
+        InputError: If it is no such number.
+    """
+    kinds = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value < math.inf:
+        raise InputError(f'executor {executor}: {option}={value}: write a {"whole " if whole else ""}number of at '
+                         f'least {least}')
+    return value
 
 
 class Executor:

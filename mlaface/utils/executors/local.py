@@ -8,8 +8,7 @@ import threading
 from pathlib import Path
 
 from mlaface.registry import EXECUTORS
-from mlaface.utils.errors import InputError
-from mlaface.utils.executors.base import Executor
+from mlaface.utils.executors.base import Executor, checked_number
 from mlaface.utils.executors.job import Fault
 
 PACKAGE = str(Path(__file__).resolve().parents[3])
@@ -35,10 +34,9 @@ class LocalExecutor(Executor):
     """
 
     def __init__(self, processes=None, threads=None):
-        self.processes = cores() if processes is None else processes
-        if self.processes < 1:
-            raise InputError(f'executor local: processes={processes}: at least one is needed')
-        self.threads = threads or max(1, cores() // self.processes)
+        self.processes = cores() if processes is None else checked_number('local', 'processes', processes)
+        shared = max(1, cores() // self.processes)
+        self.threads = shared if threads is None else checked_number('local', 'threads', threads)
         self._idle = []  # kept for the next job, so that libraries are imported once
 
     def run(self, job, numbers):

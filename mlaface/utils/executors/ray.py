@@ -3,7 +3,7 @@ import socket
 
 from mlaface.registry import EXECUTORS
 from mlaface.utils.errors import InputError
-from mlaface.utils.executors.base import Executor
+from mlaface.utils.executors.base import Executor, checked_number
 from mlaface.utils.executors.job import Fault
 from mlaface.utils.executors.worker import run_piece
 from mlaface.utils.packages import import_optional
@@ -18,13 +18,16 @@ class RayExecutor(Executor):
 
     Args:
         address (str): ``HOST:PORT`` of the cluster's head; ``'auto'``: of the cluster on this machine.
-        cpus (float): Cores of a piece; its threads too.
+        cpus (float): Cores of a piece, at least 0.1; its threads too.
         gpus (float): GPUs of a piece; Ray shows it those only.
         retries (int): How often a piece is begun again whose node or process died. Default 3.
     """
 
     def __init__(self, address='auto', cpus=1, gpus=0, retries=3):
-        self.address, self.cpus, self.gpus, self.retries = address, cpus, gpus, retries
+        self.address = str(address)
+        self.cpus = checked_number('ray', 'cpus', cpus, 0.1, whole=False)
+        self.gpus = checked_number('ray', 'gpus', gpus, 0, whole=False)
+        self.retries = checked_number('ray', 'retries', retries, 0)
 
     def run(self, job, numbers):
         """See the base class."""
@@ -32,7 +35,7 @@ class RayExecutor(Executor):
         if not ray.is_initialized():  # the next job finds Ray's processes with their libraries imported
             self._connect(ray)
         task = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries)(run_piece)
-        most = max(8, int(AHEAD * ray.cluster_resources().get('CPU', 1) / max(self.cpus, 0.1)))
+        most = max(8, int(AHEAD * ray.cluster_resources().get('CPU', 1) / self.cpus))
         waiting, rest = {}, iter(numbers)
         try:
             while True:

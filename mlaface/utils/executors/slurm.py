@@ -10,7 +10,7 @@ import time
 
 from mlaface.registry import EXECUTORS
 from mlaface.utils.errors import InputError
-from mlaface.utils.executors.base import Executor
+from mlaface.utils.executors.base import Executor, checked_number
 from mlaface.utils.executors.job import Fault
 from mlaface.utils.executors.local import PACKAGE
 from mlaface.utils.files import atomic_path
@@ -79,7 +79,7 @@ class SlurmExecutor(Executor):
     """
 
     def __init__(self, partition=None, tasks=64, cpus=1, time=None, gres=None, account=None):
-        self.tasks, self.cpus = tasks, cpus
+        self.tasks, self.cpus = checked_number('slurm', 'tasks', tasks), checked_number('slurm', 'cpus', cpus)
         self.options = dict(partition=partition, time=time, gres=gres, account=account)
 
     def run(self, job, numbers):
