@@ -91,8 +91,9 @@ class _Gate:
 
     def __init__(self, function, parameters, *pooled):
         self.inputs, self.parameters = [each.detach().requires_grad_() for each in pooled], parameters
-        # its own small tensors are kept as they are: a checkpointed block would make itself anew to find them
-        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(_same, _same):
+        # its own small tensors are kept as they are: a checkpointed block would make itself anew to find them. Without
+        # their history, since an output with it that its own node keeps is never let go of
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(torch.Tensor.detach, _same):
             self.value = function(*self.inputs).to(pooled[0].dtype)
 
     @property

@@ -1,5 +1,6 @@
 """Attention by blocks of images gives what torch's own operators give: values, gradients, statistics, types."""
 import copy
+import gc
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 from mlaface.models import blockwise
 from mlaface.models.attention.cbam import CBAM
 from mlaface.models.attention.hybrid import HybridAttention
+from tests.models import tiny
 
 KINDS = {'hybrid': HybridAttention, 'cbam': CBAM,
          'channel': lambda channels: HybridAttention(channels, levels='channel', gate='1 + tanh'),
@@ -103,3 +105,22 @@ def test_blocks_are_for_channels_last_training_only(monkeypatch):
     with torch.no_grad():
         assert not used(x)
     assert not gated_map._pays(x.half(), attention.parameters())
+
+
+def live_tensors():
+    """How many tensors there are, when all that nobody can reach is gone (int)."""
+    gc.collect()
+    return sum(issubclass(type(each), torch.Tensor) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize('kind', ['branch and gates', *tiny.attentions()])
+def test_a_step_leaves_nothing_behind(kind):
+    model = tiny.recognizer(attention='HybridAttention', mla=True) if kind == 'branch and gates' else tiny.recognizer(
+        attention=kind)
+    model.to(memory_format=torch.channels_last).train()
+    counts = []
+    for _ in range(3):
+        model(tiny.images(), tiny.labels(), mode='loss')['loss'].backward()
+        model.zero_grad()
+        counts.append(live_tensors())
+    assert counts[1] == counts[2]
