@@ -187,7 +187,8 @@ def _check(value, where, room, origins):
     known, name = _plain_keys(where), where.rpartition('.')[2].partition('[')[0]
     if isinstance(value, dict) and room is not None and 'type' not in value:
         _check_type_is_spelled(value, where, room, origins)
-    if name in ROOMS or known is not None:
+    change = where.startswith('custom_hooks[') and '].' in where  # a hook may be told a part's arguments alone
+    if (name in ROOMS and not change) or known is not None:
         check_shape(value, where, room, known, origins)
     if isinstance(value, str) and value == DELETE:
         raise ConfigError(f'{origins}: {where}{origins.elsewhere(where)}: {DELETE!r} is a word of the command line; in '

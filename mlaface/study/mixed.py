@@ -45,10 +45,11 @@ def _resolved(plan, run, tuned, work_dir):
 def _other_code(found):
     lines = []
     for room in sorted({room for result in found.values() for room in result['code']}):
-        kinds = Counter(result['code'].get(room) for result in found.values())
+        of_room = {run: result for run, result in found.items() if room in result['code']}  # a plugin is in some alone
+        kinds = Counter(result['code'][room] for result in of_room.values())
         if len(kinds) > 1:
             usual = kinds.most_common(1)[0][0]
-            others = [(run.name, result) for run, result in found.items() if result['code'].get(room) != usual]
+            others = [(run.name, result) for run, result in of_room.items() if result['code'][room] != usual]
             commits = sorted({str(result.get('commit'))[:12] for _, result in others})
             lines.append(f'{_names([name for name, _ in others])} by other code of {room} (commit '
                          f'{", ".join(commits)}) than the {kinds[usual]} others')

@@ -190,6 +190,12 @@ def test_values_of_another_form_are_told_how_they_are_written(tmp_path, old, new
     assert '\n' not in str(error.value) and str(path) in str(error.value)
 
 
+def test_a_hook_is_told_arguments_of_a_part_alone(tmp_path):
+    stages = [dict(epochs=0, sample_rate=0.3), dict(epochs=5, sample_rate=1.0, margin=dict(m=0.5))]
+    text = f"{TEXT}custom_hooks = [dict(type='HeadStagesHook', stages={stages})]\n"
+    assert load_config(config_file(tmp_path, text)).custom_hooks[0].stages[1].margin == dict(m=0.5)
+
+
 @pytest.mark.parametrize('key', ['optim_wrapper', 'val_evaluator'])
 def test_half_a_training_is_refused(tmp_path, key):
     with pytest.raises(ConfigError, match=f'toy.py: {key} missing or None: .* go together. State all of them, or set'):

@@ -90,6 +90,23 @@ def test_runs_by_other_code_are_named(study, tmp_path, monkeypatch):
         path.write_text(text)
 
 
+def test_a_plugin_that_one_variant_has_is_no_other_code(study):
+    from mlaface.study import mixed
+    plan, folder = study
+    plan.fingerprints = {variant: variant for variant in plan.compared}
+    texts = {path: path.read_text() for path in (folder / 'out' / 'runs').glob('better@*.json')}
+    try:
+        for path, text in texts.items():
+            path.write_text(text.replace('"models": "1"', '"models": "1", "of_mine.gate": "7"'))
+        assert texts and mixed.differences(plan, folder / 'out', folder / 'work') == []
+        path.write_text(text.replace('"models": "1"', '"models": "1", "of_mine.gate": "8"'))
+        line, = mixed.differences(plan, folder / 'out', folder / 'work')
+        assert f'{path.stem} by other code of of_mine.gate' in line
+    finally:
+        for path, text in texts.items():
+            path.write_text(text)
+
+
 def test_a_run_that_diverged_counts_by_chance_and_one_cut_short_is_named(tmp_path, study):
     plan, _ = study
     plan.comparisons, before = (('better', 'plain'), ('same', 'plain')), plan.comparisons
