@@ -1,4 +1,6 @@
 """What several backbones share: width, initialisation, attention by stage, activations and norms by name."""
+import inspect
+
 import torch
 from torch import nn
 
@@ -129,18 +131,31 @@ def build_attention(config, channels, stage, stages, size=7):
         size (int): Height and width of the block's map, on which the plugin is tried. Default 7.
 
     Raises:
-        ArgumentError: If the plugin cannot take such a map, or makes one of another shape.
+        ArgumentError: If the plugin takes no ``channels``, cannot take such a map, or makes another one of it.
     """
     if config is None or stage not in stages:
         return None
+    _check_takes_channels(config)
     plugin = ATTENTION.build(config, default_args=dict(channels=channels))
     _check_keeps_shape(plugin, config['type'], (1, channels, size, size))
     return plugin
 
 
+def _check_takes_channels(config):
+    kind = ATTENTION.get(config['type']) if isinstance(config.get('type'), str) else config.get('type')
+    if inspect.isclass(kind):
+        taken = inspect.signature(kind).parameters
+        if 'channels' not in taken and all(each.kind is not each.VAR_KEYWORD for each in taken.values()):
+            raise ArgumentError(f'attention {kind.__name__!r} does not take channels, by which a block tells it those '
+                                'of its map: write def __init__(self, channels, ...). It takes '
+                                f'{", ".join(taken) or "nothing"}')
+
+
 @torch.no_grad()
 def _check_keeps_shape(plugin, name, shape):
     """Try a plugin on one map, before the first image does; in evaluation, which changes nothing in it."""
+    if not isinstance(plugin, nn.Module):
+        raise ArgumentError(f'attention {name!r} is no torch.nn.Module')
     device = next((parameter.device for parameter in plugin.parameters()), None)
     training = plugin.training
     try:
@@ -155,6 +170,9 @@ def _check_keeps_shape(plugin, name, shape):
     if found != shape:
         raise ArgumentError(f'attention {name!r} makes {found} of a map of shape {shape}: in a residual block the '
                             'shape must stay')
+    if made.dtype != torch.get_default_dtype():
+        raise ArgumentError(f'attention {name!r} makes {made.dtype} of a map of {torch.get_default_dtype()}: the type '
+                            'must stay')
 
 
 def check_stages(stages, count):

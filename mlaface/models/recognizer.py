@@ -120,6 +120,10 @@ class FaceRecognizer(nn.Module):
         if self.branches and joined != len(self.branches):
             raise ValueError(f'the fusion {type(self.fusion).__name__} joins {joined} branch(es), and there are '
                              f'{len(self.branches)}: set fusion.branches={len(self.branches)} where it takes that')
+        made, fused = self.backbone.out_channels, getattr(self.fusion, 'channels', None)
+        if fused not in (None, made):
+            raise ValueError(f'the backbone makes maps of {made} channels, the fusion joins maps of {fused}: set '
+                             f'fusion.channels={made}')
         taken = getattr(self.fusion, 'branch_channels', self.backbone.out_channels)
         for number, branch in enumerate(self.branches):
             channels = getattr(branch, 'out_channels', taken)

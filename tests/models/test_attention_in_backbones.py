@@ -117,12 +117,20 @@ class Reshaping(torch.nn.Module):
     def forward(self, x):
         if self.how == 'fail':
             raise RuntimeError('only 8 x 8 maps')
-        return x[:, :, 1:] if self.how == 'cut' else [x]
+        return x.double() if self.how == 'type' else x[:, :, 1:] if self.how == 'cut' else [x]
+
+
+class Nameless(torch.nn.Identity):
+    """Attention that is not told the channels."""
+
+    def __init__(self, dim=3):
+        super().__init__()
 
 
 @pytest.mark.parametrize('how, words', [
     ('cut', r"'Reshaping' makes \(1, \d+, \d+, (\d+)\) of a map of shape \(1, \d+, \1, \1\)"),
     ('fail', r"'Reshaping' cannot take a map of shape \(1, \d+, \d+, \d+\): only 8 x 8 maps. Set"),
+    ('type', "'Reshaping' makes torch.float64 of a map of torch.float32"),
     ('list', "'Reshaping' makes list of a map of shape")])
 @pytest.mark.parametrize('backbone', TAKING)
 def test_attention_that_does_not_keep_the_map_is_refused_when_built(backbone, how, words):
@@ -132,6 +140,23 @@ def test_attention_that_does_not_keep_the_map_is_refused_when_built(backbone, ho
             network(backbone, dict(type='Reshaping', how=how), **SMALL)
     finally:
         ATTENTION.module_dict.pop('Reshaping')
+
+
+def test_attention_that_is_not_told_the_channels_is_refused():
+    ATTENTION.register_module(module=Nameless)
+    try:
+        with pytest.raises(ValueError, match=r"'Nameless' does not take channels, .* It takes dim$"):
+            network('IResNet', dict(type='Nameless'), **SMALL)
+    finally:
+        ATTENTION.module_dict.pop('Nameless')
+
+
+@pytest.mark.parametrize('plugin', ['HybridAttention', 'SqueezeExcitation', 'CBAM', 'CoordinateAttention', 'NonLocal',
+                                    'GlobalContext', 'GatherExcite'])
+@pytest.mark.parametrize('reduction', [0, -4, 'a', 2.5])
+def test_a_reduction_that_is_none_is_refused(plugin, reduction):
+    with pytest.raises(ValueError, match=f'reduction={reduction!r} must be a whole number of at least 1'):
+        ATTENTION.build(dict(type=plugin, channels=8, reduction=reduction))
 
 
 def test_the_table_says_what_a_plugin_adds():

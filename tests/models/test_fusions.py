@@ -139,6 +139,9 @@ def test_across_starts_as_the_plain_network():
     (dict(branch=[PATCHES, dict(OWN_MAP, channels=32)], fusion=dict(type='GatedFusion', channels=64, branches=2)),
      'branch.1 makes maps of 32 channels.*set branch.1.channels=64'),
     (dict(branch=BOTH, fusion=dict(type='GatedFusion', channels=64, branches=2), variant='published'), 'one branch'),
+    (dict(branch=PATCHES, fusion=dict(type='GatedFusion')), 'maps of 64 channels, .* of 512: set fusion.channels=64'),
+    (dict(branch=PATCHES, fusion=dict(type='ConcatFusion', channels=7)), 'set fusion.channels=64'),
+    (dict(branch=PATCHES, fusion=dict(type='CrossAttentionFusion', channels=32)), 'set fusion.channels=64'),
     (dict(branch=PATCHES, fusion=dict(type='GatedFusion', branches=0)), 'branches=0'),
     (dict(branch=PATCHES, fusion=dict(type='ConcatFusion', norm='shared')), "'shared' is unknown"),
     (dict(branch=PATCHES, fusion=dict(type='CrossAttentionFusion', channels=64, heads=5)), '5 heads do not divide 64')])

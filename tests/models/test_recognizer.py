@@ -124,7 +124,8 @@ def test_wrong_labels_and_missing_head_are_refused(model):
 
 @pytest.mark.parametrize('wrong, words', [
     (dict(head=dict(type='TinyHead', embedding_size=8)), 'head.embedding_size=16'),
-    (dict(branch=dict(type='PatchSelfAttention', channels=8), fusion=dict(type='GatedFusion')), 'branch.channels=64'),
+    (dict(branch=dict(type='PatchSelfAttention', channels=8), fusion=dict(type='GatedFusion', channels=64)),
+     'branch.channels=64'),
     (dict(in_channels=128), 'neck.in_channels=64'),
     (dict(branch=dict(type='PatchSelfAttention', channels=64)), 'both, or neither')])
 def test_parts_that_do_not_fit_are_refused_when_built(wrong, words):

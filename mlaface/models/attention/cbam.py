@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from mlaface.models.attention._hidden import hidden_channels
 from mlaface.models.gated_map import gated_map, pooled_channels
 from mlaface.registry import ATTENTION
 
@@ -20,7 +21,7 @@ class CBAM(nn.Module):
 
     def __init__(self, channels, reduction=16, kernel_size=7):
         super().__init__()
-        hidden = max(1, channels // reduction)
+        hidden = hidden_channels(channels, reduction)
         self.mlp = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, channels, 1))
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.bn = nn.BatchNorm2d(1)

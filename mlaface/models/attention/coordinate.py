@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from mlaface.models.attention._hidden import hidden_channels
 from mlaface.registry import ATTENTION
 
 
@@ -17,7 +18,7 @@ class CoordinateAttention(nn.Module):
 
     def __init__(self, channels, reduction=32, min_hidden=8):
         super().__init__()
-        hidden = max(min_hidden, channels // reduction)
+        hidden = hidden_channels(channels, reduction, min_hidden)
         self.conv1 = nn.Conv2d(channels, hidden, 1)
         self.bn1 = nn.BatchNorm2d(hidden)
         self.act = nn.Hardswish()

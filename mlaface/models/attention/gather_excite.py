@@ -4,6 +4,7 @@ import math
 import torch
 from torch import nn
 
+from mlaface.models.attention._hidden import hidden_channels
 from mlaface.registry import ATTENTION
 
 EXTENTS = (0, 2, 4, 8)
@@ -49,7 +50,7 @@ class GatherExcite(nn.Module):
         self.gather = strided_convolutions(channels, extent, size) if learned else None
         self.bottleneck = nn.Identity()
         if reduction is not None:
-            hidden = max(1, channels // reduction)
+            hidden = hidden_channels(channels, reduction)
             self.bottleneck = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, channels, 1))
 
     def gathered(self, x):

@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from mlaface.models.attention._hidden import hidden_channels
 from mlaface.registry import ATTENTION
 
 FUSIONS = ('add', 'scale')
@@ -29,7 +30,7 @@ class GlobalContext(nn.Module):
         super().__init__()
         if fusion not in FUSIONS:
             raise ValueError(f'GlobalContext: fusion={fusion!r} is unknown; choose one of {FUSIONS}')
-        hidden = max(2, channels // reduction)
+        hidden = hidden_channels(channels, reduction, 2)
         self.fusion = fusion
         self.mask = nn.Conv2d(channels, 1, 1, bias=False)
         self.transform = nn.Sequential(nn.Linear(channels, hidden), nn.LayerNorm(hidden), nn.ReLU(),

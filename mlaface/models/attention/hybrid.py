@@ -4,6 +4,7 @@ After CBAM (Woo et al., ECCV 2018), whose sum of average and maximum becomes ``a
 """
 from torch import nn
 
+from mlaface.models.attention._hidden import hidden_channels
 from mlaface.models.gated_map import gated_map, pooled_channels
 from mlaface.models.gates import LearnableGate, gate_function
 from mlaface.registry import ATTENTION
@@ -23,7 +24,7 @@ class ChannelGate(nn.Module):
 
     def __init__(self, channels, reduction=16, init=0.5, gate='sigmoid'):
         super().__init__()
-        hidden = max(1, channels // reduction)
+        hidden = hidden_channels(channels, reduction)
         self.fc = nn.Sequential(nn.Conv2d(channels, hidden, 1, bias=False), nn.ReLU(),
                                 nn.Conv2d(hidden, channels, 1, bias=False))
         self.lf = LearnableGate(init)

@@ -1,6 +1,7 @@
 """Non-local Neural Networks (Wang et al., CVPR 2018, eq. 1, 4 and 6)."""
 from torch import nn
 
+from mlaface.models.attention._hidden import hidden_channels
 from mlaface.registry import ATTENTION
 
 
@@ -32,7 +33,7 @@ class NonLocal(nn.Module):
             raise ValueError(f"NonLocal: scale={scale!r} is unknown; choose 'sqrt' or None")
         if pool < 1:
             raise ValueError(f'NonLocal: pool={pool} must be at least 1')
-        hidden = max(1, channels // reduction)
+        hidden = hidden_channels(channels, reduction)
         self.scale, self.pool = (hidden ** -0.5 if scale else 1.0), pool
         self.theta, self.phi, self.g = (nn.Conv2d(channels, hidden, 1) for _ in range(3))
         self.project = nn.Conv2d(hidden, channels, 1, bias=False)

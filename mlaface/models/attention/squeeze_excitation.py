@@ -1,6 +1,7 @@
 """Squeeze-and-Excitation Networks (Hu et al., CVPR 2018, eq. 2 to 4)."""
 from torch import nn
 
+from mlaface.models.attention._hidden import hidden_channels
 from mlaface.registry import ATTENTION
 
 
@@ -15,7 +16,7 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, channels, reduction=16):
         super().__init__()
-        hidden = max(1, channels // reduction)
+        hidden = hidden_channels(channels, reduction)
         self.fc = nn.Sequential(nn.Linear(channels, hidden, bias=False), nn.ReLU(),
                                 nn.Linear(hidden, channels, bias=False), nn.Sigmoid())
 

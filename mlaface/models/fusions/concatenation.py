@@ -32,7 +32,7 @@ class ConcatFusion(nn.Module):
         super().__init__()
         if norm not in ('separate', 'none'):
             raise ValueError(f"ConcatFusion: norm={norm!r} is unknown; choose 'separate' or 'none'")
-        self.branches = branches
+        self.channels, self.branches = channels, branches
         self.branch_channels = branch_channels or channels
         widths = [channels] + [self.branch_channels] * branches
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) if norm == 'separate' else nn.Identity() for width in widths)

@@ -33,7 +33,7 @@ class CrossAttentionFusion(nn.Module):
         super().__init__()
         if channels % heads:
             raise ValueError(f'CrossAttentionFusion: {heads} heads do not divide {channels} channels')
-        self.heads, self.branch_channels = heads, branch_channels or channels
+        self.channels, self.heads, self.branch_channels = channels, heads, branch_channels or channels
         self.gate = nn.Parameter(torch.full((1,), float(init)), requires_grad=learn)
         self.norm_trunk, self.norm_branch = nn.BatchNorm2d(channels), nn.BatchNorm2d(self.branch_channels)
         self.query = nn.Conv2d(channels, heads * qk_channels, 1, bias=False)

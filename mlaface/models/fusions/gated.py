@@ -29,6 +29,7 @@ class GatedFusion(nn.Module):
         if branches < 1:
             raise ValueError(f'GatedFusion: branches={branches} must be at least 1')
         self.norm, self.branches = norm, branches
+        self.channels = channels if norm == 'separate' else None  # else any fit
         self.gate = nn.Parameter(torch.full((branches,), float(init)), requires_grad=learn)
         norms = [nn.BatchNorm2d(channels) if norm == 'separate' else nn.Identity() for _ in range(1 + branches)]
         self.norm_trunk = norms[0]
