@@ -157,7 +157,7 @@ def test_other_classes_are_refused_by_name(change, message, tmp_path, monkeypatc
         self.metainfo.update(classes=classes, num_classes=len(classes))
 
     monkeypatch.setattr(toy.ToyFaces, '__init__', renamed)
-    with pytest.raises(CheckpointError, match=f'other classes.*{message}.*centers.py'):
+    with pytest.raises(CheckpointError, match=f'other classes.*{message}.*mlaface centers'):
         run(tmp_path, resume=True)
 
 

@@ -68,7 +68,7 @@ def bomb(side):
 
 
 @pytest.mark.parametrize('data, message', [
-    (b'', 'no image in a known format'), (b'not an image at all', 'no image in a known format'),
+    (b'', 'it has no bytes'), (b'not an image at all', 'no image in a known format'),
     (saved(Image.fromarray(RGB), 'JPEG')[:-400], 'cannot be decoded'), (bomb(12_000), 'more than 120,000,000'),
     (bomb(60_000), 'too large'), (b'\0\0\0\x18ftypheic' + bytes(64), 'HEIC'),
     (RGB.astype(np.float32), 'float32 would have to be guessed at'), (np.zeros((3, 4, 5, 6), np.uint8), 'no image'),

@@ -170,7 +170,7 @@ def test_another_class_count_names_the_identities_and_the_way(tmp_path):
     names = ['newcomer', *NAMES[:5], *NAMES[7:], 'other', 'third']
     with pytest.raises(ValueError) as error:
         load_rows(tmp_path / 'a.rows', Head(classes=len(names)), classes=names)
-    for part in ('11 classes', '12', 'person 5, person 6', 'newcomer, other, third', 'centers.py'):
+    for part in ('11 classes', '12', 'person 5, person 6', 'newcomer, other, third', 'mlaface centers'):
         assert part in str(error.value)
 
 

@@ -202,7 +202,7 @@ def test_thresholds_lie_beside_their_model_and_are_of_no_other(tmp_path, capsys)
     assert found['metric'] == 'cosine' and found['model']['file'] == 'best.pth'
     accepted = scores >= found['thresholds']['1e-1']['threshold']['value']
     assert accepted[~issame].mean() <= 0.1
-    with pytest.raises(FileNotFoundError, match='calibrate.py'):
+    with pytest.raises(FileNotFoundError, match='mlaface calibrate'):
         read_thresholds(other)
     with pytest.raises(ValueError, match='another model .best.pth'):
         read_thresholds(other, tmp_path / 'best.thresholds.json')
