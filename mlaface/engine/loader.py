@@ -71,13 +71,17 @@ class FaceLoader(DataLoader):
             yield {key: _own(value) for key, value in batch.items()}
 
     def _loaded(self):
-        """The batches; an error that a user can mend comes from a worker in its own words, as from this process."""
+        """The batches; an error that a user can mend comes from a worker in its own words, as from this process.
+
+        Workers end with this: an error that held on to torch's iterator would let them wait for five seconds.
+        """
         batches = super().__iter__()
         while True:
             try:
                 batch = next(batches, None)
             except UserError as error:
-                raise type(error)(_own_words(error)) from error
+                del batches
+                raise type(error)(_own_words(error)) from error.with_traceback(None)
             except RuntimeError as error:
                 if 'DataLoader worker (pid' not in str(error):
                     raise

@@ -35,7 +35,8 @@ def config(tmp_path):
 
 @pytest.mark.parametrize('workers', [0, 1, 2])
 @pytest.mark.parametrize('last, message', [(image(257), 'image of 257x257 pixels where 8x8'),
-                                           (image(100)[:900], 'JPEG of 900 bytes cannot be decoded')])
+                                           (image(100)[:900], 'JPEG of 900 bytes cannot be decoded')],
+                         ids=['large', 'torn'])
 def test_an_image_that_cannot_be_used_ends_training_in_a_line(tmp_path, config, workers, last, message):
     folder(tmp_path / 'people', last)
     with pytest.raises(SystemExit) as end:
