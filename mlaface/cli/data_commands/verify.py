@@ -78,7 +78,7 @@ def index_shards(args, say):
         index, classes, further = scan_shards(shards, advance)
     folder = Path(args.set)
     if classes is not None:
-        from mlaface.utils.texts import name_lines
+        from mlaface.utils.names import name_lines
         names = folder / 'classes.txt'
         if names.exists():
             raise InputError(f'{names} is there already, and the folders in the tar files are the classes: remove it')

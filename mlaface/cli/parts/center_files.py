@@ -7,7 +7,7 @@ from mlaface.engine.checkpoint.rows import CurrentRows
 from mlaface.export.centers import Centers, ImportedRows, class_means, export_centers
 from mlaface.utils.files import atomic_path, load_tensors
 from mlaface.utils.imports import import_modules
-from mlaface.utils.texts import read_names
+from mlaface.utils.names import read_names
 
 
 def _export(args):

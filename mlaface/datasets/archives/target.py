@@ -7,7 +7,7 @@ import numpy as np
 from mlaface.datasets.archives.growing_file import GrowingFile
 from mlaface.datasets.formats.archive import CLASSES
 from mlaface.utils.files import atomic_path
-from mlaface.utils.texts import name_lines
+from mlaface.utils.names import name_lines
 
 STATE = 'state.json'
 SECONDS = 2  # between two points from which writing can go on

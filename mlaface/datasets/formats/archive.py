@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
-from mlaface.utils.texts import read_names
+from mlaface.utils.names import read_names
 
 CLASSES = 'classes.txt'
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.image_record import EXACT, pack
 from mlaface.datasets.formats.record_writer import RecordWriter
-from mlaface.utils.texts import name_lines
+from mlaface.utils.names import name_lines
 
 
 def write_training_set(folder, images, size=(112, 112), names=None):

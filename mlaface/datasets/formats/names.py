@@ -1,8 +1,8 @@
 """Names that images and identities have in files of other kinds, so that every name comes back and none collides.
 
-What a place cannot hold is written as ``utils/texts.py`` says, and read by ``plain_name`` there.
+What a place cannot hold is written as ``utils/names.py`` says, and read by ``plain_name`` there.
 """
-from mlaface.utils.texts import escape
+from mlaface.utils.names import escape
 
 KINDS = ((b'\xff\xd8', '.jpg'), (b'\x89PNG', '.png'), (b'BM', '.bmp'), (b'GIF8', '.gif'), (b'II*\0', '.tif'),
          (b'MM\0*', '.tif'))

@@ -13,7 +13,8 @@ from mlaface.datasets.sets._base import FaceDataset
 from mlaface.datasets.sets.record_faces import check_classes
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import InputError, MissingDataError
-from mlaface.utils.texts import plain_name, read_json
+from mlaface.utils.names import plain_name
+from mlaface.utils.texts import read_json
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 NOT_READ = {'.heic': 'HEIC', '.heif': 'HEIC', '.avif': 'AVIF', '.gif': 'GIF', '.tif': 'TIFF', '.tiff': 'TIFF',

@@ -13,7 +13,7 @@ from mlaface.datasets.stores.address import StoreAddress
 from mlaface.datasets.stores.records import StoredRecords
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import MissingDataError
-from mlaface.utils.texts import read_names
+from mlaface.utils.names import read_names
 
 
 def check_classes(found, stated, where):

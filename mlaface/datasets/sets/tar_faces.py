@@ -2,7 +2,7 @@
 from mlaface.datasets.sets._archive_faces import ArchiveFaces
 from mlaface.datasets.stores.tars import open_shards
 from mlaface.registry import DATASETS
-from mlaface.utils.texts import plain_name
+from mlaface.utils.names import plain_name
 
 
 @DATASETS.register_module()

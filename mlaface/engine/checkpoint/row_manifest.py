@@ -7,8 +7,8 @@ from pathlib import Path
 from mlaface.engine.distributed import gather_objects, rank, world_size
 from mlaface.engine.errors import CheckpointError
 from mlaface.utils.checksums import check_seal, checksum
+from mlaface.utils.names import name_lines, read_names
 from mlaface.utils.sharding import row_shard
-from mlaface.utils.texts import name_lines, read_names
 
 MANIFEST, CLASSES, EXTRA, SHARD = 'manifest.json', 'classes.txt', 'extra.pth', '.distcp'
 ADVICE = 'the checkpoint cannot be used: resume from an older one, or copy the file again'
