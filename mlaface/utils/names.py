@@ -22,7 +22,7 @@ def escape(text, pattern):
 
 def plain_name(name):
     """What ``escape`` was given (str)."""
-    return unquote(name).strip('\0')
+    return unquote(name).strip('\0') if '%' in name else name
 
 
 def name_lines(names):

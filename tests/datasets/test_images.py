@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mlaface.datasets.formats.errors import DecodeError
-from mlaface.datasets.formats.jpeg import decode, decode_face, encode
+from mlaface.datasets.formats.jpeg import decode, decode_face, decoded_size, encode
 from mlaface.evaluation.images.files import ImageFiles
 
 
@@ -53,6 +53,41 @@ def written(kind, mode='RGB', **options):
     stream = io.BytesIO()
     Image.fromarray(picture()).convert('L' if ';' in mode else 'RGB').convert(mode).save(stream, kind, **options)
     return stream.getvalue()
+
+
+WAYS = {'plain': {}, 'grey': dict(mode='L'), 'CMYK': dict(mode='CMYK'), 'progressive': dict(progressive=True),
+        'restarts': dict(restart_marker_blocks=4), 'every colour': dict(subsampling=0), 'PNG': dict(kind='PNG'),
+        'lying': dict(exif=b'Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0')}
+
+
+def shape_or_fault(function, data):
+    try:
+        return tuple(function(data))
+    except DecodeError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_the_size_of_a_whole_image_is_that_of_its_pixels_and_what_is_torn_fails_alike(way):
+    options = dict(WAYS[way])
+    stream = io.BytesIO()
+    image = Image.fromarray(picture()[:80]).convert(options.pop('mode', 'RGB'))
+    image.save(stream, options.pop('kind', 'JPEG'), **options)
+    whole, rng = stream.getvalue(), np.random.default_rng(0)
+    if way == 'lying':
+        assert decoded_size(whole) == (112, 80)
+    faults = 0
+    for number in range(300):
+        data = bytearray(whole)
+        place, length = int(rng.integers(2, len(data))), int(rng.integers(1, 40))
+        if number:
+            data[place:place + length] = [b'', rng.bytes(1), rng.bytes(length), data[place:place]][number % 4]
+        if number % 10 == 1:
+            del data[place:]
+        expected = shape_or_fault(lambda data: decode(data).shape[:2], bytes(data))
+        assert shape_or_fault(decoded_size, bytes(data)) == expected
+        faults += isinstance(expected, str)
+    assert 20 < faults < 300
 
 
 def chunk(kind, body):

@@ -2,7 +2,7 @@
 from typing import NamedTuple
 
 from mlaface.datasets.formats.errors import DecodeError, FormatError
-from mlaface.datasets.formats.jpeg import decode, encode, stated_size
+from mlaface.datasets.formats.jpeg import decode, decoded_size, encode, stated_size
 from mlaface.datasets.formats.names import image_kind
 
 PIXELS = 1 << 26  # as many as a photograph of 64 megapixels; more may fill the memory
@@ -46,17 +46,16 @@ def examine(data, rules):
     stated = stated_size(data) if kind != '.jpg' or len(data) > LARGE else None
     if stated and stated[0] * stated[1] > PIXELS:
         raise LeftOutError('huge', f'image of {stated[0]}x{stated[1]} pixels')
-    if not rules.decode and (kind == '.jpg' or rules.quality is None):
+    kept = kind == '.jpg' or rules.quality is None
+    if kept and not rules.decode:
         return data, kind
     try:
-        image = decode(data)
+        image = None if kept else decode(data)
+        found = decoded_size(data) if kept else image.shape[:2]
     except DecodeError as error:
         if kind in FOREIGN:
             raise LeftOutError('format', f'{FOREIGN[kind]} is not read: convert it to JPEG') from error
         raise LeftOutError('damaged', str(error)) from error
-    if rules.size and image.shape[:2] != tuple(rules.size):
-        raise LeftOutError('size', f'image of {image.shape[0]}x{image.shape[1]} pixels, not '
-                                   f'{rules.size[0]}x{rules.size[1]}')
-    if kind == '.jpg' or rules.quality is None:
-        return data, kind
-    return encode(image, rules.quality, '444'), '.jpg'
+    if rules.size and found != tuple(rules.size):
+        raise LeftOutError('size', f'image of {found[0]}x{found[1]} pixels, not {rules.size[0]}x{rules.size[1]}')
+    return (data, kind) if kept else (encode(image, rules.quality, '444'), '.jpg')

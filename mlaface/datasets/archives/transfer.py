@@ -12,7 +12,6 @@ from mlaface.datasets.archives.examine import LeftOutError, examine
 from mlaface.datasets.archives.growing_file import GrowingFile
 from mlaface.datasets.archives.place import WHOLE
 from mlaface.datasets.archives.target import Item
-from mlaface.datasets.formats.archive import key_hash
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.names import folder_name
 from mlaface.datasets.key_lists import spell
@@ -44,11 +43,18 @@ def order_of(labels, grouped, shuffle=None):
 
 def ambiguous(source):
     """Images whose class and name are those of an image before them, as a set of indices."""
-    names = (f'{label}/{source.name(index)}' for index, label in enumerate(source.labels.tolist()))
-    seen = np.fromiter(map(key_hash, names), np.uint64, len(source))
-    first = np.zeros(len(seen), bool)
-    first[np.unique(seen, return_index=True)[1]] = True
-    return set(np.flatnonzero(~first).tolist())
+    labels = source.labels.tolist()
+    hashes = np.fromiter((hash((label, source.name(index))) for index, label in enumerate(labels)), np.int64,
+                         len(labels))
+    ordered = np.sort(hashes)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    seen, found = set(), set()
+    for index in np.flatnonzero(np.isin(hashes, repeated)).tolist():  # of millions the few that may be alike
+        named = labels[index], source.name(index)
+        if named in seen:
+            found.add(index)
+        seen.add(named)
+    return found
 
 
 def read_images(source, rules, again, indices):

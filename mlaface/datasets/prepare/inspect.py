@@ -7,7 +7,7 @@ import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.exif import orientation
-from mlaface.datasets.formats.jpeg import decode
+from mlaface.datasets.formats.jpeg import decoded_size
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import MissingDataError
 
@@ -90,7 +90,7 @@ def decode_all(dataset, size=(112, 112), walk=iter):
     for index in walk(range(len(dataset))):
         try:
             data = dataset.encoded(index)[1]
-            found = decode(data).shape[:2]
+            found = decoded_size(data)
         except FormatError as error:
             faults.append(f'{dataset.where(index)}: {error}')
             continue

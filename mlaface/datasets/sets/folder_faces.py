@@ -133,8 +133,7 @@ def _passed_over(name, files, special, suffixes):
     """What of an identity's folder looks like an image and is not read: key, kind of fault and what is wrong."""
     found = []
     for file in files:
-        kind = NOT_READ.get(os.path.splitext(file)[1].lower())
-        if kind and not file.lower().endswith(suffixes):
+        if not file.lower().endswith(suffixes) and (kind := NOT_READ.get(os.path.splitext(file)[1].lower())):
             found.append((f'{name}/{file}', 'format', f'{kind} is not read: convert it to JPEG'))
     return found + [(f'{name}/{file}', 'unreadable', 'it is a pipe, a socket or a device, and no file')
                     for file in special if file.lower().endswith(suffixes)]
