@@ -56,6 +56,23 @@ def test_a_file_that_is_cut_anywhere_gives_the_records_before_the_cut(tmp_path_f
         assert bool(faults) == (cut > ([0, *ends][before]) and not padding)
 
 
+def read_or_fault(reader, *how):
+    try:
+        return reader.read_next(*how)
+    except FormatError as error:
+        return str(error)
+
+
+@settings(max_examples=60)
+@given(st.lists(PIECES, min_size=1, max_size=3), st.integers(0, 60), st.integers(8, 99))
+def test_how_many_bytes_are_read_at_once_changes_nothing(tmp_path_factory, payloads, cut, expected):
+    path = tmp_path_factory.getbasetemp() / 'expected.rec'
+    whole = b''.join(map(encode_record, payloads))
+    reader = rewritten(path, whole[:max(len(whole) - cut, 0)])
+    for offset in range(0, len(whole), 4):
+        assert read_or_fault(reader, offset, expected) == read_or_fault(reader, offset)
+
+
 @settings(max_examples=15)
 @given(st.lists(PIECES, min_size=1, max_size=3), st.integers(0, 10**6))
 def test_one_broken_record_costs_no_other(tmp_path_factory, payloads, seed):

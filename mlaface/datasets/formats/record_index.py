@@ -8,6 +8,7 @@ from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.recordio import FIRST, MAGIC, MAX_LENGTH, REMEDY, WHOLE, RecordReader
 
 BLOCK = 1 << 20  # bytes of an index that are parsed at once
+AT_ONCE = 1 << 20  # bytes of a record that are read with its head, where the next one begins so far on
 
 
 def rebuild_index(reader, on_fault='stop', advance=lambda offset: None):
@@ -186,8 +187,10 @@ class IndexedRecords(RecordReader):
 
     def read_position(self, place):
         """The payload (bytes) of the record at a place of ``keys``."""
+        offset = int(self.offsets[place])
+        after = int(self.offsets[place + 1]) if place + 1 < len(self.offsets) else self.size  # in files as written
         try:
-            return self.read(int(self.offsets[place]))
+            return self.read(offset, after - offset if 8 < after - offset < AT_ONCE else 8)
         except FormatError as error:
             raise FormatError(f'key {self.keys[place]}: {error}') from error
 

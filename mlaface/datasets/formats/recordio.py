@@ -44,33 +44,40 @@ class RecordReader:
         self._file.seek(offset)
         return self._file.read(size)
 
-    def read_part(self, offset):
+    def read_part(self, offset, expected=8):
         """One part: its flag, its bytes, and the offset of what follows.
+
+        Args:
+            offset (int): Where it begins.
+            expected (int): Bytes that are read at once, head and all; the rest follows. Default: the head.
 
         Raises:
             FormatError: If there is no part here, or the file ends inside it.
         """
-        head = self._read(offset, 8)
-        if len(head) < 8:
+        read = self._read(offset, expected)
+        if len(read) < 8:
             raise FormatError(f'{self.path}: the part at byte {offset} is cut off: the file ends at byte {self.size}. '
                               f'{REMEDY}')
-        magic, lrec = HEAD.unpack(head)
+        magic, lrec = HEAD.unpack_from(read)
         if magic != MAGIC:
             raise FormatError(f'{self.path}: no record starts at byte {offset} (found {magic:#010x}, a record starts '
                               f'with {MAGIC:#010x}): the .idx belongs to another .rec, or the file is damaged. Remove '
                               'the .idx to have it rebuilt')
         length = lrec & MAX_LENGTH
-        data = self._read(offset + 8, min(length, max(self.size - offset - 8, 0)))  # a damaged length reserves nothing
+        data = read[8:8 + length]
+        if len(data) < length:  # a damaged length reserves nothing
+            data += self._read(offset + len(read), max(min(length, self.size - offset - 8) - len(data), 0))
         if len(data) < length:
             raise FormatError(f'{self.path}: the record at byte {offset} is cut off: it needs {length} bytes, the file '
                               f'ends after {len(data)} of them. {REMEDY}')
         return lrec >> 29, data, offset + 8 + length + -length % 4
 
-    def read_next(self, offset):
+    def read_next(self, offset, expected=8):
         """One record, and the offset of the next.
 
         Args:
             offset (int): Byte offset of its first part.
+            expected (int): Bytes that it seems to take; a wrong number costs time only.
 
         Returns:
             tuple[bytes, int]: The payload, and where the next record starts.
@@ -78,7 +85,7 @@ class RecordReader:
         Raises:
             FormatError: If no whole record starts here; names file and byte.
         """
-        flag, data, after = self.read_part(offset)
+        flag, data, after = self.read_part(offset, expected)
         if flag == WHOLE:
             return data, after
         if flag != FIRST:
@@ -94,9 +101,9 @@ class RecordReader:
             parts.append(data)
         return MAGIC_BYTES.join(parts), after
 
-    def read(self, offset):
-        """The payload (bytes) of the record that starts at a byte offset."""
-        return self.read_next(offset)[0]
+    def read(self, offset, expected=8):
+        """The payload (bytes) of the record that starts at a byte offset; ``expected`` as in ``read_next``."""
+        return self.read_next(offset, expected)[0]
 
     def __iter__(self):
         """All records in file order, as pairs of offset and payload."""
