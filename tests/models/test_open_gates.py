@@ -36,6 +36,14 @@ def test_the_two_open_gates_differ_in_slope_only():
         gate_function('2sigmoid')
 
 
+def test_gamma_may_stay_as_it_starts():
+    plugin = ATTENTION.build(dict(type='HybridAttention', channels=32, init=0.25, learn=False))
+    x = torch.randn(2, 32, 6, 5).to(memory_format=torch.channels_last).requires_grad_()
+    plugin(x).square().sum().backward()
+    assert plugin.ca.lf.gamma.item() == 0.25 and plugin.ca.lf.gamma.grad is None
+    assert all(weight.grad.any() for weight in plugin.parameters() if weight.requires_grad)
+
+
 @pytest.mark.parametrize('levels, kept', [(['channel'], 'ca'), (['spatial'], 'sa'), ('spatial', 'sa')])
 def test_each_level_alone(levels, kept):
     plugin, x = hybrid(levels=levels), torch.randn(2, 32, 6, 5, dtype=torch.double)

@@ -19,15 +19,15 @@ class ChannelGate(nn.Module):
         channels (int): C.
         reduction (int): C over hidden channels (at least one). Default 16.
         init (float): Initial weight of the maximum's path. Default 0.5.
-        gate (str): See ``HybridAttention``.
+        gate (str), learn (bool): See ``HybridAttention``.
     """
 
-    def __init__(self, channels, reduction=16, init=0.5, gate='sigmoid'):
+    def __init__(self, channels, reduction=16, init=0.5, gate='sigmoid', learn=True):
         super().__init__()
         hidden = hidden_channels(channels, reduction)
         self.fc = nn.Sequential(nn.Conv2d(channels, hidden, 1, bias=False), nn.ReLU(),
                                 nn.Conv2d(hidden, channels, 1, bias=False))
-        self.lf = LearnableGate(init)
+        self.lf = LearnableGate(init, learn)
         self.gate = gate_function(gate)
 
     def forward(self, average, maximum):
@@ -67,6 +67,7 @@ class HybridAttention(nn.Module):
         init (float): Initial ``gamma``. Default 0.5.
         gate (str): Function of both gates: ``'sigmoid'`` (published, the default), ``'2 sigmoid'``, ``'1 + tanh'``.
         levels (Sequence[str]): ``('channel', 'spatial')`` (default), or one of the two alone.
+        learn (bool): False keeps ``gamma`` as it starts. Default True.
 
     Raises:
         ValueError: If a gate or a level is unknown, or no level is named.
@@ -74,12 +75,13 @@ class HybridAttention(nn.Module):
 
     blockwise = True  # the benchmark sets it to False to measure against torch's own operators
 
-    def __init__(self, channels, reduction=16, kernel_size=7, init=0.5, gate='sigmoid', levels=LEVELS):
+    def __init__(self, channels, reduction=16, kernel_size=7, init=0.5, gate='sigmoid', levels=LEVELS,
+                 learn=True):
         super().__init__()
         levels = (levels,) if isinstance(levels, str) else tuple(levels)
         if not levels or not set(levels) <= set(LEVELS):
             raise ValueError(f'HybridAttention: levels={levels!r} must be one or both of {LEVELS}')
-        self.ca = ChannelGate(channels, reduction, init, gate) if 'channel' in levels else None
+        self.ca = ChannelGate(channels, reduction, init, gate, learn) if 'channel' in levels else None
         self.sa = SpatialGate(kernel_size, gate) if 'spatial' in levels else None
 
     def forward(self, x):
