@@ -8,7 +8,10 @@ from the entry-point group ``mlaface.plugins``. A class that is registered as ``
 """
 import difflib
 import inspect
+import os
 import pkgutil
+import textwrap
+import traceback
 from importlib import import_module
 from importlib.metadata import entry_points
 
@@ -16,11 +19,12 @@ from mmengine import registry as mmengine_registry
 from mmengine.config import Config
 from mmengine.registry import Registry, build_from_cfg
 
-from mlaface.utils.errors import ArgumentError, UnknownNameError
+from mlaface.utils.errors import ArgumentError, UnknownNameError, UserError
 
 _plugins_loaded = False
 OWN_PLUGIN = ("A plugin of your own must be imported: custom_imports=dict(imports=['my_plugin']) in the config, or "
               '--import my_plugin.')
+BY_ARGUMENTS = (ArithmeticError, AttributeError, LookupError, TypeError)  # errors of arguments that cannot be meant
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -133,7 +137,24 @@ def _build_checked(cfg, registry, default_args=None):
         target = registry.get(cfg['type'])
         check_arguments(target, [key for key in cfg if key not in ('type', '_scope_')])
         check_required(target, {**cfg, **(default_args or {})})
-    return build_from_cfg(cfg, registry, default_args)
+    try:
+        return build_from_cfg(cfg, registry, default_args)
+    except UserError:
+        raise
+    except Exception as error:
+        if isinstance(error, BY_ARGUMENTS) or type(error) is RuntimeError:  # what is derived of that says more
+            raise ArgumentError(_why_not_built(cfg, registry, error)) from error
+        raise
+
+
+def _why_not_built(cfg, registry, error):
+    """What was to be built, of what, and which line of code did not take it."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    options = ', '.join(f'{key}={value!r}' for key, value in cfg.items() if key not in ('type', '_scope_'))
+    name = cfg.get('type')
+    return (f'{registry.name} {getattr(name, "__name__", name)}({textwrap.shorten(options, 200)}) cannot be built: '
+            f'{type(error).__name__}: {error} ({os.path.basename(frame.f_code.co_filename)}:{line}; with '
+            'MLAFACE_TRACEBACK=1 in the environment, all that led there)')
 
 
 class FaceRegistry(Registry):

@@ -7,6 +7,7 @@ import pytest
 
 from mlaface import registry
 from mlaface.registry import FaceRegistry, check_arguments, nearest
+from mlaface.utils.errors import ArgumentError
 
 
 @pytest.fixture
@@ -17,12 +18,34 @@ def plugins():
     class Attend:
         def __init__(self, channels, reduction=16):
             self.channels, self.reduction = channels, reduction
+            self.hidden = channels // reduction
     return own
 
 
 def test_build_passes_arguments(plugins):
     built = plugins.build(dict(type='Attend', channels=8))
     assert (built.channels, built.reduction) == (8, 16)
+
+
+@pytest.mark.parametrize('channels, reduction, word', [
+    (8, 0, 'ZeroDivisionError'), ('8', 2, "TypeError: unsupported operand"), (None, 2, 'TypeError')])
+def test_arguments_that_cannot_be_meant_are_a_line_with_the_place(plugins, channels, reduction, word):
+    with pytest.raises(ArgumentError) as told:
+        plugins.build(dict(type='Attend', channels=channels, reduction=reduction))
+    line = str(told.value)
+    assert '\n' not in line and f'Attend(channels={channels!r}, reduction={reduction}) cannot be built: {word}' in line
+    assert 'test_registry.py:' in line and told.value.__cause__.__traceback__ is not None
+
+
+@pytest.mark.parametrize('error', [OSError('gone'), ValueError('its own words'), NotImplementedError(), MemoryError()])
+def test_other_errors_of_what_is_built_go_through(plugins, error):
+    @plugins.register_module(force=True)
+    class Failing:
+        def __init__(self):
+            raise error
+    with pytest.raises(type(error)) as told:
+        plugins.build(dict(type='Failing'))
+    assert told.value is error
 
 
 def test_unknown_name_suggests_the_nearest(plugins):

@@ -136,6 +136,9 @@ def build_attention(config, channels, stage, stages, size=7):
     if config is None or stage not in stages:
         return None
     _check_takes_channels(config)
+    if config.get('channels', channels) != channels:
+        raise ArgumentError(f'attention {config["type"]!r}: channels={config["channels"]!r} is not for the config to '
+                            f'say: each block tells those of its map, here {channels}. Leave it out')
     plugin = ATTENTION.build(config, default_args=dict(channels=channels))
     _check_keeps_shape(plugin, config['type'], (1, channels, size, size))
     return plugin
@@ -179,8 +182,12 @@ def check_stages(stages, count):
     """Refuse stages that a backbone does not have.
 
     Raises:
-        ValueError: If one is not in 1 .. ``count``.
+        ValueError: If it is no sequence, one is not in 1 .. ``count``, or one stands there twice.
     """
-    wrong = [stage for stage in stages if stage not in range(1, count + 1)]
+    if not isinstance(stages, (list, tuple, range)):
+        raise ValueError(f'attention_stages={stages!r} must be a list of stages, of 1 to {count}')
+    wrong = [stage for stage in stages if type(stage) is not int or not 1 <= stage <= count]
+    if len(set(stages)) < len(stages) and not wrong:
+        raise ValueError(f'attention_stages={tuple(stages)}: a stage stands there twice')
     if wrong:
         raise ValueError(f'attention_stages={tuple(stages)}: this backbone has stages 1 to {count}, not {wrong}')

@@ -172,6 +172,8 @@ def test_what_is_drawn_goes_on_where_it_was():
 @pytest.mark.parametrize('losses, options, message', [
     ([dict(type='CentroidPenalty', weight=-1)], {}, 'weight of centroid_penalty is -1'),
     ([dict(type='CentroidPenalty')] * 2, {}, 'two have the name'),
+    ([dict(type='CentroidPenalty', name='margin')], {}, "'margin' is what the head calls"),
+    ([dict(type=torch.nn.Identity)], {}, 'no loss of embeddings'),
     ([dict(type='CentroidPenalty')], dict(reduction='sum'), "reduction='mean'"),
     ([dict(type='CosineDistillation', teacher=None)], {}, 'name a model'),
     ([dict(type='RelationalDistillation', teacher='x', angle=-1)], {}, 'angle=-1')])

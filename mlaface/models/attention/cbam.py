@@ -2,7 +2,7 @@
 import torch
 from torch import nn
 
-from mlaface.models.attention._hidden import hidden_channels
+from mlaface.models.attention._sizes import hidden_channels, rim
 from mlaface.models.gated_map import gated_map, pooled_channels
 from mlaface.registry import ATTENTION
 
@@ -23,7 +23,7 @@ class CBAM(nn.Module):
         super().__init__()
         hidden = hidden_channels(channels, reduction)
         self.mlp = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, channels, 1))
-        self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+        self.conv = nn.Conv2d(2, 1, kernel_size, padding=rim(kernel_size), bias=False)
         self.bn = nn.BatchNorm2d(1)
 
     def forward(self, x):

@@ -2,7 +2,7 @@
 import torch
 from torch import nn
 
-from mlaface.models.attention._hidden import hidden_channels
+from mlaface.models.attention._sizes import hidden_channels
 from mlaface.registry import ATTENTION
 
 

@@ -4,6 +4,7 @@ import math
 import torch
 from torch import nn
 
+from mlaface.models.attention._sizes import rim
 from mlaface.registry import ATTENTION
 
 
@@ -21,7 +22,7 @@ class ECA(nn.Module):
         if kernel_size is None:
             size = int(abs((math.log2(channels) + 1) / 2))
             kernel_size = size if size % 2 else size + 1
-        self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
+        self.conv = nn.Conv1d(1, 1, kernel_size, padding=rim(kernel_size), bias=False)
 
     def forward(self, x):
         """Attended map, shape as the input (N, C, H, W)."""

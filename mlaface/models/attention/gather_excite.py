@@ -4,7 +4,7 @@ import math
 import torch
 from torch import nn
 
-from mlaface.models.attention._hidden import hidden_channels
+from mlaface.models.attention._sizes import hidden_channels
 from mlaface.registry import ATTENTION
 
 EXTENTS = (0, 2, 4, 8)

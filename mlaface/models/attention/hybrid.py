@@ -4,7 +4,7 @@ After CBAM (Woo et al., ECCV 2018), whose sum of average and maximum becomes ``a
 """
 from torch import nn
 
-from mlaface.models.attention._hidden import hidden_channels
+from mlaface.models.attention._sizes import hidden_channels, rim
 from mlaface.models.gated_map import gated_map, pooled_channels
 from mlaface.models.gates import LearnableGate, gate_function
 from mlaface.registry import ATTENTION
@@ -46,7 +46,7 @@ class SpatialGate(nn.Module):
     def __init__(self, kernel_size=7, gate='sigmoid'):
         super().__init__()
         self.gate = gate_function(gate)
-        self.conv1 = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+        self.conv1 = nn.Conv2d(2, 1, kernel_size, padding=rim(kernel_size), bias=False)
 
     def forward(self, pooled):
         """Gate (N, 1, H, W) of a map's mean and maximum over channels (N, 2, H, W)."""

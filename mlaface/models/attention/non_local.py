@@ -1,7 +1,7 @@
 """Non-local Neural Networks (Wang et al., CVPR 2018, eq. 1, 4 and 6)."""
 from torch import nn
 
-from mlaface.models.attention._hidden import hidden_channels
+from mlaface.models.attention._sizes import hidden_channels
 from mlaface.registry import ATTENTION
 
 

@@ -1,7 +1,7 @@
 """Squeeze-and-Excitation Networks (Hu et al., CVPR 2018, eq. 2 to 4)."""
 from torch import nn
 
-from mlaface.models.attention._hidden import hidden_channels
+from mlaface.models.attention._sizes import hidden_channels
 from mlaface.registry import ATTENTION
 
 

@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from mlaface.models.attention._sizes import rim
 from mlaface.registry import ATTENTION
 
 
@@ -16,7 +17,7 @@ class AxisGate(nn.Module):
     def __init__(self, axis, kernel_size):
         super().__init__()
         self.axis = axis
-        self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+        self.conv = nn.Conv2d(2, 1, kernel_size, padding=rim(kernel_size), bias=False)
         self.bn = nn.BatchNorm2d(1)
 
     def forward(self, x):

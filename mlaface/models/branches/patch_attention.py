@@ -26,6 +26,8 @@ class PatchSelfAttention(nn.Module):
 
     def __init__(self, channels=512, patch=16, qk_channels=64, scale='sqrt', clamp=None):
         super().__init__()
+        if not isinstance(patch, int) or patch < 1:
+            raise ValueError(f'PatchSelfAttention: patch={patch!r} must be a whole number of pixels, at least 1')
         if scale not in ('sqrt', None):
             raise ValueError(f"PatchSelfAttention: scale={scale!r} is unknown; choose 'sqrt' or None")
         if clamp is not None and (len(clamp) != 2 or clamp[0] >= clamp[1]):

@@ -1,4 +1,5 @@
 """What fusions check of the maps that they are given."""
+from mlaface.utils.errors import InputError
 
 
 def check_same_shape(trunk, branch, axes=slice(None)):
@@ -10,8 +11,8 @@ def check_same_shape(trunk, branch, axes=slice(None)):
         axes (slice): Axes that must agree. Default all.
 
     Raises:
-        ValueError: If they differ.
+        InputError: If they differ.
     """
     if trunk.shape[axes] != branch.shape[axes]:
-        raise ValueError(f'trunk {tuple(trunk.shape)} and branch {tuple(branch.shape)} differ: the branch must '
+        raise InputError(f'trunk {tuple(trunk.shape)} and branch {tuple(branch.shape)} differ: the branch must '
                          'have the channels of the backbone, and patches that give its height and width')

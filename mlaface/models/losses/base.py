@@ -9,6 +9,8 @@ from torch import nn
 
 from mlaface.registry import LOSSES
 
+MARGIN = 'margin'  # name of the head's own loss beside these
+
 
 class FaceLoss(nn.Module):
     """Base of the losses beside the margin.
@@ -48,7 +50,7 @@ class LossTerms(nn.Module):
         seed (int): Of losses that draw.
 
     Raises:
-        ValueError: If a weight is no number of at least 0, or two losses have one name.
+        ValueError: If a weight is no number of at least 0, two losses have one name, or one is no loss.
     """
 
     def __init__(self, configs, ranks, seed=0):
@@ -62,7 +64,13 @@ class LossTerms(nn.Module):
                 raise ValueError(f'losses: the weight of {name} is {weight!r}; it must be a number of at least 0')
             if name in self.terms:
                 raise ValueError(f'losses: two have the name {name!r}: give one of them another, name=...')
-            self.terms[name], self.weights[name] = LOSSES.build(config), float(weight)
+            if name == MARGIN:
+                raise ValueError(f'losses: {name!r} is what the head calls its own loss: give another, name=...')
+            term = LOSSES.build(config)
+            if not isinstance(term, FaceLoss):
+                raise ValueError(f'losses: {config["type"]} is no loss of embeddings and labels ({FaceLoss.__name__} '
+                                 'of mlaface.models.losses.base); miners and distances are arguments of one')
+            self.terms[name], self.weights[name] = term, float(weight)
         for parameter in self.parameters():
             if ranks.size > 1 and parameter.requires_grad:
                 parameter.register_hook(partial(_divide, ranks.size))

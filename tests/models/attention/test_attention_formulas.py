@@ -229,3 +229,10 @@ def test_those_that_start_as_nothing_do_so_inside_a_backbone(name, backbone):
 def test_what_cannot_be_is_refused(config, word):
     with pytest.raises((ValueError, KeyError), match=word):
         ATTENTION.build(dict(config, channels=16))
+
+
+@pytest.mark.parametrize('name', ['CBAM', 'ECA', 'TripletAttention', 'HybridAttention'])
+@pytest.mark.parametrize('kernel_size', [4, 0, 3.0, True])
+def test_a_kernel_has_an_odd_size(name, kernel_size):
+    with pytest.raises(ValueError, match='must be an odd number'):
+        plugin_of(name, kernel_size=kernel_size)
