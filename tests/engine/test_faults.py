@@ -157,6 +157,13 @@ def test_a_weight_that_is_not_finite_is_named(tmp_path):
         runner.train()
 
 
+def test_what_spoils_a_norm_behind_it_is_named_and_not_the_norm(tmp_path):
+    runner = build_runner(toy_config(tmp_path))
+    runner.bare_model.backbone[0].register_forward_hook(lambda module, args, output: output * float('nan'))
+    with pytest.raises(DivergenceError, match=r'iteration 1\..*activation of backbone.0 \(Conv2d\)'):
+        runner.train()
+
+
 def test_a_gradient_that_is_not_finite_is_named_before_it_reaches_the_weights(tmp_path):
     runner = build_runner(toy_config(tmp_path))
     linear = runner.bare_model.neck[2]

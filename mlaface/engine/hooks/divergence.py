@@ -13,13 +13,9 @@ def _broken(value):
     return isinstance(value, torch.Tensor) and value.is_floating_point() and not bool(value.isfinite().all())
 
 
-def first_broken_weight(model):
-    """Name of the first parameter or buffer that is not finite, or None."""
-    for kind, tensors in (('parameter', model.named_parameters()), ('buffer', model.named_buffers())):
-        for name, tensor in tensors:
-            if _broken(tensor.detach()):
-                return f'{kind} {name}'
-    return None
+def _first_broken(kind, tensors):
+    """Kind and name of the first of named tensors that is not finite, or None."""
+    return next((f'{kind} {name}' for name, tensor in tensors if _broken(tensor.detach())), None)
 
 
 def first_broken_gradient(model):
@@ -58,6 +54,17 @@ def first_broken_activation(model, batch, context):
     return found[0] if found else None
 
 
+def _origin(model, batch, context):
+    """What was not finite first: parameters, images, activations of the batch; None if all are.
+
+    A norm's running statistics come last: in training nothing is made of them, and what spoilt them stands before it.
+    """
+    return (_first_broken('parameter', model.named_parameters())
+            or ('input images' if _broken(batch.get('images')) else None)
+            or first_broken_activation(model, batch, context)
+            or _first_broken('buffer', model.named_buffers()))
+
+
 @HOOKS.register_module()
 class DivergenceHook(Hook):
     """Watches loss and gradient norm before the weights change.
@@ -91,8 +98,7 @@ class DivergenceHook(Hook):
     def on_step_error(self, runner, error):
         """A head may refuse embeddings that are not finite before there is a loss: say where they come from."""
         model, batch = runner.bare_model, runner.train_loop.batch
-        culprit = first_broken_weight(model) or first_broken_activation(
-            model, batch, runner.optim_wrapper.optim_context(model))
+        culprit = _origin(model, batch, runner.optim_wrapper.optim_context(model))
         if culprit is not None:
             raise DivergenceError(f'iteration {runner.iter + 1} failed ({error}). First non-finite tensor: {culprit}. '
                                   f'{ADVICE}') from error
@@ -115,13 +121,9 @@ class DivergenceHook(Hook):
                 self._stop(what, float(host), iteration)
 
     def _culprit(self):
-        """The first thing that is not finite: weights, then activations of the batch, then gradients."""
         runner = self.runner
-        model, batch = runner.bare_model, runner.train_loop.batch
-        images = batch.get('images')
-        return (first_broken_weight(model)
-                or ('input images' if _broken(images) else None)
-                or first_broken_activation(model, batch, runner.optim_wrapper.optim_context(model))
+        model = runner.bare_model
+        return (_origin(model, runner.train_loop.batch, runner.optim_wrapper.optim_context(model))
                 or first_broken_gradient(model)
                 or 'no tensor of the trunk: the sum over many large finite values, or the head')
 
