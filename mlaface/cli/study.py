@@ -23,7 +23,7 @@ def make_parser():
     parser.add_argument('--jobs', type=count, metavar='N', help='runs at a time (default: as many as fit the cores)')
     parser.add_argument('--limit', type=count, metavar='N', help='end after N runs')
     parser.add_argument('--list', action='store_true', help='show which runs are done and which are missing')
-    parser.add_argument('--dry-run', action='store_true', help='check the plan, write the configs, run nothing')
+    parser.add_argument('--dry-run', action='store_true', help='check the plan, write the configs, try the networks, run nothing')
     parser.add_argument('--slurm', metavar='PARTITION', help='submit the missing runs as an array of jobs')
     parser.add_argument('--report', action='store_true', help='make the page and the tables of the runs that are done')
     parser.add_argument('--allow-mixed', action='store_true', help='report also runs that different code has made')
@@ -57,6 +57,9 @@ def run(args):
     check_variants(plan, work_dir)
     if args.report:
         return report(plan, out, work_dir, args.allow_mixed)
+    if args.dry_run:
+        from mlaface.study.networks import try_networks
+        try_networks(plan, work_dir)
     if args.slurm:
         from mlaface.study.slurm import submit
         print(submit(plan, out, work_dir, args.slurm, args.jobs, args.dry_run))

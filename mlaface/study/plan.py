@@ -20,6 +20,9 @@ TUNING_SEED = 1_000_000  # trials are tuned on seeds from here on, which no plan
 NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}')  # of a variant, and so of files
 SHORT = dict(lr='optim_wrapper.optimizer.lr', weight_decay='optim_wrapper.optimizer.weight_decay',
              margin='model.head.margin.m')
+ELSEWHERE = dict(  # keys of a config that a run's own replace
+    train_cfg='budget and budgets say how long a run trains.', randomness='seeds says what it draws.',
+    work_dir='--work-dir says where it trains.', resume='a run goes on by itself where it was stopped.')
 
 
 class PlanError(InputError):
@@ -142,6 +145,8 @@ def _change(path, where, change):
         if not _is_name(key) or key == '_base_':
             raise PlanError(f'{path}: {where} has the key {key!r}; write keys of the config, one inside the other: '
                             'dict(model=dict(...))')
+        if key in ELSEWHERE:
+            raise PlanError(f'{path}: {where}.{key} would be replaced: {ELSEWHERE[key]} Leave it out')
     return change
 
 

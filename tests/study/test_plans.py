@@ -31,6 +31,8 @@ from mlaface.utils.errors import InputError
     ("comparisons = dict(mine='plain')", 'comparisons is {'),
     ("common = 'x'", "common is 'x'"), ("common = [1]", 'common is [1]'), ("common = 0", 'common is 0'),
     ("common = {1: 2}", 'common has the key 1'),
+    ("common['train_cfg'] = dict(max_epochs=3)", 'common.train_cfg would be replaced: budget'),
+    ("variants['mine'] = dict(randomness=dict(seed=3))", 'variants.mine.randomness would be replaced: seeds'),
     ("variants['mine'] = {'model.flip': 'sum'}", "variants.mine has the key 'model.flip'"),
     ("variants = {1: dict(), 2: dict(model=dict(flip='sum'))}", 'variants: 1 names files'),
     ("variants['a\\nb'] = dict()", "variants: 'a\\nb' names files"), ("variants['a:b'] = dict()", "'a:b' names files"),
@@ -51,6 +53,9 @@ from mlaface.utils.errors import InputError
     ("tuning = dict(trials=2, over={'lr': (0.1, 0.2), 'optim_wrapper.optimizer.lr.x': (0.1, 0.2)})", 'are of one key'),
     ("seeds = [-1]", 'seeds names -1'), ("seeds = [2**40]", 'seeds names 1099511627776'),
     ("targets = [0.6, 0.7, 0.6]", 'targets names [0.6] twice'), ("targets = 0", 'targets is 0'),
+    ("variants['mine'] = dict(model=dict(neck=dict(in_size=3)))", 'variants.mine: '),
+    ("variants['mine'] = dict(model=dict(branch=dict(type='PatchSelfAttention', channels=64, patch=3), "
+     "fusion=dict(type='GatedFusion', channels=64)))", 'variants.mine: trunk (1, 64, 2, 2) and branch (1, 64, 37, 37)'),
     ("title = 5", 'title is 5'), ("question = ['x']", "question is ['x']")])
 def test_a_plan_that_cannot_be_meant_is_refused_in_a_line(line, message, plan_file, tmp_path):
     with pytest.raises(SystemExit) as end:
