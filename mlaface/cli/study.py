@@ -23,7 +23,7 @@ def make_parser():
     parser.add_argument('--jobs', type=count, metavar='N', help='runs at a time (default: as many as fit the cores)')
     parser.add_argument('--limit', type=count, metavar='N', help='end after N runs')
     parser.add_argument('--list', action='store_true', help='show which runs are done and which are missing')
-    parser.add_argument('--dry-run', action='store_true', help='check the plan, write the configs, try the networks, run nothing')
+    parser.add_argument('--dry-run', action='store_true', help='check the plan, try its networks, run nothing')
     parser.add_argument('--slurm', metavar='PARTITION', help='submit the missing runs as an array of jobs')
     parser.add_argument('--report', action='store_true', help='make the page and the tables of the runs that are done')
     parser.add_argument('--allow-mixed', action='store_true', help='report also runs that different code has made')
