@@ -1,6 +1,7 @@
 """Everything that lies in a user's folder: what can be packed is, what cannot is named with its reason."""
 import io
 import os
+import shutil
 import struct
 import zlib
 
@@ -10,7 +11,6 @@ import pytest
 from PIL import Image
 
 from mlaface.datasets.archives.examine import LeftOutError, Rules, examine
-from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.jpeg import decode
 from mlaface.datasets.key_lists import read_keys
 from mlaface.datasets.prepare.inspect import open_set
@@ -124,11 +124,17 @@ def test_what_looks_like_an_image_and_is_not_read_is_named(tmp_path):
                                                                     'loose.png']
 
 
-def test_a_name_that_is_not_utf8_is_named(tmp_path):
+def test_names_that_are_not_utf8_are_named_and_the_rest_goes_on(tmp_path):
     folder = people(tmp_path / 'people')
-    os.rename(folder / 'bob', os.fsencode(folder) + b'/x\xe9')
-    with pytest.raises(FormatError, match=r"people: the name b'x\\xe9' is not UTF-8: rename it"):
-        open_set(folder)
+    before = open_set(folder)
+    image, *others = sorted((folder / 'Ann').iterdir())
+    os.rename(image, os.fsencode(folder) + b'/Ann/y\xe9.jpg')
+    os.mkdir(os.fsencode(folder) + b'/x\xe9')
+    shutil.copy(others[0], os.fsencode(folder) + b'/x\xe9/1.jpg')
+    with pytest.warns(UserWarning, match=r'2 images are passed over, such as x\\xe9: its name is not UTF-8: rename it'):
+        summary = converted(folder, tmp_path / 'set', 'tar')
+    assert summary['left_out'] == dict(name=2) and summary['images'] == len(before) - 1
+    assert sorted(read_keys(tmp_path / 'set' / 'left_out.txt')) == [r'Ann/y\xe9.jpg', r'x\xe9']
 
 
 @pytest.mark.parametrize('out', ['packed', 'bob/packed', '.', 'link/packed'])

@@ -1,6 +1,5 @@
 """Training sets as folders of images, one folder an identity."""
 import os
-import re
 import warnings
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from mlaface.utils.texts import read_json
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 NOT_READ = {'.heic': 'HEIC', '.heif': 'HEIC', '.avif': 'AVIF', '.gif': 'GIF', '.tif': 'TIFF', '.tiff': 'TIFF',
             '.jp2': 'JPEG 2000', '.jxl': 'JPEG XL'}
+NOT_UTF_8 = 'its name is not UTF-8: rename it'
 SUMMARY = 'summary.json'  # what ``mlaface data`` leaves in a set that it has written
 
 
@@ -54,15 +54,19 @@ class FolderFaces(FaceDataset):
         if not self.root.is_dir():
             raise MissingDataError(missing_message(self.root, 'folder of identities'))
         suffixes = tuple(suffix.lower() for suffix in suffixes)
-        names, loose, _ = _listed(self.root)
-        found, self.passed_over = [], [(file, 'place', 'it lies in no folder of an identity') for file in loose
-                                       if file.lower().endswith((*suffixes, *NOT_READ))]
+        listed, found = _Listed(self.root), []
+        names, self.passed_over = listed.folders, [
+            (file, 'place', 'it lies in no folder of an identity') for file in listed.files
+            if file.lower().endswith((*suffixes, *NOT_READ))]
+        self.passed_over += [(name, 'name', NOT_UTF_8) for name in listed.odd]
         for label, name in enumerate(names):
-            _, files, special = _listed(self.root / name)
-            found += [(label, f'{name}/{file}') for file in files if file.lower().endswith(suffixes)]
-            self.passed_over += _passed_over(name, files, special, suffixes)
+            inside = _Listed(self.root / name)
+            found += [(label, f'{name}/{file}') for file in inside.files if file.lower().endswith(suffixes)]
+            self.passed_over += _passed_over(name, inside, suffixes)
         if not found:
-            raise FormatError(_no_images(self.root, suffixes))
+            odd = next(((key, why) for key, kind, why in self.passed_over if kind != 'place'), None)
+            raise FormatError(f'{self.root}: none of its images can be read, such as {odd[0]}: {odd[1]}' if odd else
+                              _no_images(self.root, suffixes))
         self.written = _written_here(self.root)
         self.labels = np.array([label for label, _ in found], np.int32)
         self.files = np.array([file.encode() for _, file in found])  # an array, so that workers share its memory
@@ -129,14 +133,14 @@ def _no_images(root, suffixes):
             f'{root.joinpath(*parts[:-2])} if its folders are the people')
 
 
-def _passed_over(name, files, special, suffixes):
+def _passed_over(name, listed, suffixes):
     """What of an identity's folder looks like an image and is not read: key, kind of fault and what is wrong."""
-    found = []
-    for file in files:
+    found = [(f'{name}/{file}', 'name', NOT_UTF_8) for file in listed.odd if file.lower().endswith(suffixes)]
+    for file in listed.files:
         if not file.lower().endswith(suffixes) and (kind := NOT_READ.get(os.path.splitext(file)[1].lower())):
             found.append((f'{name}/{file}', 'format', f'{kind} is not read: convert it to JPEG'))
     return found + [(f'{name}/{file}', 'unreadable', 'it is a pipe, a socket or a device, and no file')
-                    for file in special if file.lower().endswith(suffixes)]
+                    for file in listed.special if file.lower().endswith(suffixes)]
 
 
 def _written_here(root):
@@ -161,21 +165,28 @@ def _kind(entry):
     return 2
 
 
-def _listed(folder):
-    """Sorted names of folders, of files, and of what is neither, in a folder; without those that begin with a dot.
+class _Listed:
+    """What is in a folder, sorted, without what begins with a dot.
 
-    Raises:
-        FormatError: If a name is not UTF-8.
+    Attributes:
+        folders, files, special (list[str]): Names; ``special`` is neither of the two.
+        odd (list[str]): Names that are not UTF-8, written as ``caf\\xe9``.
     """
-    found = [], [], []
-    for entry in os.scandir(folder):
-        if not entry.name.startswith('.'):
-            found[_kind(entry)].append(entry.name)
-    for names in found:
-        try:
-            ''.join(names).encode()
-        except UnicodeEncodeError:
-            odd = next(name for name in names if re.search('[\ud800-\udfff]', name))
-            raise FormatError(f'{folder}: the name {os.fsencode(odd)!r} is not UTF-8: rename it') from None
-        names.sort()
-    return found
+
+    def __init__(self, folder):
+        self.folders, self.files, self.special, self.odd = found = [], [], [], []
+        for entry in os.scandir(folder):
+            if not entry.name.startswith('.'):
+                if _is_utf_8(entry.name):
+                    found[_kind(entry)].append(entry.name)
+                else:
+                    self.odd.append(os.fsencode(entry.name).decode('utf-8', 'backslashreplace'))
+        for names in found:
+            names.sort()
+
+
+def _is_utf_8(name):
+    try:
+        return name.isascii() or bool(name.encode())
+    except UnicodeEncodeError:
+        return False
