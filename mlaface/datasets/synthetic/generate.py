@@ -3,12 +3,13 @@ import os
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from mlaface.datasets.formats.bin_set import write_bin
@@ -135,16 +136,29 @@ def generate(folder, recipe, workers=1, advance=lambda images: None, overwrite=F
     claim(folder, recipe)
     with ExitStack() as stack:
         mapper = map
+        stack.enter_context(_one_thread())
         if workers > 1:
-            pool = stack.enter_context(ProcessPoolExecutor(workers, get_context('spawn'), _obey_parent))
+            pool = stack.enter_context(ProcessPoolExecutor(workers, get_context('spawn'), _begin_worker))
             mapper = partial(pool.map, chunksize=4)
         _write(folder, recipe, mapper, advance)
     complete(folder, recipe)
     return True
 
 
-def _obey_parent():
-    """Leave Ctrl-C to the parent process, and end with it even if it is killed."""
+@contextmanager
+def _one_thread():
+    """OpenCV with one thread: for images so small others cost a tenth of the time, and win none."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def _begin_worker():
+    """Draw with one thread, leave Ctrl-C to the parent process, and end with it even if it is killed."""
+    cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
 
