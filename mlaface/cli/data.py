@@ -4,7 +4,7 @@ import sys
 from mlaface.cli.main import dispatch
 from mlaface.cli.parts.errors import explained
 
-VERBS = dict(pack='a folder of identities to records, tar shards or LMDB; photographs are aligned on the way',
+VERBS = dict(pack='a folder of identities, or any set, to records, tar shards or LMDB; photographs are aligned',
              unpack='a set to a folder of identities',
              convert='a set from any layout to any other',
              inspect='count what is in a set, and find images that cannot be used',
@@ -13,7 +13,7 @@ VERBS = dict(pack='a folder of identities to records, tar shards or LMDB; photog
              clean='find wrong labels: outliers, identities to merge and to split',
              pairs='make a benchmark of pairs from a set of identities',
              split='training, validation and test sets by identity',
-             verify='find damage in a .rec file, and write an index of what is whole')
+             verify='find damage in a set, and write the index of a .rec or tar file')
 HEAD = 'usage: mlaface data VERB [--help | options]'
 EXAMPLES = 'example: mlaface data inspect my_faces'
 

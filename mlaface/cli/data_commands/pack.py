@@ -1,4 +1,4 @@
-"""``mlaface data pack``: a folder of identities to a set to train on."""
+"""``mlaface data pack``: a folder of identities, or any other set, to one to train on."""
 import sys
 
 from mlaface.cli.parts.arguments import command, count

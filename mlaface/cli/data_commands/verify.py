@@ -17,13 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count
+from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
 
 
 def parse(arguments=None):
     """Parse the command line."""
     parser = command('data verify', __doc__)
-    parser.add_argument('set', help='as data convert takes it; an .idx beside a .rec file is checked with it')
+    parser.add_argument('set', help=SET_HELP + '; an .idx beside a .rec file is checked with it')
     parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
     parser.add_argument('--sample', type=count, metavar='N', help='look at N images only, drawn at random')
     parser.add_argument('--seed', type=int, default=0, help='of the draw (default: 0)')

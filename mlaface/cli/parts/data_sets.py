@@ -8,7 +8,7 @@ from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.imports import add_imports
 from mlaface.utils.errors import InputError
 
-SET_HELP = 'folder with train.rec, a .rec or .bin file, or a folder of identities'
+SET_HELP = 'a folder of identities, a .rec, .lst, .tar, .tsv, .parquet, .mdb or .bin file, or a folder of such files'
 
 
 def add_work(parser):

@@ -4,6 +4,7 @@ import sys
 from functools import partial
 
 from mlaface.cli.parts.arguments import count, count_from_zero
+from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 
@@ -16,8 +17,7 @@ exit status: 0, or 1 if an image was left out
 
 def add_options(parser):
     """Add the options that all three take."""
-    parser.add_argument('source', metavar='SET', help='what is there: a folder of identities, .rec, .lst, .tar, .tsv, '
-                        '.parquet, .bin, or a folder of such files')
+    parser.add_argument('source', metavar='SET', help=SET_HELP)
     parser.add_argument('out', metavar='OUT', help='where to; must not be there')
     parser.add_argument('--exclude', nargs='+', default=(), metavar='LIST', help='lists of images to leave out, a key '
                         'a line')
