@@ -1,7 +1,9 @@
 """A network as a file for others to run: converted, checked, described, and only then under its name."""
 import json
 import os
+import re
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +11,13 @@ import numpy as np
 from mlaface.evaluation.results.result import file_sha256
 from mlaface.evaluation.results.thresholds import read_thresholds, thresholds_path
 from mlaface.export.accuracy import measure_loss
-from mlaface.export.extractor import Extractor, Form, metadata_of, noise
+from mlaface.export.extractor import Extractor, Form, metadata_of, shades
 from mlaface.export.reference import TorchReference
 from mlaface.registry import EXPORTERS, NETWORKS
-from mlaface.utils.errors import InputError
+from mlaface.utils.errors import InputError, UserError
 from mlaface.utils.files import atomic_path
 
-BATCHES = (1, 3, 64)
+BATCHES = (1, 1, 1, 1, 3, 64)  # alone, a dark and a bright image may go another way through a network
 # largest difference to torch, as a share of the largest element; 8 bits have none that holds for every image
 TOLERANCE = dict(float32=1e-4, float16=2e-2, bfloat16=1e-1, int8=np.inf)
 
@@ -57,7 +59,8 @@ def export_model(model, path, format=None, form=None, precision='float32', image
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.export-', dir=path.parent) as folder:
         draft = Path(folder, path.name)
-        program = exporter.convert(extractor, precision, images)
+        with _refused_in_a_line(format):
+            program = exporter.convert(extractor, precision, images)
         exporter.save(program, draft, metadata)
         network = NETWORKS.get(exporter.kind)(str(draft))
         _check(network, reference, TOLERANCE[precision] if tolerance is None else tolerance)
@@ -106,8 +109,8 @@ def _check(network, reference, tolerance):
     Raises:
         InputError: If embeddings differ by more than ``tolerance`` of their largest element.
     """
-    for count in BATCHES:
-        images = noise(count, reference.size, seed=count)
+    for seed, count in enumerate(BATCHES):
+        images = shades(count, reference.size, seed)
         expected, found = reference.embed(images), network.embed(images)
         difference = np.inf
         if found.shape == expected.shape and np.isfinite(found).all():
@@ -115,6 +118,24 @@ def _check(network, reference, tolerance):
         if not (difference <= tolerance and np.isfinite(difference)):
             raise InputError(f'the file differs from the network by {difference:.2g} of the largest element (limit '
                              f'{tolerance:g}) at batch {count}: it was not written')
+
+
+@contextmanager
+def _refused_in_a_line(format):
+    """Whatever torch raises of a network that it cannot write, as an ``InputError``: its first words, and the line of
+    the network's code that they are about."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # torch has many kinds, with pages of words
+        while error.__cause__ is not None and not isinstance(error.__cause__, UserError):
+            error = error.__cause__
+        first = re.sub(r'\x1b\[[0-9;]*m', '', str(error)).strip().partition('\n')[0]
+        lines = re.findall(r'File "([^"]+)", line (\d+), in .*\n *(.*)', str(error))
+        place = f' ({os.path.basename(lines[-1][0])}:{lines[-1][1]}: {lines[-1][2].strip()})' if lines else ''
+        raise InputError(f'the network cannot be written as {format}: {first or type(error).__name__}{place}. A format '
+                         'holds one way through the network, whatever the image') from error
 
 
 def _publish(draft, path):

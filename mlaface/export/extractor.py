@@ -102,6 +102,13 @@ def noise(count, size, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, 3, *size), dtype=np.uint8)
 
 
+def shades(count, size, seed=0):
+    """Images of random pixels, each in a range of its own between black and white, uint8 (count, 3, H, W)."""
+    rng = np.random.default_rng(seed)
+    low, high = np.sort(rng.integers(0, 256, (2, count, 1, 1, 1)), 0)
+    return rng.integers(low, high, (count, 3, *size), dtype=np.uint8, endpoint=True)
+
+
 def metadata_of(extractor, precision='float32', source=None, thresholds=None):
     """What a reader must know to use the file.
 

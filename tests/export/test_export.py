@@ -143,6 +143,27 @@ def test_a_file_that_disagrees_leaves_what_was_there(name, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == 'old'
 
 
+class ByBrightness(torch.nn.Module):
+    def forward(self, x):
+        return x if x.mean() > 0 else 2 * x
+
+
+@pytest.mark.parametrize('name, options, word', [
+    pytest.param('m.onnx', dict(opset=17), 'differs from the network', marks=pytest.mark.slow),
+    ('m.pt', {}, 'differs from the network'),
+    ('m.onnx', dict(opset=18), r'cannot be written as onnx: .*test_export.py:\d+: return x if x.mean'),
+    ('m.pt2', {}, r'cannot be written as torch-export: .*test_export.py:\d+: return x if x.mean')])
+def test_a_network_that_goes_another_way_for_dark_images_is_refused_in_a_line(name, options, word, tmp_path):
+    if options.get('opset') == 18:
+        pytest.importorskip('onnxscript')
+    model = tiny.recognizer('IResNet').eval()
+    model.backbone.prelu = torch.nn.Sequential(ByBrightness(), model.backbone.prelu)
+    model.backbone.bn1.reset_running_stats()
+    with pytest.raises(InputError, match=word) as told:
+        export_model(model, tmp_path / name, **options)
+    assert '\n' not in str(told.value) and '\x1b' not in str(told.value) and not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize('arguments, message', [
     (dict(path='m.onnx', opset=12), 'operator set 12'), (dict(path='m.out'), 'does not say its format'),
     (dict(path='m.pt', format='onnx'), 'ends in .onnx'), (dict(path='m.onnx', precision='bfloat16'), 'no bfloat16'),

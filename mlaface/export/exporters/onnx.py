@@ -44,11 +44,7 @@ class OnnxExporter(Exporter):
     def convert(self, extractor, precision='float32', images=None):
         """A ``ModelProto``; see the base class."""
         with _quiet():
-            try:
-                written = (_current if self.opset >= OLDEST_OF_DYNAMO else _former)(extractor, self.opset)
-            except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
-                raise InputError(f'the network cannot be written with operator set {self.opset}: '
-                                 f'{str(error).splitlines()[0]}') from error
+            written = (_current if self.opset >= OLDEST_OF_DYNAMO else _former)(extractor, self.opset)
         graph = spread_prelu(written) if self.spreads_prelu else written
         if precision == 'float16':
             return to_float16(graph)
