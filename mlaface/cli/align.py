@@ -6,7 +6,8 @@ from collections import Counter
 from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
-from mlaface.cli.parts.inference import add_detector, tracked
+from mlaface.cli.parts.inference import add_detector
+from mlaface.cli.parts.progress import tracked
 
 EPILOG = """OUT gets the faces under the names of their photographs (a person's folder stays one), align.jsonl with a
 line a photograph, and dropped.html, which shows what was left out and why. Given again it goes on where it was.

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.inference import Skipped, add_detector, open_detector, tracked
+from mlaface.cli.parts.inference import Skipped, add_detector, open_detector
+from mlaface.cli.parts.progress import tracked
 from mlaface.utils.errors import InputError
 
 EPILOG = """writes DIR/attention.html, DIR/attention.json, DIR/IMAGE.png and, for a checkpoint in its work folder,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.inference import Skipped, add_detector, open_detector, sources_of, tracked
+from mlaface.cli.parts.inference import Skipped, add_detector, open_detector, sources_of
+from mlaface.cli.parts.progress import tracked
 
 EPILOG = """exit status: 0, or 1 if an image could not be read
 

@@ -13,8 +13,8 @@ from mlaface.cli.parts.inference import (
     add_model,
     open_inferencer,
     sources_of,
-    tracked,
 )
+from mlaface.cli.parts.progress import tracked
 
 EPILOG = """exit status: 0, or 1 if an image could not be read
 

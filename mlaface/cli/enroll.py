@@ -6,7 +6,8 @@ from pathlib import Path
 from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.gallery import add_faces, add_gallery, file_of, one_face, open_gallery
-from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer, tracked
+from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer
+from mlaface.cli.parts.progress import tracked
 
 EPILOG = """exit status: 0 all is enrolled, 1 images of --people were left out, 2 an error; nothing of NAME is enrolled
 

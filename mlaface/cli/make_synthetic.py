@@ -9,12 +9,12 @@ Examples:
 """
 import os
 import signal
-import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.progress import bar
 from mlaface.datasets.synthetic.generate import STYLES, Recipe, generate
 
 
@@ -43,14 +43,10 @@ def parse(arguments=None):
 
 def draw(out, recipe, workers, overwrite):
     """Draw a set under a progress bar; says whether it was there already."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from mlaface.datasets.synthetic.nuisance import BENCHMARKS
     total = recipe.identities * recipe.images_per_identity + 2 * recipe.pairs * len(BENCHMARKS)
-    with Progress('{task.description}', BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                  transient=True, disable=not sys.stdout.isatty()) as progress:
-        task = progress.add_task('drawing faces', total=total)
-        drawn = generate(out, recipe, workers, lambda images: progress.advance(task, images), overwrite)
+    with bar('drawing faces', total) as advance:
+        drawn = generate(out, recipe, workers, advance, overwrite)
     print(f'{out}: {recipe.identities} identities, {total} images {"drawn" if drawn else "are there already"}')
 
 

@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count_from_zero
-from mlaface.cli.parts.data_sets import SET_HELP, add_work, bar, measured, page, tile
+from mlaface.cli.parts.data_sets import SET_HELP, add_work, measured, page, tile
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.progress import bar
 
 SHEET = 32
 

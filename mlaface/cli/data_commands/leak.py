@@ -17,7 +17,6 @@ from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
     add_work,
-    bar,
     embedded,
     open_labelled,
     page,
@@ -29,6 +28,7 @@ from mlaface.cli.parts.data_sets import (
 )
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
+from mlaface.cli.parts.progress import bar
 from mlaface.utils.errors import InputError
 
 SHOWN = 150

@@ -2,7 +2,8 @@
 import sys
 
 from mlaface.cli.parts.arguments import command, count
-from mlaface.cli.parts.inference import add_detector, tracked
+from mlaface.cli.parts.inference import add_detector
+from mlaface.cli.parts.progress import tracked
 from mlaface.cli.parts.transferring import STATUS, add_options, add_order, run
 
 EPILOG = STATUS + """

@@ -13,12 +13,12 @@ Examples:
 import json
 import os
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.progress import bar
 
 
 def parse(arguments=None):
@@ -39,16 +39,6 @@ def parse(arguments=None):
     return parser.parse_args(arguments)
 
 
-@contextmanager
-def progress(total, what):
-    """A bar on stderr; gives what is told how far it is."""
-    from rich.console import Console
-    from rich.progress import Progress
-    with Progress(transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
-
-
 def records_of(path):
     """The .rec file (Path) of a set, or None."""
     path = Path(path)
@@ -59,8 +49,8 @@ def records_of(path):
 def scan_records(file, args, say):
     """Scan a .rec file as a container; its faults (list[str])."""
     from mlaface.datasets.prepare.verify import verify_records, write_index
-    with progress(os.stat(file).st_size, 'reading') as advance:
-        offsets, faults = verify_records(file, advance)
+    with bar('reading', os.stat(file).st_size) as shown:
+        offsets, faults = verify_records(file, shown.reach)
     say(f'{file}: {len(offsets)} whole records, {len(faults)} faults')
     if args.write_index is not None:
         index = args.write_index or file.with_suffix('.idx')
@@ -75,8 +65,8 @@ def index_shards(args, say):
     shards = find_shards(args.set)
     if not shards or not os.path.isdir(args.set):
         raise InputError(f'--write-index is for .rec files and folders of tar files; {args.set} is neither')
-    with progress(sum(shard.stat().st_size for shard in shards), 'reading') as advance:
-        index, classes, further = scan_shards(shards, advance)
+    with bar('reading', sum(shard.stat().st_size for shard in shards)) as shown:
+        index, classes, further = scan_shards(shards, shown.reach)
     folder = Path(args.set)
     if classes is not None:
         from mlaface.utils.names import name_lines
@@ -105,8 +95,8 @@ def verify_all(args, say):
     if args.sample is None and hasattr(dataset, 'archive'):
         result['container_faults'] = faults = dataset.archive.container_faults()
     drawn = draw_sample(len(dataset), args.sample, args.seed)
-    with progress(len(drawn), 'decoding') as advance:
-        found = verify_images(dataset, drawn, args.size, args.workers, advance)
+    with bar('decoding', len(drawn)) as shown:
+        found = verify_images(dataset, drawn, args.size, args.workers, shown.reach)
     if args.write_list:
         write_keys(args.write_list, found, f'{len(found)} of {len(drawn)} images of {args.set} that cannot be used')
     result.update(images=len(dataset), drawn=len(drawn), faulty=found)

@@ -1,11 +1,12 @@
 """What the commands over data sets share: opening, measuring, embedding, progress, pictures for pages."""
 import os
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.imports import add_imports
+from mlaface.cli.parts.progress import bar
 from mlaface.utils.errors import InputError
 
 SET_HELP = 'a folder of identities, a .rec, .lst, .tar, .tsv, .parquet, .mdb or .bin file, or a folder of such files'
@@ -23,17 +24,6 @@ def add_embedding(parser):
     add_model(parser)
     parser.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
     add_imports(parser)
-
-
-@contextmanager
-def bar(what, total, hidden=False):
-    """A progress bar on stderr where that is a terminal; yields a function that is told how many are done besides."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-    with Progress(what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True,
-                  console=Console(stderr=True), disable=hidden or not sys.stderr.isatty()) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.advance(task, done)
 
 
 def open_labelled(path):

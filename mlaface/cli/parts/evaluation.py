@@ -1,12 +1,12 @@
 """The work of ``mlaface test``: find the data, open the model, evaluate, show, write."""
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlaface.apis.networks import open_network
 from mlaface.cli.parts.device import choose_device
 from mlaface.cli.parts.evaluation_data import find_suite, given_input, split_paths
 from mlaface.cli.parts.evaluation_warnings import warn_of_colors, warn_of_images, warn_of_lists
+from mlaface.cli.parts.progress import bar
 from mlaface.cli.parts.protocol_options import given_options
 from mlaface.engine.distributed import join_ranks, leave_ranks
 from mlaface.evaluation.embeddings.saved import check_savable, save_embeddings
@@ -47,8 +47,8 @@ def _run(args):
     options = given_options(args)
     network = None if model is None else open_network(model, config, device, {**stated, **given_input(args)})
     against = [open_network(other, None, device) for other in args.against]
-    first = _evaluate(network, suite, options, args, device, console)
-    others = [_evaluate(other, suite, options, args, device, console) for other in against]
+    first = _evaluate(network, suite, options, args, device)
+    others = [_evaluate(other, suite, options, args, device) for other in against]
     pairs = dict(sample=400, all=None)
     for tried, evaluation in zip([network, *against], [first, *others]):
         if tried is not None and args.check_input != 'off':
@@ -81,13 +81,10 @@ def _is_first_rank():
     return dist.get_rank() == 0
 
 
-def _evaluate(network, suite, options, args, device, console):
-    columns = TextColumn('{task.description}'), BarColumn(), TextColumn('{task.completed}/{task.total} images'), \
-        TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not _is_first_rank()) as bar:
-        task = bar.add_task('embedding', total=len(suite.distinct))
+def _evaluate(network, suite, options, args, device):
+    with bar('embedding', len(suite.distinct), hidden=not _is_first_rank()) as advance:
         return evaluate(network, suite, options, args.bootstrap or 0, args.seed or 0, args.batch_size, args.workers,
-                        device, lambda images: bar.advance(task, images))
+                        device, advance)
 
 
 def compare(first, second, args):

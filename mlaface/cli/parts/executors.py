@@ -4,6 +4,7 @@ import re
 from argparse import Namespace
 
 from mlaface.cli.parts.arguments import count
+from mlaface.cli.parts.progress import bar
 from mlaface.utils.errors import InputError
 
 
@@ -33,7 +34,6 @@ class Spread:
 
     def run(self, job, what):
         """Run a job with a progress bar over its pieces; the job."""
-        from mlaface.cli.parts.data_sets import bar
         with bar(what, len(job.pieces)) as advance:
             job.run(self.executor, advance)
         return job

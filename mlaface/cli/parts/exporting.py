@@ -2,10 +2,8 @@
 import json
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from mlaface.apis import init_model
+from mlaface.cli.parts.progress import bar
 from mlaface.evaluation.suite import bin_suite
 from mlaface.export.calibration import calibration_faces
 from mlaface.export.export import export_model
@@ -24,11 +22,10 @@ def export(args):
     images = None
     if args.calibrate:
         images = calibration_faces(args.calibrate, args.calibrate_images, tuple(model.input_spec['size']))
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task('measuring', total=2 * len(suite.distinct)) if suite else None
+    with bar('measuring', 2 * len(suite.distinct) if suite else 0, hidden=suite is None) as advance:
         metadata = export_model(
             model, args.out, args.format, Form(args.input, args.flip, args.normalize), args.precision, images,
-            suite, args.max_loss, progress=suite and (lambda images: bar.advance(task, images)), **options)
+            suite, args.max_loss, progress=suite and advance, **options)
     show(args.out, metadata)
 
 

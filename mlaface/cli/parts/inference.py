@@ -124,12 +124,3 @@ class Skipped:
 def sources_of(paths):
     """What the user named; a whole number is a camera."""
     return [int(path) if path.isdigit() and not Path(path).exists() else path for path in paths]
-
-
-def tracked(items, what, total=None):
-    """The items, with a progress bar on stderr where that is a terminal."""
-    if not sys.stderr.isatty():
-        return items
-    from rich.console import Console
-    from rich.progress import track
-    return track(items, what, total=total, transient=True, console=Console(stderr=True))

@@ -1,12 +1,12 @@
 """What ``data pack``, ``unpack`` and ``convert`` share: options, progress, and what is printed."""
 import json
-import sys
 from functools import partial
 
 from mlaface.cli.parts.arguments import count, count_from_zero
 from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
+from mlaface.cli.parts.progress import bars
 
 STATUS = """Killed, or on a full disk, it goes on where it was when the same command is given again, and the result is
 the same to the byte. Images that cannot be used are left out and named in left_out.txt, with the reason.
@@ -47,38 +47,23 @@ def run(args, layout, rules, prepare=None):
     Returns:
         int: The exit status.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from mlaface.datasets.archives.convert import convert
     size = getattr(args, 'shard_size', None)
     target = dict(shard_size=size << 20) if size and layout == 'tar' else {}
     with explained():
         spread = spread_of(args)
-    with explained(), Progress('[progress.description]{task.description}', BarColumn(), MofNCompleteColumn(),
-                               TimeRemainingColumn(), transient=True, disable=not sys.stderr.isatty(),
-                               console=_on_stderr()) as progress:
-        def watch(total):
-            task = progress.add_task('writing', total=total)
-            return lambda position: progress.update(task, completed=position)
-
-        def watch_pieces(total):
-            task = progress.add_task('reading pieces', total=total)
-            return lambda count: progress.advance(task, count)
-        pieces = dict(executor=spread.executor, piece_size=spread.size, watch_pieces=watch_pieces) if spread else {}
+    with explained(), bars() as begin:
+        pieces = dict(executor=spread.executor, piece_size=spread.size,
+                      watch_pieces=partial(begin, 'reading pieces')) if spread else {}
         summary = convert(args.source, args.out, layout, rules._replace(decode=not args.no_decode),
                           shuffle=getattr(args, 'shuffle', None), exclude=args.exclude, options=target,
-                          workers=args.workers, watch=watch,
+                          workers=args.workers, watch=lambda total: begin('writing', total).reach,
                           prepare=prepare and partial(prepare, spread=spread), **pieces)
     if args.json:
         print(json.dumps(summary))
     else:
         show(summary, args.out)
     return int(bool(summary['left_out']))
-
-
-def _on_stderr():
-    from rich.console import Console
-    return Console(stderr=True)
 
 
 def show(summary, out):

@@ -4,10 +4,11 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from mlaface.datasets.archives.pairs_source import PairsSource
+from mlaface.datasets.archives.pieces import in_pieces
 from mlaface.datasets.archives.place import claimed
+from mlaface.datasets.archives.source import open_source
 from mlaface.datasets.archives.transfer import Transfer, order_of
-from mlaface.datasets.prepare.inspect import kind_of, open_set
+from mlaface.datasets.prepare.inspect import kind_of
 from mlaface.utils.errors import InputError
 
 LAYOUTS = {
@@ -24,23 +25,6 @@ LAYOUTS = {
 def layout_of(out):
     """The layout (str) that the name of a set tells, or None."""
     return {'.bin': 'bin', '.lmdb': 'lmdb'}.get(Path(out).suffix)
-
-
-def open_source(path, **options):
-    """A set to take images from; pairs are made classes.
-
-    Args:
-        path (str | Path): See ``open_set``.
-        options: See ``open_set``.
-
-    Returns:
-        FaceDataset | PairsSource: The set.
-
-    Raises:
-        MissingDataError: If it is not there.
-    """
-    dataset = open_set(path, **options)
-    return PairsSource(dataset) if 'benchmarks' in dataset.metainfo else dataset
 
 
 def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=None, workers=None,
@@ -91,7 +75,6 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
         threads = workers or (1 if executor else os.cpu_count() or 1)
         transfer = Transfer(dataset, target, order, rules, threads, str(source), folder)
         if executor is not None:
-            from mlaface.datasets.archives.pieces import in_pieces
             transfer.outcomes = in_pieces(transfer, executor, piece_size, lists, watch_pieces)
         summary = transfer.run(watch(len(order)))
     seconds = time.monotonic() - begun

@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from mlaface.datasets.archives.convert import open_source
 from mlaface.datasets.archives.examine import Rules
+from mlaface.datasets.archives.source import open_source
 from mlaface.datasets.archives.transfer import ahead, ambiguous, read_images, recipe_of
 from mlaface.utils.executors.job import Job, ranges
 from mlaface.utils.files import atomic_path

@@ -1,7 +1,8 @@
-"""A benchmark of pairs as a set of classes, a pair each, so that it can go through every layout and back."""
+"""Sets to take images from. A benchmark of pairs is a set of classes, a pair each, and so goes through every layout."""
 import numpy as np
 
 from mlaface.datasets.archives.to_bin import pair_name
+from mlaface.datasets.prepare.inspect import open_set
 
 
 class PairsSource:
@@ -37,3 +38,20 @@ class PairsSource:
     def encoded(self, index):
         """Index and encoded image."""
         return self.dataset.encoded(index)
+
+
+def open_source(path, **options):
+    """A set to take images from; pairs are made classes.
+
+    Args:
+        path (str | Path): See ``open_set``.
+        options: See ``open_set``.
+
+    Returns:
+        FaceDataset | PairsSource: The set.
+
+    Raises:
+        MissingDataError: If it is not there.
+    """
+    dataset = open_set(path, **options)
+    return PairsSource(dataset) if 'benchmarks' in dataset.metainfo else dataset
