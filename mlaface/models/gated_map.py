@@ -11,6 +11,8 @@ from torch.autograd.function import once_differentiable
 
 from mlaface.models.blockwise import HALF, blocks, fits, trains_eagerly_on_cpu
 
+FREE = (1 << 13) - 1  # bits of a float32 that are zero where it was a bfloat16 or float16
+
 
 def gated_map(x, channel_gate=None, place_gate=None, parameters=(), blockwise=True):
     """``x = channel_gate(...) * x``, then ``x = place_gate(...) * x``.
@@ -82,6 +84,29 @@ def _times(x, along, out=None):
     return out
 
 
+def _pool(rows, mean, most, place):
+    """Mean, maximum and its first place along rows (n, places, C) into tensors (n, places, 1).
+
+    torch looks for a maximum and its place number by number. Numbers of half types leave bits of a float32 free: with
+    their place written there, one maximum over vectors gives both. What has no order by its bits alone (signs of zero,
+    numbers below it, none) goes to torch.
+    """
+    if rows.dtype not in HALF or rows.shape[2] > FREE + 1:
+        torch.mean(rows, 2, keepdim=True, out=mean)
+        torch.max(rows, 2, keepdim=True, out=(most, place))
+        return
+    last, wide = rows.shape[2] - 1, rows.float()
+    mean.copy_(wide.mean(2, keepdim=True))
+    wide.view(torch.int32).bitwise_or_(torch.arange(last, -1, -1, dtype=torch.int32))
+    found = wide.amax(2, keepdim=True).view(torch.int32)
+    torch.sub(last, found & FREE, out=place)
+    value = (found & ~FREE).view(torch.float32)
+    most.copy_(value)
+    odd = ~((value > 0) & (value < float('inf'))).squeeze(2)
+    if odd.any():
+        most[odd], place[odd] = torch.max(rows[odd], 1, keepdim=True)
+
+
 def _same(tensor):
     return tensor
 
@@ -125,9 +150,8 @@ class _GatedMap(torch.autograd.Function):
             pooled = torch.empty_like(x[:, :2], memory_format=torch.channels_last)
             ctx.most = torch.empty(len(x), x.shape[2] * x.shape[3], 1, dtype=torch.int64)
             for block in blocks(x):
-                rows, (mean, most) = _rows(_times(x[block], _of(along, block))), _rows(pooled[block]).split(1, 2)
-                torch.mean(rows, 2, keepdim=True, out=mean)
-                torch.max(rows, 2, keepdim=True, out=(most, ctx.most[block]))
+                mean, most = _rows(pooled[block]).split(1, 2)
+                _pool(_rows(_times(x[block], _of(along, block))), mean, most, ctx.most[block])
             ctx.place = _Gate(place_gate, ctx.learned, pooled)
         out = torch.empty_like(x)
         for block in blocks(x):
@@ -146,10 +170,10 @@ class _GatedMap(torch.autograd.Function):
         grad, channels = grad.contiguous(memory_format=torch.channels_last), x.shape[1]
         along, weights = _along(ctx.channel.value, x) if ctx.channel else None, [None] * len(ctx.learned)
         if ctx.place:
-            of_gate, ones = torch.empty_like(ctx.place.rows), x.new_ones(channels, 1)
-            for block in blocks(x):  # a product with ones sums a row several times as fast as sum()
-                product = _times(x[block], _of(along, block)) * grad[block]
-                torch.matmul(_rows(product), ones, out=of_gate[block])
+            of_gate = torch.empty_like(ctx.place.rows)
+            gates = ctx.channel.value.detach() if ctx.channel else x.new_ones(len(x), channels, 1, 1)
+            for block in blocks(x):  # a matrix product sums a row several times as fast as sum()
+                torch.bmm(_rows(x[block] * grad[block]), gates[block].flatten(2), out=of_gate[block])
             (pooled,), weights = ctx.place.backward(of_gate)
             mean, most = _rows(pooled.contiguous(memory_format=torch.channels_last)).split(1, 2)
             mean = mean / channels
@@ -160,7 +184,7 @@ class _GatedMap(torch.autograd.Function):
                 through = torch.empty_like(through)
                 rows = torch.mul(_rows(grad[block]), _spread(ctx.place.rows[block], channels), out=_rows(through))
                 rows += _spread(mean[block], channels)
-                rows.scatter_add_(2, ctx.most[block], most[block])
+                _add_one_a_row(rows, ctx.most[block], most[block])
             if ctx.channel:
                 of_gate[block] = _rows(through * x[block]).sum(1)
             _times(through, _of(along, block), grad_x[block])
@@ -173,6 +197,16 @@ class _GatedMap(torch.autograd.Function):
             _add_at(grad_x, ctx.peak, peak)
         weights = iter(weights)
         return grad_x, None, None, None, *(next(weights) if weight.requires_grad else None for weight in parameters)
+
+
+def _add_one_a_row(rows, place, values):
+    """Add to each row of (n, places, C) a number at one of its channels, both (n, places, 1)."""
+    if rows.dtype not in HALF:
+        rows.scatter_add_(2, place, values)
+        return
+    flat = rows.view(-1)  # torch adds numbers of half types by rows several times as slowly
+    starts = torch.arange(0, len(flat), rows.shape[2]).view_as(place)
+    flat.index_add_(0, (starts + place).view(-1), values.reshape(-1))
 
 
 def _of(along, block):

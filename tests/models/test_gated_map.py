@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 from mlaface.models import blockwise
 from mlaface.models.attention.cbam import CBAM
 from mlaface.models.attention.hybrid import HybridAttention
+from mlaface.models.gated_map import _pool
 from tests.models import tiny
 
 KINDS = {'hybrid': HybridAttention, 'cbam': CBAM,
@@ -69,9 +70,26 @@ def test_under_autocast_maps_stay_of_its_type(kind):
 
 
 def test_a_place_that_ties_with_another_is_treated_as_by_torch():
-    attention, (x, grad) = HybridAttention(16), tensors((2, 16, 7, 7), torch.float32)
+    attention, (x, grad) = HybridAttention(16).double(), tensors((2, 16, 7, 7), torch.float64)
     x[:, 3:9] = 5.0
     agree(trained(attention, x, grad, True), trained(attention, x, grad, False))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float16])
+def test_the_maximum_of_rows_and_its_place_are_torchs_whatever_the_numbers(dtype):
+    drawn = torch.Generator().manual_seed(0)
+    odd = torch.tensor([0.0, -0.0, float('inf'), float('-inf'), float('nan'), 1e-7, -1e-7, 60000.0])
+    rows = torch.randn(40, 30, 24, generator=drawn)
+    rows[10:20] = (rows[10:20] * 2).round()  # many are equal
+    rows[20:30] = -rows[20:30].abs()
+    rows[30:] = odd[torch.randint(len(odd), (10, 30, 24), generator=drawn)]
+    rows = rows.to(dtype)
+    mean, most, place = rows.new_empty(40, 30, 1), rows.new_empty(40, 30, 1), torch.empty(40, 30, 1, dtype=torch.int64)
+    _pool(rows, mean, most, place)
+    expected, where = rows.max(2, keepdim=True)
+    torch.testing.assert_close(most, expected, rtol=0, atol=0, equal_nan=True)
+    assert torch.equal(place, where)
+    torch.testing.assert_close(mean, rows.mean(2, keepdim=True), rtol=0, atol=0, equal_nan=True)
 
 
 def test_frozen_weights_have_no_gradient_and_the_others_theirs(kind):
