@@ -4,6 +4,7 @@
 #   bash tools/slurm_test.sh PARTITION JOB_NAME CHECKPOINT [options of tools/test.py]
 #   GPUS=16 GPUS_PER_NODE=8 bash tools/slurm_test.sh gpu mla work_dirs/mla_r100_ms1mv3/best.pth
 #
+# Without GPUs: GPUS=2 SRUN_ARGS=--gres=none; the ranks are processes then.
 # Environment: GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (8), SRUN_ARGS (more options of srun), PYTHON (python).
 set -euo pipefail
 . "$(dirname "$0")/launch.sh"

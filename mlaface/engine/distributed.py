@@ -1,5 +1,7 @@
 """What all ranks must agree on: when they begin and end, the gradient norm, and whether a step is taken."""
 import gc
+import os
+import subprocess
 
 import torch
 import torch.distributed as dist
@@ -7,6 +9,7 @@ from torch.nn import SyncBatchNorm
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mlaface.engine.optimizers.sparse import coalesced
+from mlaface.utils.errors import InputError
 from mlaface.utils.sharding import row_shard
 
 
@@ -18,6 +21,30 @@ def world_size():
 def rank():
     """This process's rank; 0 where there is no process group."""
     return dist.get_rank() if world_size() > 1 else 0
+
+
+def state_ranks(launcher):
+    """Let the environment say what torchrun says in it (``RANK``, ``MASTER_PORT``, ...) where Slurm started this rank.
+
+    Args:
+        launcher (str): 'none', 'pytorch' or 'slurm'; others than Slurm need nothing.
+
+    Raises:
+        InputError: If Slurm does not name the first node.
+    """
+    if launcher != 'slurm':
+        return
+    told = os.environ
+    told.update(RANK=told['SLURM_PROCID'], WORLD_SIZE=told['SLURM_NTASKS'], LOCAL_RANK=told.get('SLURM_LOCALID', '0'))
+    if 'MASTER_ADDR' not in told:
+        nodes = told.get('SLURM_STEP_NODELIST') or told['SLURM_NODELIST']
+        done = subprocess.run(['scontrol', 'show', 'hostnames', nodes], capture_output=True, text=True)
+        if done.returncode or not done.stdout.split():
+            raise InputError(f'scontrol does not name the nodes {nodes} ({done.stderr.strip()}): set MASTER_ADDR to '
+                             'the first of them')
+        told['MASTER_ADDR'] = done.stdout.split()[0]
+    if 'MASTER_PORT' not in told:  # another one for each job and step: two may share a node
+        told['MASTER_PORT'] = str(12000 + (int(told['SLURM_JOB_ID']) + 101 * int(told.get('SLURM_STEP_ID', 0))) % 20000)
 
 
 def join_ranks(backend, **where):

@@ -60,13 +60,16 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
 
 
 def _check_launcher(launcher):
-    """Refuse to wait for ranks that nobody started."""
+    """Refuse to wait for ranks that nobody started, and let the environment say which one this is."""
     needed, command = dict(pytorch=('RANK', 'bash tools/dist_train.sh CONFIG GPUS'),
                            slurm=('SLURM_PROCID', 'bash tools/slurm_train.sh PARTITION JOB CONFIG')
                            ).get(launcher, (None, None))
     if needed and needed not in os.environ:
         raise ConfigError(f'--launcher {launcher}: the environment variable {needed} is not set, so that no launcher '
                           f'started this process. Start the ranks with: {command}')
+    if launcher == 'slurm':
+        from mlaface.engine.distributed import state_ranks
+        state_ranks(launcher)
 
 
 def set_seed(cfg, seed=None):

@@ -103,7 +103,7 @@ class FaceRunner(Runner):
         env_cfg = copy.deepcopy(dict(env_cfg))
         if not torch.cuda.is_available():
             env_cfg['dist_cfg'] = dict(env_cfg.get('dist_cfg', {}), backend='gloo')
-            if self._launcher == 'pytorch' and not distributed.is_initialized():
+            if self._launcher in ('pytorch', 'slurm') and not distributed.is_initialized():
                 join_ranks('gloo')  # MMEngine's own way sets a CUDA device first
         super().setup_env(env_cfg)
 

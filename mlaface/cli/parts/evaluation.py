@@ -8,7 +8,7 @@ from mlaface.cli.parts.evaluation_data import find_suite, given_input, split_pat
 from mlaface.cli.parts.evaluation_warnings import warn_of_colors, warn_of_images, warn_of_lists
 from mlaface.cli.parts.progress import bar
 from mlaface.cli.parts.protocol_options import given_options
-from mlaface.engine.distributed import join_ranks, leave_ranks
+from mlaface.engine.distributed import join_ranks, leave_ranks, state_ranks
 from mlaface.evaluation.embeddings.saved import check_savable, save_embeddings
 from mlaface.evaluation.evaluate import evaluate
 from mlaface.evaluation.results.certainty import compare_samples
@@ -67,13 +67,12 @@ def _start_ranks(launcher):
     if launcher == 'none':
         return
     import torch
+    state_ranks(launcher)
     if torch.cuda.is_available():
         from mmengine.dist import init_dist
         init_dist(launcher, backend='nccl')
-    elif launcher == 'pytorch':
-        join_ranks('gloo')
     else:
-        raise ValueError(f'--launcher {launcher} needs a GPU on each rank; without one use tools/dist_test.sh')
+        join_ranks('gloo')
 
 
 def _is_first_rank():
