@@ -95,7 +95,8 @@ def test_the_current_exporter_writes_the_newest_operator_sets(opset, tmp_path):
     assert b'site-packages' not in (tmp_path / 'm.onnx').read_bytes(), 'no path of this machine'
 
 
-@pytest.mark.parametrize('name', FORMATS)
+@pytest.mark.parametrize('name', [pytest.param(name, marks=[pytest.mark.slow] if name == 'm.pt2' else []) for name in
+                                  FORMATS])
 def test_every_format_holds_flip_and_metadata(name, tmp_path):
     needs(name)
     model = tiny.recognizer(neck='GDCNeck')
@@ -151,7 +152,8 @@ class ByBrightness(torch.nn.Module):
 @pytest.mark.parametrize('name, options, word', [
     pytest.param('m.onnx', dict(opset=17), 'differs from the network', marks=pytest.mark.slow),
     ('m.pt', {}, 'differs from the network'),
-    ('m.onnx', dict(opset=18), r'cannot be written as onnx: .*test_export.py:\d+: return x if x.mean'),
+    pytest.param('m.onnx', dict(opset=18), r'cannot be written as onnx: .*test_export.py:\d+: return x if x.mean',
+                 marks=pytest.mark.slow),
     ('m.pt2', {}, r'cannot be written as torch-export: .*test_export.py:\d+: return x if x.mean')])
 def test_a_network_that_goes_another_way_for_dark_images_is_refused_in_a_line(name, options, word, tmp_path):
     if options.get('opset') == 18:
