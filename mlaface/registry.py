@@ -143,16 +143,16 @@ def _build_checked(cfg, registry, default_args=None):
         raise
     except Exception as error:
         if isinstance(error, BY_ARGUMENTS) or type(error) is RuntimeError:  # what is derived of that says more
-            raise ArgumentError(_why_not_built(cfg, registry, error)) from error
+            kind = {**(default_args or {}), **cfg}['type']
+            raise ArgumentError(_why_not_built(kind, cfg, registry, error)) from error
         raise
 
 
-def _why_not_built(cfg, registry, error):
-    """What was to be built, of what, and which line of code did not take it."""
+def _why_not_built(kind, cfg, registry, error):
+    """What was to be built, what the config says of it, and which line of code did not take it."""
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     options = ', '.join(f'{key}={value!r}' for key, value in cfg.items() if key not in ('type', '_scope_'))
-    name = cfg.get('type')
-    return (f'{registry.name} {getattr(name, "__name__", name)}({textwrap.shorten(options, 200)}) cannot be built: '
+    return (f'{registry.name} {getattr(kind, "__name__", kind)}({textwrap.shorten(options, 200)}) cannot be built: '
             f'{type(error).__name__}: {error} ({os.path.basename(frame.f_code.co_filename)}:{line}; with '
             'MLAFACE_TRACEBACK=1 in the environment, all that led there)')
 

@@ -37,6 +37,11 @@ def test_arguments_that_cannot_be_meant_are_a_line_with_the_place(plugins, chann
     assert 'test_registry.py:' in line and told.value.__cause__.__traceback__ is not None
 
 
+def test_a_type_that_is_given_beside_the_config_is_told(plugins):
+    with pytest.raises(ArgumentError, match=r'Attend\(reduction=2\) cannot be built: TypeError'):
+        plugins.build(dict(reduction=2), default_args=dict(type='Attend', channels=None))
+
+
 @pytest.mark.parametrize('error', [OSError('gone'), ValueError('its own words'), NotImplementedError(), MemoryError()])
 def test_other_errors_of_what_is_built_go_through(plugins, error):
     @plugins.register_module(force=True)
