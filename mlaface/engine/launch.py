@@ -31,8 +31,9 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
         UserError: If config, data or checkpoint are not as they must be.
     """
     from mlaface.engine.config import load_config
-    from mlaface.engine.distributed import leave_ranks
+    from mlaface.engine.distributed import leave_ranks, state_ranks
     _check_launcher(launcher)
+    state_ranks(launcher)
     cfg = load_config(config, cfg_options)
     cfg.update({key: value for key, value in dict(load_from=load_from, init_centers=init_centers).items() if value})
     cfg.work_dir = str(work_dir or cfg.get('work_dir') or Path('work_dirs') / Path(config).stem)
@@ -60,16 +61,13 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
 
 
 def _check_launcher(launcher):
-    """Refuse to wait for ranks that nobody started, and let the environment say which one this is."""
+    """Refuse to wait for ranks that nobody started."""
     needed, command = dict(pytorch=('RANK', 'bash tools/dist_train.sh CONFIG GPUS'),
                            slurm=('SLURM_PROCID', 'bash tools/slurm_train.sh PARTITION JOB CONFIG')
                            ).get(launcher, (None, None))
     if needed and needed not in os.environ:
         raise ConfigError(f'--launcher {launcher}: the environment variable {needed} is not set, so that no launcher '
                           f'started this process. Start the ranks with: {command}')
-    if launcher == 'slurm':
-        from mlaface.engine.distributed import state_ranks
-        state_ranks(launcher)
 
 
 def set_seed(cfg, seed=None):
