@@ -1,9 +1,11 @@
 """Batches from workers that use their memory again are the caller's to keep."""
 import os
 import signal
+from functools import partial
 
 import pytest
 import torch
+from torch.multiprocessing import reductions
 
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.engine.data import build_dataloader
@@ -15,7 +17,8 @@ class Numbers(torch.utils.data.Dataset):
 
     def __init__(self, images):
         self.images = images
-        self.allocate = lambda shape: torch.empty(shape, dtype=torch.uint8)
+        self.image_size = 6, 5
+        self.allocate = partial(torch.empty, dtype=torch.uint8)
 
     def __len__(self):
         return self.images
@@ -48,6 +51,44 @@ def test_an_epoch_that_was_left_early_does_not_disturb_the_next():
     for batch in first + second:
         assert (batch['images'] == batch['labels'].view(-1, 1, 1, 1)).all()
     assert len(second) == 25
+
+
+def test_two_epochs_at_once_have_memory_of_their_own():
+    batches = loader(num_workers=1)
+    for first, second in zip(batches, batches):
+        for batch in (first, second):
+            assert (batch['images'] == batch['labels'].view(-1, 1, 1, 1)).all()
+
+
+def by_torch(tensor, *_):
+    raise AssertionError(f'{tensor.dtype} {tuple(tensor.shape)} came by a file of its own')
+
+
+@pytest.mark.parametrize('start', ['fork', 'spawn'])
+def test_images_come_by_the_memory_that_was_lent_and_labels_by_the_pipe(monkeypatch, start):
+    if start == 'fork':  # a spawned worker gets the memory itself in that way
+        monkeypatch.setattr(reductions, 'rebuild_storage_fd', by_torch)
+    batches = list(loader(24, num_workers=1, multiprocessing_context=start))
+    assert [batch['labels'].tolist() for batch in batches] == [list(range(n, n + 8)) for n in (0, 8, 16)]
+    assert all((batch['images'] == batch['labels'].view(-1, 1, 1, 1)).all() for batch in batches)
+
+
+class Large(Numbers):
+    """Numbers that are larger than the data set says."""
+
+    def __getitems__(self, draws):
+        images = self.allocate((len(draws), 60, 50, 3))
+        images[:] = torch.tensor(draws).view(-1, 1, 1, 1)
+        return dict(images=images.permute(0, 3, 1, 2), labels=torch.tensor(draws))
+
+
+def test_images_that_do_not_fit_into_the_memory_come_all_the_same():
+    batches = list(build_dataloader(dict(dataset=Large(20), batch_size=8, sampler=list(range(20)), num_workers=1),
+                                    seed=0))
+    assert [len(batch['images']) for batch in batches] == [8, 8, 4]
+    for batch in batches:
+        assert batch['images'].shape[1:] == (3, 60, 50)
+        assert (batch['images'] == batch['labels'].view(-1, 1, 1, 1)).all()
 
 
 class Broken(Numbers):

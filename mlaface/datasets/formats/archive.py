@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.formats.positioned import read_at
 from mlaface.utils.names import read_names
 
 CLASSES = 'classes.txt'
@@ -48,11 +49,7 @@ class Archive:
         """``size`` bytes (int) of a file (Path) from a byte on; ``FormatError`` where it ends before."""
         try:
             file = self.opened(path, lambda: open(path, 'rb', buffering=0))  # noqa: SIM115
-            if hasattr(os, 'pread'):
-                data = os.pread(file.fileno(), size, offset)
-            else:
-                file.seek(offset)
-                data = file.read(size)
+            data = read_at(file, size, offset)
         except OSError as error:
             raise FormatError(f'{path} cannot be read: {error.strerror}') from error
         if len(data) < size:

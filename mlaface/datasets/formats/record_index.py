@@ -187,10 +187,10 @@ class IndexedRecords(RecordReader):
 
     def read_position(self, place):
         """The payload (bytes) of the record at a place of ``keys``."""
-        offset = int(self.offsets[place])
-        after = int(self.offsets[place + 1]) if place + 1 < len(self.offsets) else self.size  # in files as written
+        offset = self.offsets.item(place)
+        after = self.offsets.item(place + 1) if place + 1 < len(self.offsets) else self.size  # in files as written
         try:
-            return self.read(offset, after - offset if 8 < after - offset < AT_ONCE else 8)
+            return self.read_next(offset, after - offset if 8 < after - offset < AT_ONCE else 8)[0]
         except FormatError as error:
             raise FormatError(f'key {self.keys[place]}: {error}') from error
 

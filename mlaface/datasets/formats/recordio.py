@@ -9,6 +9,7 @@ import os
 import struct
 
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.formats.positioned import read_at
 
 MAGIC = 0xCED7230A
 MAGIC_BYTES = struct.pack('<I', MAGIC)
@@ -19,7 +20,7 @@ REMEDY = 'Fetch the file again, or keep what is whole by mlaface data verify FIL
 
 
 class RecordReader:
-    """Read records by byte offset; the file is opened once a process, so it can be forked and pickled.
+    """Read records by byte offset; it can be forked, since no read moves the file's place for another, and pickled.
 
     Args:
         path (str | Path): The ``.rec`` file.
@@ -31,18 +32,15 @@ class RecordReader:
     def __init__(self, path):
         self.path = os.fspath(path)
         self.size = os.stat(self.path).st_size
-        self._file = self._pid = None
+        self._file = None
 
     def __getstate__(self):
-        return dict(self.__dict__, _file=None, _pid=None)
+        return dict(self.__dict__, _file=None)
 
     def _read(self, offset, size):
-        if self._pid != os.getpid():
-            self._file, self._pid = open(self.path, 'rb', buffering=0), os.getpid()  # noqa: SIM115
-        if hasattr(os, 'pread'):
-            return os.pread(self._file.fileno(), size, offset)
-        self._file.seek(offset)
-        return self._file.read(size)
+        if self._file is None:
+            self._file = open(self.path, 'rb', buffering=0)  # noqa: SIM115
+        return read_at(self._file, size, offset)
 
     def read_part(self, offset, expected=8):
         """One part: its flag, its bytes, and the offset of what follows.

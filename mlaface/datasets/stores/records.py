@@ -37,7 +37,7 @@ class StoredRecords(IndexedRecords):
         self.size, self.index_path = self.file.size, self.folder / index
         self.keys, self.offsets = read_index(self.index_path)
         self._check_offsets()
-        self._file = self._pid = None
+        self._file = None
 
     def _read(self, offset, size):
         return self.file.read(offset, size)
