@@ -51,6 +51,28 @@ def summary(folder):
     return json.loads((folder / 'summary.json').read_text())
 
 
+@pytest.mark.parametrize('verb, more', [
+    ('inspect', ['--pose', '0']), ('dedupe', []), ('clean', MODEL), ('split', ['--shares', 'train=0.5,test=0.5']),
+    ('pairs', ['--pairs', '40', '--folds', '2']), ('leak', MODEL)])
+def test_the_summary_comes_alone_on_standard_output(folder, tmp_path, faces, capsys, verb, more):
+    sets = [str(folder)]
+    if verb == 'leak':
+        write_bin(tmp_path / 'b.bin', [faces[5][0], faces[5][1]], [True])
+        sets.append(str(tmp_path / 'b.bin'))
+    with pytest.raises(SystemExit, match='0') if verb == 'inspect' else contextlib.nullcontext():
+        main([verb, *sets, '--report' if verb == 'inspect' else '--out', str(tmp_path / 'out'), '--json', *more])
+    found = json.loads(capsys.readouterr().out)
+    assert found == summary(tmp_path / 'out') and found['command'] == f'data {verb}' and found['schema'] == 1
+
+
+def test_what_inspect_finds_comes_as_json_without_a_page(folder, capsys):
+    (folder / 'p04' / 'empty.jpg').write_bytes(b'')
+    with pytest.raises(SystemExit, match='1'):
+        main(['inspect', str(folder), '--json'])
+    found = json.loads(capsys.readouterr().out)
+    assert found['sizes'] == {'112x112': 84} and found['faulty'] == 1 and 'empty.jpg' in found['faults'][0]
+
+
 def test_copies_are_listed_and_training_leaves_them_out(folder, tmp_path, faces, capsys):
     (folder / 'p03' / 'naïve name\n.jpg').write_bytes(faces[0][0])
     (folder / 'p04' / 'empty.jpg').write_bytes(b'')

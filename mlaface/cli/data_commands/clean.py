@@ -28,6 +28,7 @@ from mlaface.cli.parts.data_sets import (
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.progress import bar
+from mlaface.cli.parts.summaries import add_json, conclude
 
 SHOWN = 80
 
@@ -41,6 +42,7 @@ def make_parser():
     add_work(parser)
     add_embedding(parser)
     add_executor(parser)
+    add_json(parser)
     return parser
 
 
@@ -67,7 +69,6 @@ def _write(args, dataset, found, seconds):
     import numpy as np
 
     from mlaface.datasets.key_lists import spell, write_keys
-    from mlaface.datasets.prepare.kept_rows import write_summary
     classes, labels, out = dataset.metainfo['classes'], np.asarray(dataset.labels), Path(args.out)
     by = f'{args.set}, as mlaface data clean judged it by {args.model}'
     counts = np.bincount(labels, minlength=dataset.num_classes)
@@ -91,10 +92,10 @@ def _write(args, dataset, found, seconds):
                    merges=len(found.merges), splits=len(found.splits), images_of_second_people=sum(
                        len(members) for _, members, _ in found.splits), thresholds=found.thresholds._asdict(),
                    **seconds)
-    write_summary(out / 'summary.json', summary)
     _page(args, dataset, found, merges, labels, classes, out)
-    print(f'{len(found.outliers)} outliers, {len(found.wrong)} wrong labels: {out / "exclude.txt"}; {len(merges)} '
-          f'pairs of identities to merge, {len(found.splits)} to split. Look at {out / "clean.html"}')
+    conclude(args, out, summary, f'{len(found.outliers)} outliers, {len(found.wrong)} wrong labels: '
+             f'{out / "exclude.txt"}; {len(merges)} pairs of identities to merge, {len(found.splits)} to split. Look '
+             f'at {out / "clean.html"}')
 
 
 def _page(args, dataset, found, merges, labels, classes, out):

@@ -28,6 +28,7 @@ from mlaface.cli.parts.data_sets import (
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.progress import bar
+from mlaface.cli.parts.summaries import add_json, conclude
 from mlaface.utils.errors import InputError
 
 SHOWN = 60
@@ -46,6 +47,7 @@ def make_parser():
     add_work(parser)
     add_embedding(parser)
     add_executor(parser)
+    add_json(parser)
     return parser
 
 
@@ -96,7 +98,6 @@ def _write(args, datasets, numbers, copies, unreadable, seconds):
 
     from mlaface.datasets.key_lists import write_keys
     from mlaface.datasets.prepare.duplicates import KINDS
-    from mlaface.datasets.prepare.kept_rows import write_summary
     people = [_people(dataset) for dataset in datasets]
     starts = np.cumsum([0, *map(len, datasets)])
     groups = _members(copies.group)
@@ -118,7 +119,6 @@ def _write(args, datasets, numbers, copies, unreadable, seconds):
                    groups={kind: int((copies.kind == place).sum()) for place, kind in enumerate(KINDS)},
                    across_sets=sum(len(set(numbers[rows].tolist())) > 1 for rows in groups),
                    across_identities=len(conflicts), seconds=round(seconds, 2))
-    write_summary(Path(args.out, 'summary.json'), summary)
     order = conflicts + [number for number in range(len(groups)) if number not in set(conflicts)]
 
     def show(row):
@@ -132,13 +132,13 @@ def _write(args, datasets, numbers, copies, unreadable, seconds):
     page('data.html', dict(title='Copies', subtitle=', '.join(args.sets), harm=None, charts={}, tables=[],
                            sheets=[sheet]), Path(args.out, 'copies.html'))
     kinds = ', '.join(f'{count} {kind}' for kind, count in summary['groups'].items() if count) or 'none'
-    print(f'{len(groups)} groups of copies: {kinds}; {summary["across_identities"]} of several identities, '
-          f'{summary["across_sets"]} across sets')
-    if unreadable:
-        print(f'{unreadable} images cannot be read; mlaface data verify names them')
-    for entry in entries:
-        print(f'{entry["set"]}: {entry["copies"]} of {entry["images"]} images to leave out'
-              + (f': {entry["exclude"]}' if 'exclude' in entry else ' (a benchmark: nothing is listed)'))
+    conclude(args, args.out, summary,
+             f'{len(groups)} groups of copies: {kinds}; {len(conflicts)} of several identities, '
+             f'{summary["across_sets"]} across sets',
+             *([f'{unreadable} images cannot be read; mlaface data verify names them'] if unreadable else []),
+             *(f'{entry["set"]}: {entry["copies"]} of {entry["images"]} images to leave out'
+               + (f': {entry["exclude"]}' if 'exclude' in entry else ' (a benchmark: nothing is listed)')
+               for entry in entries))
 
 
 def _members(group):

@@ -9,6 +9,7 @@ Examples:
   mlaface data inspect my_faces --first 50
   mlaface data inspect my_faces --report report
 """
+import itertools
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mlaface.cli.parts.arguments import command, count_from_zero
 from mlaface.cli.parts.data_sets import SET_HELP, add_work, measured, page, tile
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
+from mlaface.cli.parts.summaries import add_json, conclude, tell
 
 SHEET = 32
 
@@ -31,6 +33,7 @@ def parse(arguments=None):
     parser.add_argument('--pose', type=count_from_zero, default=500, metavar='N', help='images whose pose is looked at '
                         'for the report, drawn by a seed (default: 500)')
     add_work(parser)
+    add_json(parser)
     return parser.parse_args(arguments)
 
 
@@ -42,27 +45,32 @@ def main(argv=None):
     from mlaface.datasets.prepare.inspect import decode_all, describe_set, open_set
     with explained():
         dataset = open_set(args.path)
-        print(f'{args.path}: {describe_set(dataset)}')
+        summary, lines = dict(schema=1, command='data inspect', set=args.path, images=len(dataset)), []
+        if not args.json:
+            print(f'{args.path}: {describe_set(dataset)}')
         if args.report:
-            _report(args, dataset)
+            lines += _report(args, dataset, summary)
         sizes, faults, turned = decode_all(dataset, args.image_size, lambda rows: track(
             rows, 'decoding', transient=True, disable=not sys.stdout.isatty()))
-    print('sizes: ' + ', '.join(f'{height}x{width} {count}' for (height, width), count in sizes.most_common(10)))
-    if turned:
-        print(f'{turned} images are stored turned: training sees them upright, as their Exif says')
-    print(f'{len(faults)} images cannot be used')
-    print('\n'.join(faults[:args.first]), end='\n' if faults else '')
+        sizes = {f'{height}x{width}': count for (height, width), count in sizes.most_common()}
+        summary.update(sizes=sizes, turned=turned, faulty=len(faults), faults=faults[:args.first])
+        lines += ['sizes: ' + ', '.join(f'{size} {count}' for size, count in itertools.islice(sizes.items(), 10)),
+                  *([f'{turned} images are stored turned: training sees them upright, as their Exif says'] if turned
+                    else []), f'{len(faults)} images cannot be used', *faults[:args.first]]
+        if args.report:
+            conclude(args, args.report, summary, *lines)
+        else:
+            tell(args, summary, *lines)
     raise SystemExit(1 if faults else 0)
 
 
-def _report(args, dataset):
-    """Measure all images, and write page and summary."""
+def _report(args, dataset, summary):
+    """Measure all images, write the page, and fill the summary; lines (list[str])."""
     import numpy as np
 
     from mlaface.datasets.prepare.duplicates import BANDS, find_copies
     from mlaface.datasets.prepare.harm import harm
     from mlaface.datasets.prepare.inspect import describe_set
-    from mlaface.datasets.prepare.kept_rows import write_summary
     measures = measured(args.path, dataset, args.workers)
     with bar('comparing', 2 * BANDS) as advance:
         copies = find_copies(measures, np.zeros(len(dataset), np.int8), advance=advance)
@@ -72,11 +80,10 @@ def _report(args, dataset):
     found = harm(measures, args.image_size, labels, dataset.metainfo.get('classes', ()),
                  copies if labels is not None else None, poses)
     charts, numbers = _distributions(measures, labels, poses)
-    summary = dict(schema=1, command='data inspect', set=args.path, images=len(dataset), identities=None if labels is
-                   None else len(dataset.metainfo['classes']), harm={line['key']: line['count'] for line in found},
+    summary.update(identities=None if labels is None else len(dataset.metainfo['classes']),
+                   harm={line['key']: line['count'] for line in found}, distributions=numbers, pose_images=len(seen),
                    copies={kind: int((copies.kind == place).sum()) for place, kind in enumerate(
-                       ('bytes', 'pixels', 'near'))}, distributions=numbers, pose_images=len(seen))
-    write_summary(Path(args.report, 'summary.json'), summary)
+                       ('bytes', 'pixels', 'near'))})
     sizes, counts = np.unique(measures[['height', 'width']][measures['readable']], return_counts=True)
     order = np.argsort(-counts, kind='stable')[:12]
     tables = [dict(title='Sizes', head=['height', 'width', 'images'], rows=[
@@ -85,7 +92,7 @@ def _report(args, dataset):
                            harm_title='What in this set will hurt training', charts=charts, tables=tables,
                            sheets=_sheets(dataset, measures, labels, copies, seen, poses, rng)),
          Path(args.report, 'inspect.html'))
-    print(f'{len(found)} things will hurt training: {Path(args.report, "inspect.html")}')
+    return [f'{len(found)} things will hurt training: {Path(args.report, "inspect.html")}']
 
 
 def _poses(dataset, measures, most, rng):

@@ -29,6 +29,7 @@ from mlaface.cli.parts.data_sets import (
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.progress import bar
+from mlaface.cli.parts.summaries import add_json, conclude
 from mlaface.utils.errors import InputError
 
 SHOWN = 150
@@ -46,6 +47,7 @@ def make_parser():
     add_work(parser)
     add_embedding(parser)
     add_executor(parser)
+    add_json(parser)
     return parser
 
 
@@ -92,7 +94,6 @@ def _write(args, training, benchmarks, places, found, seconds):
     import numpy as np
 
     from mlaface.datasets.key_lists import write_keys
-    from mlaface.datasets.prepare.kept_rows import write_summary
     from mlaface.evaluation.report.files import write_csv
     classes, labels, out = training.metainfo['classes'], np.asarray(training.labels), Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -118,11 +119,11 @@ def _write(args, training, benchmarks, places, found, seconds):
                    confidence=args.confidence, identities_shared=len(sure), identities_listed=len(found.classes),
                    images_left_out=len(rows) + len(strays), single_images=len(strays),
                    strangers=found.strangers._asdict(), single_threshold=found.stray_threshold, **seconds)
-    write_summary(out / 'summary.json', summary)
     _page(args, training, benchmarks, places, found, out, classes, labels)
-    print(f'{len(sure)} of {training.num_classes} identities stand in the benchmark with a confidence of at least '
-          f'{args.confidence}, and {len(strays)} single images of others: {len(rows) + len(strays)} images to leave '
-          f'out: {out / "exclude.txt"}. Confirm them by {out / "leaks.html"}')
+    conclude(args, out, summary, f'{len(sure)} of {training.num_classes} identities stand in the benchmark with a '
+             f'confidence of at least {args.confidence}, and {len(strays)} single images of others: '
+             f'{len(rows) + len(strays)} images to leave out: {out / "exclude.txt"}. Confirm them by '
+             f'{out / "leaks.html"}')
 
 
 def _page(args, training, benchmarks, places, found, out, classes, labels):

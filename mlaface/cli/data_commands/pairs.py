@@ -10,6 +10,7 @@ from pathlib import Path
 from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.data_sets import SET_HELP, open_labelled
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.summaries import add_json, conclude
 
 
 def make_parser():
@@ -24,13 +25,13 @@ def make_parser():
     parser.add_argument('--layout', choices=('bin', 'lfw'), default='bin', help='default: bin')
     parser.add_argument('--name', help="of the .bin (default: the set's)")
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    add_json(parser)
     return parser
 
 
 def main(argv=None):
     """Draw pairs as the arguments say; ``argv`` (list[str]) is by default the process's."""
     args = make_parser().parse_args(argv)
-    from mlaface.datasets.prepare.kept_rows import write_summary
     from mlaface.datasets.prepare.pairs import draw_folds, read_groups, write_bins, write_lfw
     with explained():
         dataset = open_labelled(args.set)
@@ -41,9 +42,10 @@ def main(argv=None):
         else:
             files = write_bins(drawn, dataset, args.out, args.name or Path(args.set).stem)
         names, totals = sorted(set(drawn.group.tolist())), len(drawn.issame)
-        write_summary(Path(args.out, 'summary.json'), dict(
+        summary = dict(
             schema=1, command='data pairs', set=args.set, seed=args.seed, folds=args.folds, pairs=totals,
             positives=int(drawn.issame.sum()), images=len(set(drawn.pairs.ravel().tolist())),
             people=len(set(dataset.labels[drawn.pairs.ravel()].tolist())),
-            groups={name: int((drawn.group == name).sum()) for name in names if name}, files=list(map(str, files))))
-        print(f'{totals} pairs in {args.folds} folds of disjoint people: {", ".join(map(str, files))}')
+            groups={name: int((drawn.group == name).sum()) for name in names if name}, files=list(map(str, files)))
+        conclude(args, args.out, summary, f'{totals} pairs in {args.folds} folds of disjoint people: '
+                 f'{", ".join(map(str, files))}')

@@ -11,6 +11,7 @@ from pathlib import Path
 from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.data_sets import SET_HELP, open_labelled
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.summaries import add_json, conclude
 from mlaface.utils.errors import InputError
 
 
@@ -23,6 +24,7 @@ def make_parser():
                         help='of the identities (default: %(default)s)')
     parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP: each group is dealt by itself')
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    add_json(parser)
     return parser
 
 
@@ -32,7 +34,6 @@ def main(argv=None):
     import numpy as np
 
     from mlaface.datasets.key_lists import write_keys
-    from mlaface.datasets.prepare.kept_rows import write_summary
     from mlaface.datasets.prepare.pairs import read_groups
     from mlaface.datasets.prepare.split import split_identities
     with explained():
@@ -48,8 +49,8 @@ def main(argv=None):
             write_keys(Path(args.out, f'exclude_{name}.txt'), map(dataset.key, np.flatnonzero(~inside).tolist()),
                        f'all but {remark}')
             summary['parts'][name] = dict(identities=len(members), images=int(inside.sum()))
-            print(f'{name}: {len(members)} identities, {inside.sum()} images')
-        write_summary(Path(args.out, 'summary.json'), summary)
+        conclude(args, args.out, summary, *(f'{name}: {part["identities"]} identities, {part["images"]} images'
+                                            for name, part in summary['parts'].items()))
 
 
 def read_shares(text):

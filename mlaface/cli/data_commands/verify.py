@@ -19,6 +19,7 @@ from mlaface.cli.parts.arguments import command, count
 from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
+from mlaface.cli.parts.summaries import add_json
 
 
 def parse(arguments=None):
@@ -35,7 +36,7 @@ def parse(arguments=None):
                         'records, under the keys of the .idx, or 0, 1, ... if there is none; of tar files index.npy '
                         'and shards.json beside them')
     parser.add_argument('--write-list', metavar='FILE', help='write the keys of images that cannot be used')
-    parser.add_argument('--json', action='store_true', help='the result as JSON on standard output')
+    add_json(parser)
     return parser.parse_args(arguments)
 
 

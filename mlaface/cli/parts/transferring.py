@@ -1,5 +1,4 @@
 """What ``data pack``, ``unpack`` and ``convert`` share: options, progress, and what is printed."""
-import json
 from functools import partial
 
 from mlaface.cli.parts.arguments import count, count_from_zero
@@ -7,6 +6,7 @@ from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.progress import bars
+from mlaface.cli.parts.summaries import add_json, tell
 
 STATUS = """Killed, or on a full disk, it goes on where it was when the same command is given again, and the result is
 the same to the byte. Images that cannot be used are left out and named in left_out.txt, with the reason.
@@ -24,7 +24,7 @@ def add_options(parser):
     parser.add_argument('--workers', type=count, metavar='N', help='threads that read and check (default: one a '
                         'processor; with --executor one a process)')
     parser.add_argument('--no-decode', action='store_true', help='copy images without looking whether they are whole')
-    parser.add_argument('--json', action='store_true', help='the summary as JSON on standard output')
+    add_json(parser)
     add_executor(parser)
 
 
@@ -59,21 +59,18 @@ def run(args, layout, rules, prepare=None):
                           shuffle=getattr(args, 'shuffle', None), exclude=args.exclude, options=target,
                           workers=args.workers, watch=lambda total: begin('writing', total).reach,
                           prepare=prepare and partial(prepare, spread=spread), **pieces)
-    if args.json:
-        print(json.dumps(summary))
-    else:
-        show(summary, args.out)
+    tell(args, summary, *described(summary, args.out))
     return int(bool(summary['left_out']))
 
 
-def show(summary, out):
-    """Print a summary."""
-    print(f'{out}: {summary["images"]} images of {summary["classes"]} classes as {summary["layout"]}, '
-          f'{summary["images_per_second"]:.0f} images/s')
+def described(summary, out):
+    """A summary in lines (Iterator[str])."""
+    yield (f'{out}: {summary["images"]} images of {summary["classes"]} classes as {summary["layout"]}, '
+           f'{summary["images_per_second"]:.0f} images/s')
     if summary['empty_classes']:
-        print(f'{summary["empty_classes"]} classes have no image')
+        yield f'{summary["empty_classes"]} classes have no image'
     if summary['left_out']:
         reasons = ', '.join(f'{number} {reason}' for reason, number in summary['left_out'].items())
         count = sum(summary['left_out'].values())
-        print(f'{count} image{" was" if count == 1 else "s were"} left out ({reasons}); left_out.txt names '
-              f'{"it" if count == 1 else "them"}')
+        yield (f'{count} image{" was" if count == 1 else "s were"} left out ({reasons}); left_out.txt names '
+               f'{"it" if count == 1 else "them"}')

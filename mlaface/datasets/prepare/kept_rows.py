@@ -11,7 +11,6 @@ import numpy as np
 from filelock import FileLock
 
 from mlaface.utils.cache import cache_folder
-from mlaface.utils.files import atomic_path
 
 CHUNK = 256  # rows that are written and marked as done together
 
@@ -154,15 +153,3 @@ def fill_from(kept, job):
             start = job.pieces[number][0]
             yield rows[part.start - start:part.stop - start]
     return fill(kept, make)
-
-
-def write_summary(path, summary):
-    """Write a JSON summary, whole or not at all.
-
-    Args:
-        path (str | Path): The file.
-        summary (dict): Plain values.
-    """
-    import json
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')

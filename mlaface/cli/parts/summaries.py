@@ -1,0 +1,30 @@
+"""What a command has found: for people in lines, for programs as JSON, in a file and on standard output."""
+import json
+
+from mlaface.utils.files import atomic_path
+
+
+def add_json(parser):
+    """Let the summary come on standard output, alone."""
+    parser.add_argument('--json', action='store_true', help='the summary as JSON on standard output')
+
+
+def tell(args, summary, *lines):
+    """Print lines, or the summary where ``--json`` asks for it.
+
+    Args:
+        args (Namespace): ``json``.
+        summary (dict): Plain values.
+        lines (str): For people.
+    """
+    if args.json:
+        print(json.dumps(summary))
+    else:
+        print('\n'.join(lines))
+
+
+def conclude(args, folder, summary, *lines):
+    """Write ``summary.json`` into a folder (str | Path), whole or not at all; then as ``tell``."""
+    with atomic_path(f'{folder}/summary.json') as temporary:
+        temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+    tell(args, summary, *lines)
