@@ -20,6 +20,7 @@ from mlaface.datasets.formats.tar_member import member
 from mlaface.datasets.key_lists import write_keys
 from mlaface.datasets.prepare.inspect import open_set
 from mlaface.utils.errors import InputError
+from mlaface.utils.executors.local import LocalExecutor
 from tests.datasets.archive_sets import PEOPLE, content, converted, face, people
 
 TRAINED = ('records', 'tar', 'lmdb', 'parquet', 'im2rec', 'folder')
@@ -179,6 +180,20 @@ def test_what_is_no_jpeg_becomes_one_and_what_is_stays(tmp_path, source):
     assert dataset.encoded(0)[1] == face(1) and dataset.encoded(1)[1][:2] == b'\xff\xd8'
     assert abs(decode(dataset.encoded(1)[1]).astype(int) - 7).max() < 2
     assert [dataset.key(index) for index in range(2)] == ['ann/1', 'ann/1~1']
+
+
+@pytest.mark.parametrize('pieces', [{}, dict(executor=LocalExecutor(processes=1), piece_size=2)])
+@pytest.mark.parametrize('layout', ['tar', 'folder', 'parquet'])
+def test_names_that_come_again_do_not_meet_another(tmp_path, layout, pieces):
+    from tests.datasets.archive_sets import png
+    (tmp_path / 'in' / 'ann').mkdir(parents=True)
+    kept = {'1.jpg': face(1), '1.png': png(7), '1~1.jpg': face(2), '1~1~.jpg': face(3)}
+    for name, data in kept.items():
+        (tmp_path / 'in' / 'ann' / name).write_bytes(data)
+    converted(tmp_path / 'in', tmp_path / 'out', layout, **pieces)
+    dataset = open_set(tmp_path / 'out')
+    assert sorted(dataset.encoded(index)[1] for index in range(len(dataset))) == sorted(kept.values())
+    assert len({dataset.name(index) for index in range(len(dataset))}) == 4
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)

@@ -7,12 +7,13 @@ layout has the same bytes as without pieces, and what is dear, to decode each im
 import json
 import os
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from mlaface.datasets.archives.examine import Rules
 from mlaface.datasets.archives.source import open_source
-from mlaface.datasets.archives.transfer import ahead, ambiguous, read_images, recipe_of
+from mlaface.datasets.archives.transfer import ahead, names_anew, read_images, recipe_of
 from mlaface.utils.executors.job import Job, ranges
 from mlaface.utils.files import atomic_path
 
@@ -20,14 +21,14 @@ FOLDER = 'pieces.part'  # in the work folder of the set; removed when that becom
 TASK = 'mlaface.datasets.archives.pieces:open_reader'
 
 
-def open_reader(source, exclude, order, again, rules, workers):
+def open_reader(source, exclude, order, names, rules, workers):
     """What makes a piece, in the process of a node.
 
     Args:
         source (str): The set.
         exclude (list[str]): Lists of images that are left out.
         order (str): File of the order, ndarray (N,).
-        again (str): File of the images whose names come again, ndarray (M,).
+        names (str): File of the names that some images have instead of their own, JSON from index to name.
         rules (list): Fields of ``Rules``.
         workers (int): Threads.
 
@@ -35,9 +36,10 @@ def open_reader(source, exclude, order, again, rules, workers):
         callable: ``make(piece, file)``; a piece is start and stop in the order.
     """
     dataset = open_source(source, **(dict(exclude=exclude) if exclude else {}))
-    order, again = np.load(order, mmap_mode='r'), set(np.load(again).tolist())
+    order, names = np.load(order, mmap_mode='r'), json.loads(Path(names).read_bytes())
     size, *rest = rules
-    work = partial(read_images, dataset, Rules(size and tuple(size), *rest), again)
+    names = {int(index): name for index, name in names.items()}
+    work = partial(read_images, dataset, Rules(size and tuple(size), *rest), names)
 
     def make(piece, file):
         table = []
@@ -78,11 +80,11 @@ def in_pieces(transfer, executor, size, exclude=(), advance=lambda total: lambda
     def outcomes(position):
         folder = transfer.work / FOLDER
         folder.mkdir(exist_ok=True)
-        repeated = np.array(sorted(ambiguous(transfer.source) if transfer.target.named else ()), np.int64)
-        files = {name: str(folder / f'{name}.npy') for name in ('order', 'again')}
-        for name, array in (('order', transfer.order), ('again', repeated)):
-            with atomic_path(files[name]) as temporary, open(temporary, 'wb') as file:
-                np.save(file, array)
+        files = dict(order=str(folder / 'order.npy'), names=str(folder / 'names.json'))
+        with atomic_path(files['order']) as temporary, open(temporary, 'wb') as file:
+            np.save(file, transfer.order)
+        with atomic_path(files['names']) as temporary:
+            temporary.write_text(json.dumps(names_anew(transfer.source) if transfer.target.named else {}))
         recipe = recipe_of(transfer.source, transfer.order, transfer.target, transfer.rules, transfer.what)
         pieces = ranges(len(transfer.order), size)
         job = Job(folder, TASK, dict(files, source=os.path.abspath(transfer.folder), exclude=list(exclude),

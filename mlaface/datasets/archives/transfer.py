@@ -41,30 +41,46 @@ def order_of(labels, grouped, shuffle=None):
     return np.argsort(labels, kind='stable') if grouped else np.arange(len(labels))
 
 
-def ambiguous(source):
-    """Images whose class and name are those of an image before them, as a set of indices."""
+def names_anew(source):
+    """Other names for images whose class and name are those of an image before them, by index."""
     labels = source.labels.tolist()
     hashes = np.fromiter((hash((label, source.name(index))) for index, label in enumerate(labels)), np.int64,
                          len(labels))
     ordered = np.sort(hashes)
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    seen, found = set(), set()
+    seen, found = set(), []
     for index in np.flatnonzero(np.isin(hashes, repeated)).tolist():  # of millions the few that may be alike
         named = labels[index], source.name(index)
         if named in seen:
-            found.add(index)
+            found.append(index)
         seen.add(named)
-    return found
+    return _unused(source, labels, found)
 
 
-def read_images(source, rules, again, indices):
-    """What becomes of images: (index, name, ending, further labels, bytes), or (index, None, kind, fault, None)."""
+def _unused(source, labels, again):
+    """``NAME~INDEX`` for each of some images, with more marks where its class has such a name."""
+    classes = {labels[index] for index in again}
+    taken = {(label, source.name(index)) for index, label in enumerate(labels) if label in classes} if again else set()
+    names = {}
+    for index in again:
+        name = f'{source.name(index)}~{index}'
+        while (labels[index], name) in taken:
+            name += '~'
+        taken.add((labels[index], name))
+        names[index] = name
+    return names
+
+
+def read_images(source, rules, names, indices):
+    """What becomes of images: (index, name, ending, further labels, bytes), or (index, None, kind, fault, None).
+
+    ``names`` (dict) are those that some have instead of their own.
+    """
     found = []
     for index in indices:
         try:
             data, ending = examine(source.encoded(index)[1], rules)
-            name = f'{source.name(index)}~{index}' if index in again else source.name(index)
-            found.append((index, name, ending, source.further_labels(index), data))
+            found.append((index, names.get(index) or source.name(index), ending, source.further_labels(index), data))
         except LeftOutError as error:
             found.append((index, None, *error.args, None))
         except FormatError as error:
@@ -165,8 +181,8 @@ class Transfer:
 
     def _outcomes(self, position):
         """By threads of this process."""
-        again = ambiguous(self.source) if self.target.named else ()
-        return ahead(partial(read_images, self.source, self.rules, again), self.order[position:], self.workers)
+        names = names_anew(self.source) if self.target.named else {}
+        return ahead(partial(read_images, self.source, self.rules, names), self.order[position:], self.workers)
 
     def _write(self, advance):
         outcomes, kept = self.outcomes(self.position), time.monotonic()
