@@ -55,6 +55,11 @@ def resolve_data(path, stores=False):
     return data_home() / Path(path).expanduser()
 
 
+def absolute(path):
+    """A path as another process finds it (str); an address in a store as it is."""
+    return str(path) if is_address(path) else os.path.abspath(path)
+
+
 def missing_message(path, what):
     """Say where data was looked for, what is there instead, and how to get it.
 

@@ -1,5 +1,4 @@
 """What the commands over data sets share: opening, measuring, embedding, progress, pictures for pages."""
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +8,8 @@ from mlaface.cli.parts.imports import add_imports
 from mlaface.cli.parts.progress import bar
 from mlaface.utils.errors import InputError
 
-SET_HELP = 'a folder of identities, a .rec, .lst, .tar, .tsv, .parquet, .mdb or .bin file, or a folder of such files'
+SET_HELP = ('a folder of identities, a .rec, .lst, .tar, .tsv, .parquet, .mdb or .bin file, or a folder of such files; '
+            'or records, tar shards or a .bin in a store: s3://BUCKET/SET, https://HOST/SET')
 
 
 def add_work(parser):
@@ -103,12 +103,13 @@ def rows_name(path, dataset, network, flip):
 def _from_pieces(spread, kept, path, args):
     """Rows that nodes embed, put together in the cache."""
     from mlaface.cli.parts.executors import portable
+    from mlaface.datasets.location import absolute
     from mlaface.datasets.prepare.kept_rows import CHUNK, fill_from
     from mlaface.utils.executors.job import Job, ranges
     values = portable(args, 'model', 'config')
     inputs = dict(rows=kept.path.name, device=args.device, batch_size=args.batch_size)
     job = spread.run(Job(Path(args.out, 'pieces', kept.path.stem), f'{__name__}:open_embedder',
-                         dict(path=os.path.abspath(path), values=values), ranges(kept.shape[0], spread.size, CHUNK),
+                         dict(path=absolute(path), values=values), ranges(kept.shape[0], spread.size, CHUNK),
                          inputs), 'embedding')
     rows = fill_from(kept, job)
     job.remove()

@@ -9,6 +9,7 @@ from mlaface.datasets.archives.place import claimed
 from mlaface.datasets.archives.source import open_source
 from mlaface.datasets.archives.transfer import Transfer, order_of
 from mlaface.datasets.prepare.inspect import kind_of
+from mlaface.datasets.stores.address import is_address
 from mlaface.utils.errors import InputError
 
 LAYOUTS = {
@@ -83,6 +84,8 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
 
 def _check_place(source, out):
     """Refuse a place that is the set itself, or that its folders of identities would be read with."""
+    if is_address(source):
+        return
     source, out = Path(source).resolve(), Path(out).resolve()
     if out == source:
         raise InputError(f'{out} is the set itself: give another name')

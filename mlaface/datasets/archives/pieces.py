@@ -5,7 +5,6 @@ process, which takes the pieces in order: numbers of records and borders of shar
 layout has the same bytes as without pieces, and what is dear, to decode each image, is spread.
 """
 import json
-import os
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from mlaface.datasets.archives.examine import Rules
 from mlaface.datasets.archives.source import open_source
 from mlaface.datasets.archives.transfer import ahead, names_anew, read_images, recipe_of
+from mlaface.datasets.location import absolute
 from mlaface.utils.executors.job import Job, ranges
 from mlaface.utils.files import atomic_path
 
@@ -87,7 +87,7 @@ def in_pieces(transfer, executor, size, exclude=(), advance=lambda total: lambda
             temporary.write_text(json.dumps(names_anew(transfer.source) if transfer.target.named else {}))
         recipe = recipe_of(transfer.source, transfer.order, transfer.target, transfer.rules, transfer.what)
         pieces = ranges(len(transfer.order), size)
-        job = Job(folder, TASK, dict(files, source=os.path.abspath(transfer.folder), exclude=list(exclude),
+        job = Job(folder, TASK, dict(files, source=absolute(transfer.folder), exclude=list(exclude),
                                      rules=list(transfer.rules), workers=transfer.workers), pieces,
                   dict(recipe, exclude=list(exclude)))
         job.run(executor, advance(len(pieces)))

@@ -13,6 +13,7 @@ class PairsSource:
     """
 
     passed_over = ()
+    remote = False  # a .bin is fetched whole
 
     def __init__(self, dataset):
         self.dataset = dataset

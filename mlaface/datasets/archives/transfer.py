@@ -77,6 +77,8 @@ def read_images(source, rules, names, indices):
     ``names`` (dict) are those that some have instead of their own.
     """
     found = []
+    if source.remote:
+        source.expect(indices)
     for index in indices:
         try:
             data, ending = examine(source.encoded(index)[1], rules)

@@ -8,11 +8,15 @@ import numpy as np
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.exif import orientation
 from mlaface.datasets.formats.jpeg import decoded_size
+from mlaface.datasets.formats.tar_shards import INDEX, SHARDS
+from mlaface.datasets.stores.address import is_address, store_address
+from mlaface.datasets.stores.store import RefusedError, head
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import MissingDataError
 
 FILES = {'.rec': 'RecordFaces', '.lst': 'ListedFaces', '.tsv': 'CelebFaces', '.tar': 'TarFaces', '.mdb': 'LmdbFaces',
          '.parquet': 'ParquetFaces'}
+STORED = {'train.rec': 'RecordFaces', SHARDS: 'TarFaces'}  # by a file that such a set has
 
 
 def open_set(path, **options):
@@ -21,6 +25,7 @@ def open_set(path, **options):
     Args:
         path (str | Path): A ``.bin``, ``.rec``, ``.lst``, ``.tar``, ``.parquet`` or ``.tsv`` file; a folder with
             ``train.rec``, ``data.mdb``, tar or parquet files; a folder of identities, or one whose part ``train`` is.
+            Or an address of records, tar shards or a ``.bin`` in a store.
         options: Of the data set, as ``exclude``; pairs take none.
 
     Returns:
@@ -29,13 +34,38 @@ def open_set(path, **options):
     Raises:
         MissingDataError: If it is not there.
         FormatError: If it is damaged.
+        StoreError: If the store fails.
     """
+    if is_address(path):
+        return _open_stored(store_address(path), options)
     if not os.path.exists(path):
         raise MissingDataError(f'no set at {path}')
     path = Path(path).absolute()
     if path.suffix == '.bin':
         return DATASETS.build(dict(type='VerificationSets', sets={path.stem: path.name}, data_root=str(path.parent)))
     return DATASETS.build(dict(type=kind_of(path), data_root=str(_identities(path)), **options))
+
+
+def _open_stored(address, options):
+    """A set in a store, which cannot be listed: by names that it would have."""
+    if address.suffix == '.bin':
+        return DATASETS.build(dict(type='VerificationSets', sets={address.name.removesuffix('.bin'): address.name},
+                                   data_root=address.parent))
+    if address.suffix == '.rec':
+        return DATASETS.build(dict(type='RecordFaces', data_root=address, **options))
+    refused = ''
+    for name, kind in STORED.items():
+        try:
+            head(address / name)
+        except MissingDataError:
+            continue
+        except RefusedError as error:  # S3 refuses what is not there to those who may not list
+            refused = f' ({error})'
+            continue
+        return DATASETS.build(dict(type=kind, data_root=address, **options))
+    raise MissingDataError(f'no set at {address}{refused}: of a store a .bin or .rec file is read, and a folder with '
+                           f'train.rec and its .idx, or with tar shards, {SHARDS} and {INDEX} (mlaface data convert '
+                           'makes them)')
 
 
 def kind_of(path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from mlaface.datasets.stores.address import is_address
 from mlaface.utils.cache import cache_folder
 
 CHUNK = 256  # rows that are written and marked as done together
@@ -23,18 +24,26 @@ def set_hash(path, dataset):
         dataset (FaceDataset): What was opened there.
 
     Returns:
-        str: SHA-256 over names, sizes and times of change of its files, and over labels, as hexadecimal digits.
+        str: SHA-256 over names, sizes and times of change of its files, or what a store says of their versions, and
+        over labels, as hexadecimal digits.
     """
-    path, found = Path(getattr(dataset, 'root', path)), hashlib.sha256()
-    for file in [path, path.with_suffix('.idx')] if path.is_file() else _files(path):
-        if file.is_file():
-            stat = file.stat()
-            found.update(f'{os.fsencode(file.relative_to(path.parent))!r} {stat.st_size} {stat.st_mtime_ns}\n'.encode())
+    found = hashlib.sha256()
+    if is_address(path):
+        found.update(f'{path} {dataset.version}\n'.encode())
+    else:
+        _hash_files(Path(getattr(dataset, 'root', path)), found)
     found.update(f'{len(dataset)}\n'.encode())
     labels = getattr(dataset, 'labels', None)
     if labels is not None:
         found.update(np.ascontiguousarray(labels).tobytes())
     return found.hexdigest()
+
+
+def _hash_files(path, found):
+    for file in [path, path.with_suffix('.idx')] if path.is_file() else _files(path):
+        if file.is_file():
+            stat = file.stat()
+            found.update(f'{os.fsencode(file.relative_to(path.parent))!r} {stat.st_size} {stat.st_mtime_ns}\n'.encode())
 
 
 def _files(folder):

@@ -1,6 +1,5 @@
 """What one image is, in numbers: size, sharpness, light, colour, and what its copies are found by."""
 import hashlib
-import os
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.exif import orientation
 from mlaface.datasets.formats.jpeg import decode
+from mlaface.datasets.location import absolute
 from mlaface.datasets.prepare.kept_rows import CHUNK, KeptRows, fill, fill_from, set_hash
 from mlaface.utils.ahead import map_ahead
 from mlaface.utils.executors.job import Job, ranges
@@ -88,8 +88,7 @@ def measure_in_pieces(path, dataset, workers, folder, size, run):
     kept = _kept(path, dataset)
     if not kept.missing():
         return kept.rows()
-    job = Job(Path(folder, kept.path.stem), f'{__name__}:open_measurer', dict(path=os.path.abspath(path),
-                                                                             workers=workers),
+    job = Job(Path(folder, kept.path.stem), f'{__name__}:open_measurer', dict(path=absolute(path), workers=workers),
               ranges(len(dataset), size, CHUNK), dict(rows=kept.path.name))
     run(job)
     rows = fill_from(kept, job)

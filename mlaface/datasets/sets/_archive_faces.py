@@ -62,6 +62,11 @@ class ArchiveFaces(FaceDataset):
         """The archive at a path."""
         raise NotImplementedError
 
+    @property
+    def version(self):
+        """What tells the set from others at its place in a store (str)."""
+        return self.archive.folder.name
+
     def __len__(self):
         return len(self.labels)
 

@@ -113,6 +113,11 @@ class RecordFaces(FaceDataset):
             raise FormatError(f'{path} names {len(names)} classes, the labels reach {max(labels)}')
         return tuple(names[label] for label in labels)
 
+    @property
+    def version(self):
+        """What tells the set from others at its place in a store (str)."""
+        return f'{self.records.file.version} {self.records.folder.name}'
+
     def __len__(self):
         return len(self.places)
 

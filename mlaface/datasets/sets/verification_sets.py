@@ -66,6 +66,11 @@ class VerificationSets(FaceDataset):
         self.metainfo = dict(benchmarks=benchmarks, same_as=same_as)
         self.starts = np.array([entry['start'] for entry in benchmarks.values()])
 
+    @property
+    def version(self):
+        """What tells the files from others of their names in a store (str)."""
+        return next(iter(self.files.values())).parent.name
+
     def __len__(self):
         return len(self.images)
 

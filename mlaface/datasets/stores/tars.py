@@ -1,5 +1,5 @@
 """Tar shards in a store: their index fetched once, images by ranged reads in blocks."""
-from mlaface.datasets.formats.archive import CLASSES
+from mlaface.datasets.formats.archive import CLASSES, key_hash
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.tar_shards import FURTHER, INDEX, SHARDS, TarShards
 from mlaface.datasets.stores.address import StoreAddress, plain_part
@@ -50,6 +50,18 @@ class StoredTarShards(TarShards):
         if len(data) < size:
             raise FormatError(f'{self.address}/{name} ends within the {size} bytes from byte {offset} on')
         return data
+
+    def container_faults(self):
+        """Where the head before an image has another name than the index (list[str])."""
+        faults = []
+        for place in range(len(self.index)):
+            try:
+                found = key_hash(self.key(place)) == self.index['key'][place]
+            except FormatError:
+                found = False
+            if not found:
+                faults.append(f'{self.address}/{self.shard_of(place).name}: image {place} is not where {INDEX} has it')
+        return faults
 
     def expect(self, places):
         """Fetch the blocks of images at once."""
