@@ -5,6 +5,7 @@ import torch
 from mmengine.runner import BaseLoop
 from torch import distributed
 
+from mlaface.engine.environment import warn_of_emulation
 from mlaface.engine.errors import ConfigError
 from mlaface.registry import LOOPS
 
@@ -27,7 +28,7 @@ class EvaluationLoop(BaseLoop):
         if amp not in DTYPES:
             raise ConfigError(f"{self.stage}_cfg.amp is {amp!r}: choose 'bfloat16', 'float16' or None")
         super().__init__(runner, dataloader)
-        self.amp = DTYPES[amp]
+        self.amp = amp
         self.evaluator = runner.build_evaluator(evaluator)
 
     def loader(self):
@@ -48,7 +49,8 @@ class EvaluationLoop(BaseLoop):
         loader = self.loader()
         self.evaluator.dataset_meta = getattr(loader.dataset, 'metainfo', None)
         device = next(runner.model.parameters()).device.type
-        with torch.inference_mode(), torch.autocast(device, self.amp, enabled=self.amp is not None):
+        warn_of_emulation(self.amp, device, f'{self.stage}_cfg.amp')
+        with torch.inference_mode(), torch.autocast(device, DTYPES[self.amp], enabled=self.amp is not None):
             for data in loader:
                 outputs = step(runner.to_device(data))
                 for metric in self.evaluator.metrics:

@@ -5,6 +5,7 @@ import torch
 from mmengine.optim import OptimWrapper
 
 from mlaface.engine.distributed import RankGradScaler, clip_grad_norm, gradient_norm
+from mlaface.engine.environment import warn_of_emulation
 from mlaface.engine.errors import DivergenceError
 from mlaface.registry import OPTIM_WRAPPERS
 
@@ -36,6 +37,7 @@ class FaceOptimWrapper(OptimWrapper):
         if amp not in (None, 'bfloat16', 'float16'):
             raise ValueError(f"amp must be None, 'bfloat16' or 'float16', got {amp!r}")
         self.amp = amp
+        warn_of_emulation(amp, self._device, 'optim_wrapper.amp')
         self.scaler = self._make_scaler(loss_scale) if amp == 'float16' else None
         self.grad_norm, self.watch = None, None
         self._left = self._count = accumulative_counts
@@ -48,11 +50,14 @@ class FaceOptimWrapper(OptimWrapper):
             raise ValueError(f'clip_grad must be dict(max_norm=POSITIVE NUMBER), got {clip_grad}')
         return float(clip_grad['max_norm'])
 
+    @property
+    def _device(self):
+        return self.optimizer.param_groups[0]['params'][0].device.type
+
     def _make_scaler(self, loss_scale):
-        device = self.optimizer.param_groups[0]['params'][0].device.type
         if loss_scale == 'dynamic':
-            return RankGradScaler(device)
-        return RankGradScaler(device, init_scale=float(loss_scale), growth_interval=2 ** 31 - 1)
+            return RankGradScaler(self._device)
+        return RankGradScaler(self._device, init_scale=float(loss_scale), growth_interval=2 ** 31 - 1)
 
     @property
     def accumulative_counts(self):

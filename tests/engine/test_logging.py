@@ -32,3 +32,15 @@ def test_curves_are_drawn_of_whatever_there_is(tmp_path):
     for scalars in ({}, {'train/loss': ([1], [2.0])}, {'val/lfw/accuracy': ([1, 2], [0.5, 0.6])}):
         draw_curves(scalars, tmp_path / 'c.png')
         assert (tmp_path / 'c.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.parametrize('hardware, said', [(False, 1), (True, 0)])
+def test_a_processor_that_emulates_a_type_is_named_with_the_remedy(tmp_path, monkeypatch, hardware, said):
+    from mlaface.engine import environment
+    monkeypatch.setattr(environment, '_in_hardware', lambda amp: hardware)
+    environment.warn_of_emulation.cache_clear()
+    run(tmp_path, optim_wrapper__amp='bfloat16', train_cfg__max_epochs=1)
+    environment.warn_of_emulation.cache_clear()
+    text = (tmp_path / 'log.txt').read_text()
+    assert text.count('optim_wrapper.amp: this processor has no instructions for bfloat16') == said
+    assert text.count('--cfg-options optim_wrapper.amp=None') == said
