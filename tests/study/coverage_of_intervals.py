@@ -12,7 +12,7 @@ CASES = [(2, 0.03, 0.2), (2, 0.0, 0.3), (3, 0.02, 0.3), (5, 0.03, 0.2), (7, 0.0,
 
 def hillis(difference):
     """Whether a difference is found with the degrees of freedom of Hillis (2007)."""
-    own, total = difference.seed_variance, difference.error ** 2
+    own, total = difference.seed_variance, difference.seed_variance + difference.pair_variance
     freedom = min((total / own) ** 2 * (difference.seeds - 1), 1e6) if own else 1e6
     return abs(difference.value) > stats.t.ppf(0.975, freedom) * math.sqrt(total)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlaface.study.statistics import crossed_difference, holm, mean_covariance, paired_ratio, smallest_seen
+from mlaface.study.statistics import crossed_difference, holm, interval_at, mean_covariance, paired_ratio, smallest_seen
 
 
 def study(random, seeds, pairs, draws, effect=0.0, seed_spread=0.03, pair_spread=0.3):
@@ -132,3 +132,23 @@ def test_censored_medians_cover_the_truth():
         ratio = paired_ratio(first, second, [(550, 2000)] * 7)
         held += ratio.low <= truth <= ratio.high
     assert held / 300 > 0.92
+
+
+def test_two_seeds_that_agree_by_chance_are_no_certainty():
+    """No interval is narrower than that of the pairs alone, whatever the seeds' own spread comes to."""
+    random = np.random.default_rng(4)
+    _, resampled = study(random, 2, 600, 400, 0, 0.0, 0.2)
+    of_pairs = stats.norm.isf(0.025) * resampled.mean(0).std(ddof=1)
+    for values in ([6 / 600, 6 / 600], [6 / 600, 7 / 600]):
+        found = crossed_difference(values, resampled)
+        assert found.high - found.value >= 0.999 * of_pairs and found.p > 0.2
+        low, high = interval_at(found, 0.999)
+        assert low < found.low and high > found.high and smallest_seen(found) > of_pairs
+
+
+def test_without_a_word_on_the_spread_there_is_no_interval():
+    found = crossed_difference([0.1, 0.1])
+    assert math.isnan(found.low) and math.isnan(found.high) and math.isnan(found.p)
+    same = crossed_difference([0.0, 0.0], np.zeros((2, 50)))
+    assert (same.low, same.high, same.p) == (0, 0, 1)
+    assert math.isnan(paired_ratio([80, 80], [100, 100], [(200, 200)] * 2).low)
