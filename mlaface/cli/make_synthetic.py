@@ -2,7 +2,7 @@
 
 Examples:
   python tools/datasets/make_synthetic.py --baselines
-  python tools/datasets/make_synthetic.py --out data/small --identities 20 --test-identities 10 --pairs 40
+  python tools/datasets/make_synthetic.py --out data/small --identities 20 --test-identities 20 --pairs 40
   python tools/datasets/make_synthetic.py --style heads --out data/heads --identities 4000 --images-per-identity 12
   python tools/datasets/make_synthetic.py --contact-sheet faces.png
   python tools/datasets/make_synthetic.py --faces faces/    for: compare faces/person1_a.jpg faces/person1_b.jpg

@@ -7,6 +7,7 @@ from mlaface.engine.param_groups import ParamRules, trainable
 from mlaface.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 from mlaface.utils.sharding import row_shard
 
+ROWS = "set optim_wrapper.optimizer.type to 'RowSGD' or 'RowAdamW', which are SGD and AdamW by rows"
 DEFAULTS = dict(SGD=dict(momentum=0.9), RowSGD=dict(momentum=0.9))
 
 
@@ -86,6 +87,5 @@ class FaceOptimWrapperConstructor:
         if hasattr(optimizer, 'attach'):  # one that is lazy about rows is asked for them by the head
             optimizer.attach(model)
         elif any(hasattr(m, 'row_hook') and getattr(m, 'sample_rate', 1) < 1 for m in model.modules()):
-            raise ValueError(f"{cfg['type']} does not update the rows of a head with sample_rate < 1: set "
-                             "optim_wrapper.optimizer.type to 'RowSGD' or 'RowAdamW', which are SGD and AdamW by rows")
+            raise ValueError(f"{cfg['type']} does not update the rows of a head with sample_rate < 1: {ROWS}")
         return OPTIM_WRAPPERS.build(dict(self.wrapper_cfg, optimizer=optimizer))

@@ -6,7 +6,7 @@ from mmengine.optim import OptimWrapper
 
 from mlaface.engine.distributed import RankGradScaler, clip_grad_norm, gradient_norm
 from mlaface.engine.environment import warn_of_emulation
-from mlaface.engine.errors import DivergenceError
+from mlaface.engine.errors import ConfigError, DivergenceError
 from mlaface.registry import OPTIM_WRAPPERS
 
 SMALLEST_SCALE = 2.0 ** -6
@@ -106,6 +106,9 @@ class FaceOptimWrapper(OptimWrapper):
         Args:
             loss (Tensor): Mean loss of the micro-batch, 0-dimensional.
         """
+        if loss.dim():
+            raise ConfigError(f'the loss has the shape {tuple(loss.shape)}, where a scalar is trained on: a MarginHead '
+                              "gives one with reduction='mean' or 'sum'")
         if self.watch is not None:
             self.watch.see_loss(loss)
         self.backward(self.scale_loss(loss))

@@ -234,9 +234,9 @@ class FaceRunner(Runner):
         """Build loop, optimizer and schedules, and load the checkpoint that is to be continued, if any."""
         if self._train_loop is None:
             raise ConfigError('nothing to train: the config has no train_dataloader, train_cfg and optim_wrapper')
-        self._train_loop = self.build_train_loop(self._train_loop)
+        self._train_loop = self.build_train_loop(_typed(self._train_loop, 'FaceTrainLoop'))
         if self._val_loop is not None:
-            self._val_loop = self.build_val_loop(self._val_loop)
+            self._val_loop = self.build_val_loop(_typed(self._val_loop, 'FaceValLoop'))
         self._init_model_weights()
         self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
         self.scale_lr(self.optim_wrapper, self.auto_scale_lr)
@@ -364,3 +364,8 @@ class FaceRunner(Runner):
         if not filename.endswith('.pth'):
             raise CheckpointError(f'a checkpoint is named NAME.pth, got {filename!r}')
         return training.save(self, Path(out_dir) / filename, twin)
+
+
+def _typed(loop, kind):
+    """A loop, or its config with a type: ours where none is stated, and not MMEngine's."""
+    return {'type': kind, **loop} if isinstance(loop, dict) else loop

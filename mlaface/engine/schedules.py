@@ -105,6 +105,8 @@ class WarmupPolyLR(WarmupLR):
     def __init__(self, optimizer, warmup=0, power=2.0, end=INF, by_epoch=False):
         if end == INF:
             raise ValueError('WarmupPolyLR decays towards an end: give end=STEPS')
+        if not power >= 0:
+            raise ValueError(f'WarmupPolyLR: power={power!r} would let the rate rise without end; it is at least 0')
         self.power = power
         super().__init__(optimizer, warmup, end, by_epoch)
 

@@ -43,7 +43,8 @@ class FaceTrainLoop(BaseLoop):
 
     def __init__(self, runner, dataloader, max_epochs=None, max_iters=None, val_interval=None):
         if (max_epochs is None) == (max_iters is None):
-            raise ValueError('train_cfg: give one of max_epochs and max_iters')
+            raise ValueError('train_cfg: give one of max_epochs and max_iters, and set the other to None where it is '
+                             'inherited')
         for name, value in dict(max_epochs=max_epochs, max_iters=max_iters, val_interval=val_interval).items():
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ValueError(f'train_cfg.{name} is {value!r}; it must be a whole number of at least 1')

@@ -64,12 +64,17 @@ def _counts(plan, out, numbers):
         cut=[run.run.name for run in everyone if run.result['status'] == 'out of time'],
         hours=sum(result['validations'][-1]['processor'] + result.get('testing', (0, 0))[1]
                   for result in done.values() if result['validations']) / 3600,
-        commits=commits, torch=sorted({str(run.result.get('torch')) for run in everyone}),
-        device=sorted({str(run.result.get('device')) for run in everyone}),
-        threads=sorted({run.result.get('threads', 0) for run in everyone}),
+        commits=commits, torch=_stated(everyone, 'torch'),
+        device=_stated(everyone, 'device'),
+        threads=_stated(everyone, 'threads'),
         load=_median([entry['load'] for run in everyone for entry in run.result['validations'] if entry.get('load')]),
         tuned={variant: next(iter(found.values())).result['tuned'] for variant, found in numbers.items()
                if plan.tuning and found})
+
+
+def _stated(everyone, key):
+    """What runs say of themselves; one that diverged early says nothing."""
+    return sorted({run.result[key] for run in everyone if run.result.get(key) is not None})
 
 
 def _median(values):

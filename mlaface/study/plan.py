@@ -24,6 +24,8 @@ ELSEWHERE = dict(  # keys of a config that a run's own replace
     train_cfg='budget and budgets say how long a run trains.', randomness='seeds says what it draws.',
     work_dir='--work-dir says where it trains.', resume='a run goes on by itself where it was stopped.')
 
+NEEDED = ('model', 'train_dataloader', 'optim_wrapper', 'val_dataloader', 'val_cfg', 'val_evaluator')
+
 
 class PlanError(InputError):
     """A plan that cannot be meant; names the file and the key."""
@@ -147,6 +149,9 @@ def _change(path, where, change):
                             'dict(model=dict(...))')
         if key in ELSEWHERE:
             raise PlanError(f'{path}: {where}.{key} would be replaced: {ELSEWHERE[key]} Leave it out')
+        if key in NEEDED and change[key] is None:
+            raise PlanError(f'{path}: {where}.{key} is None, but a run of a study trains and is validated: leave it '
+                            'out, or state what it changes')
     return change
 
 

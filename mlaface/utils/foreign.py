@@ -44,6 +44,11 @@ class Library:
             function: Its signature is that of the part's class.
         """
         target = self.target(name)
+        own = {parameter.name for parameter in _parameters(target)}
+        for parameter in self.more:
+            if parameter.name in own:
+                raise UnknownNameError(f'{self.prefix}.{name} takes a {parameter.name} of its own and is none of the '
+                                       'parts that are supported')
 
         def build(**arguments):
             more = {p.name: self.parts(arguments.pop(p.name)) for p in self.more if p.name in arguments}

@@ -229,3 +229,67 @@ def test_twenty_kills_leave_lists_whole_or_absent_and_the_same(folder, tmp_path,
         assert not (tmp_path / 'second' / file).exists() or (tmp_path / 'second' / file).read_bytes() == whole
     main([verb, str(folder), '--out', str(tmp_path / 'second'), *rest])
     assert (tmp_path / 'second' / file).read_bytes() == whole
+
+
+@pytest.mark.parametrize('arguments, told', [
+    (['split', 'SET', '--out', 's3://bucket/out'], 'is an address; stores are only read from'),
+    (['convert', 'SET', 'http://host/out', '--to', 'tar'], 'is an address; stores are only read from'),
+    (['verify', 'SET', '--write-list', 's3://bucket/list'], 'is an address'),
+    (['inspect', 'WRITTEN', '--report', 'WRITTEN'], 'is a set with a summary.json of its own'),
+    (['pairs', 'SET', '--out', 'OUT', '--pairs', '40', '--folds', '2', '--name', '../x'], 'has no /'),
+    (['pairs', 'SET', '--out', 'OUT', '--seed', '-1'], '--seed'),
+    (['split', 'SET', '--out', 'OUT', '--shares', 'x=0.75,exclude_x=0.25'], "'exclude_x' cannot be the name of a part"),
+    (['convert', 'SET', 'OUT', '--to', 'bin'], 'call it out.bin'),
+    (['pack', 'SET', 'OUT', '--align', '--min-score', '-1'], 'between 0 and 1'),
+])
+def test_what_cannot_be_meant_is_refused_and_leaves_nothing(folder, tmp_path, capsys, arguments, told):
+    places = dict(SET=folder, OUT=tmp_path / 'out', WRITTEN=tmp_path / 'written')
+    (tmp_path / 'written').mkdir()
+    (tmp_path / 'written' / 'summary.json').write_text('{"layout": "folder", "mlaface": "0"}')
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SystemExit) as end:
+        main([str(places.get(word, word)) for word in arguments])
+    assert end.value.code and told in capsys.readouterr().err + str(end.value.code)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_photographs_without_a_face_are_named(tmp_path, faces, monkeypatch):
+    """Coloured patterns have none; all of them gone is an error, and some of them lines."""
+    from mlaface.cli.parts import aligning
+    monkeypatch.setenv('MLAFACE_CACHE', str(tmp_path / 'cache'))
+    for person in ('ada', 'bob'):
+        (tmp_path / 'photos' / person).mkdir(parents=True)
+        (tmp_path / 'photos' / person / 'noface.jpg').write_bytes(faces[0][0])
+    (tmp_path / 'photos' / 'bob' / 'zero.jpg').write_bytes(b'')
+    photos, out = str(tmp_path / 'photos'), tmp_path / 'out'
+    with pytest.raises(SystemExit, match='no face was found in any of 3 photographs'):
+        main(['pack', photos, str(out), '--align'])
+    assert not out.exists()
+    found = [dict(source='ada/noface.jpg', kept=['ada/noface.jpg'], dropped=None),
+             dict(source='bob/noface.jpg', kept=[], dropped='no face'),
+             dict(source='bob/zero.jpg', kept=[], dropped='cannot be read', detail='it has no bytes')]
+
+    def align(args, source, target, *_, **__):
+        (target / 'ada').mkdir(parents=True)
+        (target / 'ada' / 'noface.jpg').write_bytes(faces[0][0])
+        (target / 'align.jsonl').write_text(''.join(json.dumps(each) + '\n' for each in [{}, *found]))
+        yield from found
+    monkeypatch.setattr(aligning, 'aligned', align)
+    assert main(['pack', photos, str(out), '--align']) == 1
+    assert summary(out)['left_out'] == {'no face': 1, 'cannot be read': 1} and summary(out)['images'] == 1
+    assert read_keys(out / 'left_out.txt') == ['bob/noface.jpg', 'bob/zero.jpg']
+
+
+def test_two_classes_of_one_name_are_no_folders(folder, tmp_path):
+    main(['pack', str(folder), str(tmp_path / 'packed')])
+    (tmp_path / 'packed' / 'classes.txt').write_text('same\n' * 14)
+    with pytest.raises(SystemExit, match="two classes have the name 'same'"):
+        main(['unpack', str(tmp_path / 'packed'), str(tmp_path / 'out')])
+    assert not list(tmp_path.glob('out*'))
+
+
+def test_folders_called_as_files_are_identities(folder, tmp_path):
+    for name in ('x.tar', 'y.parquet', 'train.rec', 'data.mdb'):
+        shutil.copytree(folder / 'p00', folder / name)
+    main(['split', str(folder), '--out', str(tmp_path / 'out'), '--shares', 'a=0.5,b=0.5'])
+    assert sum(part['identities'] for part in summary(tmp_path / 'out')['parts'].values()) == 18

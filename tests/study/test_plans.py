@@ -31,6 +31,7 @@ from mlaface.utils.errors import InputError
     ("comparisons = dict(mine='plain')", 'comparisons is {'),
     ("common = 'x'", "common is 'x'"), ("common = [1]", 'common is [1]'), ("common = 0", 'common is 0'),
     ("common = {1: 2}", 'common has the key 1'),
+    ("common['val_dataloader'] = None", 'common.val_dataloader is None, but a run of a study trains and is validated'),
     ("common['train_cfg'] = dict(max_epochs=3)", 'common.train_cfg would be replaced: budget'),
     ("variants['mine'] = dict(randomness=dict(seed=3))", 'variants.mine.randomness would be replaced: seeds'),
     ("variants['mine'] = {'model.flip': 'sum'}", "variants.mine has the key 'model.flip'"),

@@ -12,7 +12,7 @@ Examples:
 import time
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command
+from mlaface.cli.parts.arguments import command, report_folder
 from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
@@ -37,7 +37,8 @@ def make_parser():
     """The command's arguments."""
     parser = command('data clean', __doc__)
     parser.add_argument('set', help=SET_HELP)
-    parser.add_argument('--out', required=True, metavar='DIR', help='gets exclude.txt, relabel.txt, merge.txt, '
+    parser.add_argument('--out', required=True, type=report_folder, metavar='DIR',
+                        help='gets exclude.txt, relabel.txt, merge.txt, '
                         'split.txt, summary.json, clean.html')
     add_work(parser)
     add_embedding(parser)

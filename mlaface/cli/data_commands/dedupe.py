@@ -13,7 +13,7 @@ Examples:
 import time
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command
+from mlaface.cli.parts.arguments import command, report_folder
 from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
@@ -38,7 +38,8 @@ def make_parser():
     """The command's arguments."""
     parser = command('data dedupe', __doc__)
     parser.add_argument('sets', nargs='+', metavar='SET', help=SET_HELP)
-    parser.add_argument('--out', required=True, metavar='DIR', help='gets exclude lists, summary.json, copies.html')
+    parser.add_argument('--out', required=True, type=report_folder, metavar='DIR',
+                        help='gets exclude lists, summary.json, copies.html')
     parser.add_argument('--by', choices=('bytes', 'pixels', 'near', 'embedding'), default='near', help='the loosest '
                         'kind of copy that counts; each kind takes the ones before it along (default: near)')
     parser.add_argument('--correlation', type=float, default=None, metavar='X', help='of near copies (default: 0.96)')

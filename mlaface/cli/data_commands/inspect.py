@@ -13,7 +13,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command, count_from_zero
+from mlaface.cli.parts.arguments import command, count_from_zero, report_folder
 from mlaface.cli.parts.data_sets import SET_HELP, add_work, measured, page, tile
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
@@ -29,7 +29,7 @@ def parse(arguments=None):
     parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
     parser.add_argument('--image-size', type=int, nargs=2, default=(112, 112), metavar=('HEIGHT', 'WIDTH'),
                         help='what an image must have (default: 112 112)')
-    parser.add_argument('--report', metavar='DIR', help='gets inspect.html and summary.json')
+    parser.add_argument('--report', type=report_folder, metavar='DIR', help='gets inspect.html and summary.json')
     parser.add_argument('--pose', type=count_from_zero, default=500, metavar='N', help='images whose pose is looked at '
                         'for the report, drawn by a seed (default: 500)')
     add_work(parser)

@@ -12,7 +12,7 @@ Examples:
 import time
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command
+from mlaface.cli.parts.arguments import command, report_folder
 from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
@@ -40,7 +40,8 @@ def make_parser():
     parser = command('data leak', __doc__)
     parser.add_argument('training', help=SET_HELP)
     parser.add_argument('benchmarks', nargs='+', metavar='BENCHMARK', help='.bin files, or sets of the other kinds')
-    parser.add_argument('--out', required=True, metavar='DIR', help='gets exclude.txt, leaks.csv, summary.json, '
+    parser.add_argument('--out', required=True, type=report_folder, metavar='DIR',
+                        help='gets exclude.txt, leaks.csv, summary.json, '
                         'leaks.html')
     parser.add_argument('--confidence', type=float, default=0.9, metavar='X', help='from which an identity is left out '
                         '(default: 0.9)')

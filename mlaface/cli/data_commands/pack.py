@@ -35,11 +35,22 @@ def make_parser():
 def aligner(args):
     """What makes aligned faces of a folder of photographs, as ``archives.convert`` calls it."""
     def prepare(source, target, spread=None):
+        import shutil
+
         from mlaface.cli.parts.aligning import aligned
+        from mlaface.inference.preparation import read_log
+        from mlaface.utils.errors import InputError
         found = aligned(args, source, target, args.workers or 2, spread=spread)
         for _ in found if spread else tracked(found, 'aligning'):
             pass
-        return target
+        fates = read_log(target)
+        if not any(fate['kept'] for fate in fates):
+            shutil.rmtree(target)
+            raise InputError(f'{source}: no face was found in any of {len(fates)} photographs; the first: '
+                             f'{fates[0]["source"]}, {fates[0]["dropped"]}. Lower --min-score, or take another '
+                             '--detector')
+        return target, [(fate['source'], fate['dropped'], fate.get('detail') or 'the detector, or what is asked of a '
+                         'face, left nothing of it') for fate in fates if fate['dropped']]
     return prepare
 
 

@@ -7,24 +7,26 @@ Examples:
 """
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command, count
+from mlaface.cli.parts.arguments import command, count, count_from_zero, report_folder
 from mlaface.cli.parts.data_sets import SET_HELP, open_labelled
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.summaries import add_json, conclude
+from mlaface.utils.errors import InputError
 
 
 def make_parser():
     """The command's arguments."""
     parser = command('data pairs', __doc__)
     parser.add_argument('set', help=SET_HELP)
-    parser.add_argument('--out', required=True, metavar='DIR', help='gets the benchmark and summary.json')
+    parser.add_argument('--out', required=True, type=report_folder, metavar='DIR',
+                        help='gets the benchmark and summary.json')
     parser.add_argument('--pairs', type=count, default=6000, metavar='N', help='in all (default: 6000)')
     parser.add_argument('--folds', type=count, default=10, metavar='N', help='default: 10')
     parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP: as many pairs of each group, and '
                         'none across')
     parser.add_argument('--layout', choices=('bin', 'lfw'), default='bin', help='default: bin')
     parser.add_argument('--name', help="of the .bin (default: the set's)")
-    parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    parser.add_argument('--seed', type=count_from_zero, default=0, help='default: 0')
     add_json(parser)
     return parser
 
@@ -34,6 +36,8 @@ def main(argv=None):
     args = make_parser().parse_args(argv)
     from mlaface.datasets.prepare.pairs import draw_folds, read_groups, write_bins, write_lfw
     with explained():
+        if args.name and ('/' in args.name or args.name in ('.', '..')):
+            raise InputError(f'--name {args.name}: the .bin lies in --out, so that its name has no /')
         dataset = open_labelled(args.set)
         groups = read_groups(args.groups, dataset.metainfo['classes']) if args.groups else None
         drawn = draw_folds(dataset.labels, args.pairs, args.folds, groups, args.seed)

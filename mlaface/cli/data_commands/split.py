@@ -8,7 +8,7 @@ Examples:
 """
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command
+from mlaface.cli.parts.arguments import command, count_from_zero, report_folder
 from mlaface.cli.parts.data_sets import SET_HELP, open_labelled
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.summaries import add_json, conclude
@@ -19,11 +19,12 @@ def make_parser():
     """The command's arguments."""
     parser = command('data split', __doc__)
     parser.add_argument('set', help=SET_HELP)
-    parser.add_argument('--out', required=True, metavar='DIR', help='gets the lists and summary.json')
+    parser.add_argument('--out', required=True, type=report_folder, metavar='DIR',
+                        help='gets the lists and summary.json')
     parser.add_argument('--shares', default='train=0.9,val=0.05,test=0.05', metavar='NAME=SHARE,...',
                         help='of the identities (default: %(default)s)')
     parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP: each group is dealt by itself')
-    parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    parser.add_argument('--seed', type=count_from_zero, default=0, help='default: 0')
     add_json(parser)
     return parser
 
@@ -62,6 +63,6 @@ def read_shares(text):
             shares[name.strip()] = float(share)
         except ValueError as error:
             raise InputError(f'--shares {text}: expected is NAME=SHARE,..., such as train=0.9,test=0.1') from error
-        if not name.strip() or '/' in name:
+        if not name.strip() or '/' in name or name.strip().startswith('exclude_'):
             raise InputError(f'--shares {text}: {name!r} cannot be the name of a part')
     return shares

@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command, count
+from mlaface.cli.parts.arguments import command, count, count_from_zero, local_place
 from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
@@ -28,14 +28,15 @@ def parse(arguments=None):
     parser.add_argument('set', help=SET_HELP + '; an .idx beside a .rec file is checked with it')
     parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
     parser.add_argument('--sample', type=count, metavar='N', help='look at N images only, drawn at random')
-    parser.add_argument('--seed', type=int, default=0, help='of the draw (default: 0)')
+    parser.add_argument('--seed', type=count_from_zero, default=0, help='of the draw (default: 0)')
     parser.add_argument('--size', type=count, nargs=2, metavar=('H', 'W'), help='that every image must have')
     parser.add_argument('--workers', type=count, default=os.cpu_count() or 1, metavar='N', help='threads (default: '
                         'one a processor)')
     parser.add_argument('--write-index', metavar='IDX', nargs='?', const='', help='write an index of the whole '
                         'records, under the keys of the .idx, or 0, 1, ... if there is none; of tar files index.npy '
                         'and shards.json beside them')
-    parser.add_argument('--write-list', metavar='FILE', help='write the keys of images that cannot be used')
+    parser.add_argument('--write-list', type=local_place, metavar='FILE',
+                        help='write the keys of images that cannot be used')
     add_json(parser)
     return parser.parse_args(arguments)
 

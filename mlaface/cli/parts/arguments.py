@@ -1,5 +1,6 @@
 """The parser of a command, and types of arguments."""
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -34,3 +35,29 @@ def count(text, least=1):
 def count_from_zero(text):
     """``count`` from 0 on."""
     return count(text, 0)
+
+
+def local_place(text):
+    """An argument that names what is written, which is no address: of stores sets are only read."""
+    if '://' in text:
+        raise argparse.ArgumentTypeError(f'{text} is an address; stores are only read from: give a local path')
+    return text
+
+
+def report_folder(text):
+    """A ``local_place`` for a report, which is no set: it would take the place of the set's own summary."""
+    try:
+        summary = json.loads(Path(local_place(text), 'summary.json').read_bytes())
+    except (OSError, ValueError):
+        return text
+    if isinstance(summary, dict) and 'layout' in summary:
+        raise argparse.ArgumentTypeError(f'{text} is a set with a summary.json of its own: give another folder')
+    return text
+
+
+def share(text):
+    """An argument that is a number from 0 to 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f'lies between 0 and 1, got {text}')
+    return number

@@ -71,7 +71,8 @@ def _message(error):
         first = str(error).partition('\n')[0].strip('. ')
         return f'{first or "out of memory"}. Take smaller batches; docs/training.md says what else needs less memory'
     if getattr(error, 'errno', None) in FULL:
-        return f'{error}. Checkpoints that were written are whole: make room, then continue with --resume'
+        return (f'{error}. What was written is whole: make room, and give the same command again (training: with '
+                '--resume)')
     return str(error)
 
 

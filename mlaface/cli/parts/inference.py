@@ -2,7 +2,7 @@
 import sys
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import count, count_from_zero
+from mlaface.cli.parts.arguments import count, count_from_zero, share
 from mlaface.cli.parts.imports import add_imports
 from mlaface.utils.errors import InputError
 from mlaface.utils.imports import import_modules
@@ -14,7 +14,7 @@ def add_detector(parser, workers=True):
     group = parser.add_argument_group('faces')
     group.add_argument('--detector', default='yunet', metavar='NAME', help='a registered detector, or a config that '
                        "has detector = dict(type='...') (default: yunet)")
-    group.add_argument('--min-score', type=float, default=None, metavar='X', help='least score of a face (default: as '
+    group.add_argument('--min-score', type=share, default=None, metavar='X', help='least score of a face (default: as '
                        'the detector has it)')
     if workers:
         group.add_argument('--workers', type=count_from_zero, default=2, metavar='N', help='threads that read, detect '

@@ -1,7 +1,7 @@
 """What ``data pack``, ``unpack`` and ``convert`` share: options, progress, and what is printed."""
 from functools import partial
 
-from mlaface.cli.parts.arguments import count, count_from_zero
+from mlaface.cli.parts.arguments import count, count_from_zero, local_place
 from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
@@ -18,7 +18,7 @@ exit status: 0, or 1 if an image was left out
 def add_options(parser):
     """Add the options that all three take."""
     parser.add_argument('source', metavar='SET', help=SET_HELP)
-    parser.add_argument('out', metavar='OUT', help='where to; must not be there')
+    parser.add_argument('out', type=local_place, metavar='OUT', help='where to; must not be there')
     parser.add_argument('--exclude', nargs='+', default=(), metavar='LIST', help='lists of images to leave out, a key '
                         'a line')
     parser.add_argument('--workers', type=count, metavar='N', help='threads that read and check (default: one a '

@@ -42,7 +42,8 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
         exclude (Sequence[str | Path]): Lists of images that are left out.
         options (dict, optional): Of the target, such as ``shard_size``.
         workers (int, optional): Threads that read and check. Default: as many as processors.
-        prepare (callable, optional): Given the source and an empty folder, makes there what is to be taken as source.
+        prepare (callable, optional): Given the source and an empty folder, makes there what is to be taken as source;
+            gives that, and what became nothing (list of key, kind of fault, and what is wrong).
         watch (callable): Given the number of images, returns what is told how many are behind it.
         executor (Executor, optional): Where images are read and checked; see ``utils/executors``. Default: threads of
             this process. The bytes are the same.
@@ -63,13 +64,16 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
     def opened(folder):
         return open_source(folder, **(dict(exclude=lists) if lists else {}))
     _check_place(source, out)
+    if layout == 'bin' and Path(out).suffix != '.bin':
+        raise InputError(f'{out}: a benchmark of pairs is a file: call it {Path(out).name}.bin')
     dataset = opened(source) if prepare is None else None  # a set that cannot be opened leaves nothing behind
     with claimed(out, 'pairs.bin' if layout == 'bin' else None) as work:
         begun = time.monotonic()
         folder = source
         if prepare is not None:
-            folder = prepare(source, work / 'aligned.part')
+            folder, dropped = prepare(source, work / 'aligned.part')
             dataset = opened(folder)
+            dataset.passed_over = [*dataset.passed_over, *dropped]
         target = target_class(work, dataset.metainfo['classes'], **_target_options(
             layout, dataset, rules, shuffle, options or {}))
         order = order_of(dataset.labels, target.grouped, shuffle)

@@ -1,6 +1,7 @@
 """A folder an identity, a file an image."""
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from mlaface.datasets.archives.target import Target
@@ -12,6 +13,13 @@ class ToFolder(Target):
     """``IDENTITY/IMAGE.jpg``; an identity without an image has an empty folder."""
     layout = 'folder'
     named = True
+
+    def __init__(self, work, classes, **options):
+        super().__init__(work, classes, **options)
+        twice = next((name for name, count in Counter(classes).items() if count > 1), None)
+        if twice is not None:
+            raise InputError(f'two classes have the name {twice!r}, and would be one folder: give them other names in '
+                             'classes.txt')
 
     def open(self, state):
         """Begin or go on; names that a file system takes for one are refused before anything is written."""

@@ -72,12 +72,12 @@ def kind_of(path):
     """Name (str) of the data set class for what lies at a path."""
     if path.suffix in FILES:
         return FILES[path.suffix]
-    if (path / 'train.rec').exists():
+    if (path / 'train.rec').is_file():
         return 'RecordFaces'
-    if (path / 'data.mdb').exists():
+    if (path / 'data.mdb').is_file():
         return 'LmdbFaces'
     for pattern, kind in (('*.tar', 'TarFaces'), ('*.parquet', 'ParquetFaces'), ('data/*.parquet', 'ParquetFaces')):
-        if path.is_dir() and next(path.glob(pattern), None):
+        if path.is_dir() and any(file.is_file() for file in path.glob(pattern)):
             return kind
     return 'FolderFaces'
 

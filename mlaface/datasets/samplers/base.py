@@ -2,6 +2,8 @@
 import numpy as np
 from mmengine.dist import get_dist_info
 
+from mlaface.utils.errors import InputError
+
 AGAIN = 1 << 20  # epochs between the draws of an image that comes again in one epoch
 
 
@@ -109,9 +111,19 @@ class GlobalBatches:
 
     def draws(self):
         """The epoch's draws, int64 (images,): ``(epoch + 2**20 * times before in this epoch) * length + index``."""
-        order = self.order()
+        order = self._checked(np.asarray(self.order()))
         epochs = self.epoch if self.distinct else self.epoch + AGAIN * occurrences(order)
         return epochs * self.length + order
+
+    def _checked(self, order):
+        """An order that is one: a wrong number would be taken for an image of another epoch."""
+        inside = order.dtype.kind in 'iu' and order.ndim == 1 and (not len(order) or (
+            order.min() >= 0 and order.max() < self.length))
+        if not inside or len(order) != self.images:
+            shown = f'{order.min()} to {order.max()}' if order.size and order.dtype.kind in 'iuf' else 'nothing'
+            raise InputError(f'{type(self).__name__}.order() gives {order.dtype} {order.shape}, {shown}; it must be '
+                             f'{self.images} whole numbers from 0 to {self.length - 1}, the places of images')
+        return order
 
     def _deal(self, order, start):
         return deal(order, start, self.batch_size, self.rank, self.world_size, self.group)

@@ -1,4 +1,6 @@
 """Batches of P identities with K images each (Hermans et al., In Defense of the Triplet Loss, 2017, section 2)."""
+import warnings
+
 import numpy as np
 from torch.utils.data import Sampler
 
@@ -32,6 +34,11 @@ class IdentitySampler(GlobalBatches, Sampler):
         self.group = images_per_identity
         self.labels = np.asarray(dataset.labels)
         self.counts = np.unique(self.labels, return_counts=True)[1]
+        if len(self.counts) < batch_size // images_per_identity:
+            warnings.warn(f'IdentitySampler: the set has {len(self.counts)} identities, fewer than the '
+                          f'{batch_size // images_per_identity} of a batch: some come with more than '
+                          f'images_per_identity={images_per_identity} images. Lower batch_size, or raise '
+                          'images_per_identity', stacklevel=2)
 
     @property
     def images(self):

@@ -60,7 +60,11 @@ class FolderFaces(FaceDataset):
             if file.lower().endswith((*suffixes, *NOT_READ))]
         self.passed_over += [(name, 'name', NOT_UTF_8) for name in listed.odd]
         for label, name in enumerate(names):
-            inside = _Listed(self.root / name)
+            try:
+                inside = _Listed(self.root / name)
+            except OSError as error:
+                self.passed_over.append((name, 'unreadable', f'the folder cannot be read: {error.strerror}'))
+                continue
             found += [(label, f'{name}/{file}') for file in inside.files if file.lower().endswith(suffixes)]
             self.passed_over += _passed_over(name, inside, suffixes)
         if not found:

@@ -8,7 +8,7 @@ from torch import distributed
 
 from mlaface.engine.checkpoint import store
 from mlaface.engine.errors import ConfigError
-from mlaface.registry import HOOKS
+from mlaface.registry import HOOKS, did_you_mean
 
 
 @HOOKS.register_module()
@@ -28,10 +28,16 @@ class FaceCheckpointHook(Hook):
             raise ConfigError(f'checkpoint hook: max_keep and interval are at least 1, got {max_keep} and {interval}')
         self.interval, self.max_keep, self.save_best = interval, max_keep, save_best
         self.best, self._best_is_new, self._saved_at = None, False, None
+        self._told = False
 
     def after_val_epoch(self, runner, metrics=None):
         """Take note of a new best score."""
         score = (metrics or {}).get(self.save_best)
+        if metrics and self.save_best and score is None and not self._told:
+            self._told = True
+            runner.logger.warning(f'default_hooks.checkpoint.save_best={self.save_best!r} is nothing that the '
+                                  f'validation gives{did_you_mean(self.save_best, metrics)} No best.pth is kept. '
+                                  f'It gives {", ".join(metrics)}')
         if score is not None and (self.best is None or score > self.best['value']):
             self.best = dict(metric=self.save_best, value=float(score), iter=runner.iter)
             self._best_is_new = True

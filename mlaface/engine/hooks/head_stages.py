@@ -2,6 +2,7 @@
 from mmengine.hooks import Hook
 
 from mlaface.engine.errors import ConfigError
+from mlaface.engine.optim_constructor import ROWS
 from mlaface.registry import HOOKS, MARGINS, check_arguments
 
 PLAIN = (int, float, bool, str, tuple, type(None))
@@ -55,6 +56,10 @@ class HeadStagesHook(Hook):
         self._settings = [dict(sample_rate=self._head.sample_rate, margin={}, weights=weights)]
         for number, stage in enumerate(self.stages):
             self._settings.append(self._after(self._settings[-1], stage, number))
+        optimizer = runner.optim_wrapper.optimizer
+        if min(setting['sample_rate'] for setting in self._settings) < 1 and not hasattr(optimizer, 'attach'):
+            raise ConfigError(f'HeadStagesHook: {type(optimizer).__name__} does not update the rows of a head with '
+                              f'sample_rate < 1: {ROWS}')
         margin = runner.cfg.model.head.get('margin') or dict(type='ArcFace', s=64.0, m=0.5)
         self._margins = [self._margin(margin, setting['margin'], number - 1)
                          for number, setting in enumerate(self._settings)]

@@ -32,6 +32,22 @@ def checked_threshold(threshold, margin):
     return threshold
 
 
+def check_given(what, value, shape):
+    """Check what a plugin gives, which would be broadcast or fail far from it: a tensor of a shape.
+
+    Args:
+        what (str): Who gives it, for the message.
+        value: What was given.
+        shape (Sequence[int]): What it must be of.
+
+    Raises:
+        InputError: Names both shapes.
+    """
+    if not torch.is_tensor(value) or value.shape != tuple(shape):
+        found = tuple(value.shape) if torch.is_tensor(value) else type(value).__name__
+        raise InputError(f'{what} gives {found}; it must be a tensor of shape {tuple(shape)}')
+
+
 def check_terms(terms, reduction, margin):
     """Refuse further losses where there is no mean to add them to, or no cosine where one is needed."""
     if terms is None:

@@ -7,7 +7,14 @@ from torch import nn
 from torch.nn import functional
 
 from mlaface.models.heads.blocks import LocalClasses
-from mlaface.models.heads.checks import BatchCheck, check_arguments, check_batch, check_terms, checked_threshold
+from mlaface.models.heads.checks import (
+    BatchCheck,
+    check_arguments,
+    check_batch,
+    check_given,
+    check_terms,
+    checked_threshold,
+)
 from mlaface.models.heads.ranks import Ranks
 from mlaface.models.heads.rows import RowSampler, fill_rows
 from mlaface.models.losses.base import LossTerms
@@ -271,6 +278,7 @@ class MarginHead(nn.Module):
         local, unit, weight = self._local(raw, labels, rows, self.chunk_size)
         context, target = self._context(local, unit, weight, raw, drawn, update)
         own = self.margin.target_logit(target, context)
+        check_given(f'{type(self.margin).__name__}.target_logit', own, target.shape)
         others = local.others(unit, weight, target, context)
         if self.margin.objective == 'binary':
             losses = (self.margin.positive_weight * functional.softplus(-own, threshold=40)

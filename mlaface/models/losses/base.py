@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mlaface.registry import LOSSES
+from mlaface.utils.errors import InputError
 
 MARGIN = 'margin'  # name of the head's own loss beside these
 
@@ -127,6 +128,9 @@ class LossTerms(nn.Module):
                       **({'cosine': cosine} if term.needs_centers else {})}
             with _drawing(self.seed * 1000003 + self.step, raw.device):
                 found[name] = term(shared, labels, **needed)
+            if not torch.is_tensor(found[name]) or found[name].dim():
+                given = tuple(found[name].shape) if torch.is_tensor(found[name]) else type(found[name]).__name__
+                raise InputError(f'losses: {name} ({type(term).__name__}) gives {given}; a loss is a scalar')
         return found
 
     def weighted(self, values):
