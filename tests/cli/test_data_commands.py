@@ -239,7 +239,7 @@ def test_twenty_kills_leave_lists_whole_or_absent_and_the_same(folder, tmp_path,
     (['pairs', 'SET', '--out', 'OUT', '--pairs', '40', '--folds', '2', '--name', '../x'], 'has no /'),
     (['pairs', 'SET', '--out', 'OUT', '--seed', '-1'], '--seed'),
     (['split', 'SET', '--out', 'OUT', '--shares', 'x=0.75,exclude_x=0.25'], "'exclude_x' cannot be the name of a part"),
-    (['convert', 'SET', 'OUT', '--to', 'bin'], 'call it out.bin'),
+    (['convert', 'SET', 'OUT', '--to', 'bin'], 'out.bin'),
     (['pack', 'SET', 'OUT', '--align', '--min-score', '-1'], 'between 0 and 1'),
 ])
 def test_what_cannot_be_meant_is_refused_and_leaves_nothing(folder, tmp_path, capsys, arguments, told):

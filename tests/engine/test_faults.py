@@ -118,7 +118,7 @@ def test_curves_that_cannot_be_drawn_do_not_hide_what_ended_the_run(tmp_path, mo
 
 
 def test_a_disk_that_fills_up_elsewhere_is_told_in_a_line():
-    with pytest.raises(SystemExit, match="^error: .*'scalars.jsonl'.*--resume$"), explained(refused=()):
+    with pytest.raises(SystemExit, match="^error: .*'scalars.jsonl'.*--resume.$"), explained(refused=()):
         raise OSError(errno.ENOSPC, 'No space left on device', 'scalars.jsonl')
 
 

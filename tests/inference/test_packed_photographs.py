@@ -17,7 +17,8 @@ def command(tiles, monkeypatch):
 
 
 def test_photographs_become_a_set(command, photographs, tmp_path, capsys):  # noqa: F811
-    assert command(photographs, tmp_path / 'set', '--to', 'tar') == 0
+    assert command(photographs, tmp_path / 'set', '--to', 'tar') == 1
+    assert 'cannot be read' in (tmp_path / 'set' / 'left_out.txt').read_text()
     dataset = open_set(tmp_path / 'set')
     assert [dataset.key(index) for index in range(3)] == ['ann/one', 'ann/two%2Ejpg', 'ann/two%2Epng']
     assert '3 images of 1 classes as tar' in capsys.readouterr().out

@@ -53,6 +53,7 @@ def enroll(url, name, data, told=None):
     return answer.status_code
 
 
+@pytest.mark.slow  # the gallery's own kills are in the default suite
 def test_a_killed_server_loses_nothing_that_it_acknowledged(start, drawn, tmp_path):
     faces, told, asked, rng = [png(person[0]) for person in drawn], [], [], random.Random(0)
     for round_number in range(3):

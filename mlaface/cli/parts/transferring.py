@@ -7,6 +7,7 @@ from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.progress import bars
 from mlaface.cli.parts.summaries import add_json, tell
+from mlaface.utils.errors import InputError
 
 STATUS = """Killed, or on a full disk, it goes on where it was when the same command is given again, and the result is
 the same to the byte. Images that cannot be used are left out and named in left_out.txt, with the reason.
@@ -51,6 +52,8 @@ def run(args, layout, rules, prepare=None):
     size = getattr(args, 'shard_size', None)
     target = dict(shard_size=size << 20) if size and layout == 'tar' else {}
     with explained():
+        if layout == 'bin' and not args.out.endswith('.bin'):
+            raise InputError(f'{args.out}: a benchmark of pairs is a file: call it {args.out}.bin')
         spread = spread_of(args)
     with explained(), bars() as begin:
         pieces = dict(executor=spread.executor, piece_size=spread.size,

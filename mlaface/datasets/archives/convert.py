@@ -64,8 +64,6 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
     def opened(folder):
         return open_source(folder, **(dict(exclude=lists) if lists else {}))
     _check_place(source, out)
-    if layout == 'bin' and Path(out).suffix != '.bin':
-        raise InputError(f'{out}: a benchmark of pairs is a file: call it {Path(out).name}.bin')
     dataset = opened(source) if prepare is None else None  # a set that cannot be opened leaves nothing behind
     with claimed(out, 'pairs.bin' if layout == 'bin' else None) as work:
         begun = time.monotonic()
