@@ -182,8 +182,8 @@ def test_what_is_no_jpeg_becomes_one_and_what_is_stays(tmp_path, source):
     assert [dataset.key(index) for index in range(2)] == ['ann/1', 'ann/1~1']
 
 
-@pytest.mark.parametrize('pieces', [{}, dict(executor=LocalExecutor(processes=1), piece_size=2)])
-@pytest.mark.parametrize('layout', ['tar', 'folder', 'parquet'])
+@pytest.mark.parametrize('layout, pieces', [
+    ('tar', {}), ('folder', {}), ('parquet', {}), ('tar', dict(executor=LocalExecutor(processes=1), piece_size=2))])
 def test_names_that_come_again_do_not_meet_another(tmp_path, layout, pieces):
     from tests.datasets.archive_sets import png
     (tmp_path / 'in' / 'ann').mkdir(parents=True)

@@ -42,8 +42,9 @@ def told(capsys, *arguments):
     return status, json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize('kind', ['records', 'tar'])
-@pytest.mark.parametrize('pieces', [{}, dict(executor=LocalExecutor(processes=1), piece_size=7)])
+@pytest.mark.parametrize('kind, pieces', [
+    ('records', {}), ('tar', {}), ('records', dict(executor=LocalExecutor(processes=1), piece_size=7)),
+    pytest.param('tar', dict(executor=LocalExecutor(processes=1), piece_size=7), marks=pytest.mark.slow)])
 def test_a_set_in_a_store_is_converted_as_a_local_one(sets, address, tmp_path, kind, pieces):
     for name, source in (('local', sets / kind), ('stored', f'{address}/{kind}')):
         converted(source, tmp_path / name, 'tar', shuffle=3, **pieces)

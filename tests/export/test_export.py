@@ -199,10 +199,9 @@ def suite(faces):
     return Suite(faces, dict(dev=dict(protocol='pairs', start=0, images=40, folds=2, issame=np.arange(20) % 2 == 0)))
 
 
-@pytest.mark.parametrize('name, precision', [('m.onnx', 'int8'), ('m.onnx', 'float16'), ('m.pt', 'bfloat16'),
-                                             ('m.xml', 'int8'),
+@pytest.mark.parametrize('name, precision', [('m.onnx', 'int8'), ('m.onnx', 'float16'), ('m.xml', 'int8'),
                                              *(pytest.param(*each, marks=pytest.mark.slow) for each in
-                                               (('m.xml', 'bfloat16'), ('m.pt2', 'float16')))])
+                                               (('m.pt', 'bfloat16'), ('m.xml', 'bfloat16'), ('m.pt2', 'float16')))])
 def test_fewer_bits_are_measured_and_noted(name, precision, tmp_path):
     needs(name)
     faces, model = Faces(), tiny.recognizer('MobileFaceNet', neck='GDCNeck')

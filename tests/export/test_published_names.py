@@ -28,7 +28,8 @@ def images():
     return torch.randn(2, 3, 112, 112, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
-@pytest.mark.parametrize('scale, blocks', [(1, (1, 4, 6, 2)), (2, (1, 4, 6, 2)), (4, (2, 8, 12, 4)), (2, (3, 1, 2, 1))])
+@pytest.mark.parametrize('scale, blocks', [(1, (1, 4, 6, 2)), pytest.param(2, (1, 4, 6, 2), marks=pytest.mark.slow),
+                                           pytest.param(4, (2, 8, 12, 4), marks=pytest.mark.slow), (2, (3, 1, 2, 1))])
 def test_a_public_mobilefacenet_gives_the_same_embeddings_and_comes_back(scale, blocks, images, tmp_path, capsys):
     public = scramble(public_mobilefacenet(blocks, scale, 96).double())
     main([str(saved(tmp_path / 'a.pth', public.state_dict())), str(tmp_path / 'b.pth')])

@@ -128,6 +128,7 @@ def load_torn(rank, world, folder):
         return str(error)
 
 
+@pytest.mark.slow  # on one rank it is in the default suite
 def test_a_torn_shard_is_an_error_on_every_rank(tmp_path):
     saved(tmp_path / 'a.rows')
     shard = next((tmp_path / 'a.rows').glob('*.distcp'))
