@@ -24,6 +24,7 @@ from mlaface.engine.schedules import build_schedule
 from mlaface.registry import MODEL_WRAPPERS, RUNNERS
 from mlaface.utils.configs import config_text
 from mlaface.utils.files import atomic_path
+from mlaface.utils.memory import keep_freed_memory
 from mlaface.utils.sharding import row_shard
 
 DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), param_scheduler=dict(type='ParamSchedulerHook'),
@@ -102,6 +103,7 @@ class FaceRunner(Runner):
         """Processes and threads as the config says; gloo where there is no GPU."""
         env_cfg = copy.deepcopy(dict(env_cfg))
         if not torch.cuda.is_available():
+            keep_freed_memory()
             env_cfg['dist_cfg'] = dict(env_cfg.get('dist_cfg', {}), backend='gloo')
             if self._launcher in ('pytorch', 'slurm') and not distributed.is_initialized():
                 join_ranks('gloo')  # MMEngine's own way sets a CUDA device first

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlaface.cli.benchmarks import harness
 from mlaface.cli.parts.arguments import command
+from mlaface.cli.parts.device import choose_device
 from mlaface.utils.packages import is_installed
 
 FILES = {'ONNX Runtime float32': ('onnx', 'float32'), 'ONNX Runtime int8': ('onnx', 'int8'),
@@ -107,7 +108,7 @@ def main(argv=None):
     from mlaface.utils.flops import count_macs
     if args.threads:
         torch.set_num_threads(args.threads)
-    model = init_model(None, args.config)
+    model = init_model(None, args.config, choose_device('cpu'))
     with tempfile.TemporaryDirectory() as folder:
         runs = {**torch_cases(model, args.compile), **file_cases(model, folder, args.opset, torch.get_num_threads())}
         images = {size: noise(size, tuple(model.input_spec['size'])) for size in args.batch_sizes}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlaface.cli.benchmarks import harness
 from mlaface.cli.parts.arguments import command
+from mlaface.cli.parts.device import choose_device
 
 
 def parser():
@@ -93,7 +94,7 @@ def main(argv=None):
     from mlaface.evaluation.networks.recognizer import RecognizerNetwork
     with tempfile.TemporaryDirectory() as folder:
         suite = drawn_suite(folder, args.images - args.images % 2)
-        model = init_model(None, args.config, args.device)
+        model = init_model(None, args.config, choose_device(args.device))
         network = RecognizerNetwork(model, None, args.device, model.input_spec['size'])
         growth = {part: memory_growth(network, suite, len(suite.images) // part, args) for part in (4, 2, 1)}
         seconds = harness.measure(cases(network, suite, args.batch_size, args.workers), args.repeats)

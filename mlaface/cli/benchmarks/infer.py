@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlaface.cli.benchmarks import harness
 from mlaface.cli.parts.arguments import command
+from mlaface.cli.parts.device import choose_device
 
 
 def parser():
@@ -82,7 +83,7 @@ def main(argv=None):
     from mlaface.apis import init_model
     if args.threads:
         torch.set_num_threads(args.threads)
-    model = init_model(None, args.config, args.device)
+    model = init_model(None, args.config, choose_device(args.device))
     size = model.input_spec['size']
     images = torch.randint(0, 256, (args.batch_size, 3, *size), dtype=torch.uint8, generator=torch.manual_seed(0))
     cases = network_cases(model, images, args.batches)

@@ -2,8 +2,9 @@
 import torch
 from torch import nn
 
-from mlaface.models.attention._sizes import hidden_channels, rim
+from mlaface.models.attention._sizes import hidden_channels
 from mlaface.models.gated_map import gated_map, pooled_channels
+from mlaface.models.place_conv import PlaceConv
 from mlaface.registry import ATTENTION
 
 
@@ -23,7 +24,7 @@ class CBAM(nn.Module):
         super().__init__()
         hidden = hidden_channels(channels, reduction)
         self.mlp = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, channels, 1))
-        self.conv = nn.Conv2d(2, 1, kernel_size, padding=rim(kernel_size), bias=False)
+        self.conv = PlaceConv(kernel_size)
         self.bn = nn.BatchNorm2d(1)
 
     def forward(self, x):

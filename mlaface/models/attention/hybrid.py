@@ -4,9 +4,10 @@ After CBAM (Woo et al., ECCV 2018), whose sum of average and maximum becomes ``a
 """
 from torch import nn
 
-from mlaface.models.attention._sizes import hidden_channels, rim
+from mlaface.models.attention._sizes import hidden_channels
 from mlaface.models.gated_map import gated_map, pooled_channels
 from mlaface.models.gates import LearnableGate, gate_function
+from mlaface.models.place_conv import PlaceConv
 from mlaface.registry import ATTENTION
 
 LEVELS = ('channel', 'spatial')
@@ -46,7 +47,7 @@ class SpatialGate(nn.Module):
     def __init__(self, kernel_size=7, gate='sigmoid'):
         super().__init__()
         self.gate = gate_function(gate)
-        self.conv1 = nn.Conv2d(2, 1, kernel_size, padding=rim(kernel_size), bias=False)
+        self.conv1 = PlaceConv(kernel_size)
 
     def forward(self, pooled):
         """Gate (N, 1, H, W) of a map's mean and maximum over channels (N, 2, H, W)."""

@@ -2,7 +2,7 @@
 import torch
 from torch import nn
 
-from mlaface.models.attention._sizes import rim
+from mlaface.models.place_conv import PlaceConv
 from mlaface.registry import ATTENTION
 
 
@@ -17,13 +17,14 @@ class AxisGate(nn.Module):
     def __init__(self, axis, kernel_size):
         super().__init__()
         self.axis = axis
-        self.conv = nn.Conv2d(2, 1, kernel_size, padding=rim(kernel_size), bias=False)
+        self.conv = PlaceConv(kernel_size)
         self.bn = nn.BatchNorm2d(1)
 
     def forward(self, x):
         """Gate of a map (N, C, H, W), of its shape but for one at the pooled axis."""
         x = x.transpose(1, self.axis)
         pooled = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)
+        pooled = pooled.contiguous(memory_format=torch.channels_last)  # learns several times as fast
         return torch.sigmoid(self.bn(self.conv(pooled))).transpose(1, self.axis)
 
 

@@ -1,0 +1,52 @@
+"""The convolution of two channels to one by groups of places: torch's numbers, and where it stands back."""
+import pytest
+import torch
+from torch import nn
+
+from mlaface.models import place_conv
+from mlaface.models.place_conv import PlaceConv
+
+
+def _both(kernel_size, shape):
+    torch.manual_seed(kernel_size)
+    ours, plain = PlaceConv(kernel_size), nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(shape).to(memory_format=torch.channels_last)
+    grad = torch.randn(shape[0], 1, *shape[2:])
+    found = []
+    for layer in (ours, plain):
+        seen = x.clone().requires_grad_()
+        y = layer(seen)
+        y.backward(grad)
+        found.append((y.detach(), seen.grad, layer.weight.grad))
+    return found
+
+
+@pytest.mark.parametrize('kernel_size', [1, 3, 5, 7, 9, 11, 13])
+@pytest.mark.parametrize('shape', [(3, 2, 8, 12), (2, 2, 5, 4), (1, 2, 1, 16)])
+def test_the_numbers_are_those_of_a_plain_convolution(kernel_size, shape, monkeypatch):
+    called, own = [], place_conv._of_groups
+    monkeypatch.setattr(place_conv, '_of_groups', lambda weight: called.append(1) or own(weight))
+    ours, plain = _both(kernel_size, shape)
+    assert called
+    for mine, theirs in zip(ours, plain):
+        torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('case', ['width', 'contiguous', 'half', 'no gradient', 'switched off'])
+def test_elsewhere_it_is_torchs_own(case, monkeypatch):
+    monkeypatch.setattr(place_conv, '_of_groups', lambda weight: pytest.fail('by groups'))
+    x = torch.randn(2, 2, 8, 7 if case == 'width' else 8)
+    if case != 'contiguous':
+        x = x.to(memory_format=torch.channels_last)
+    layer = PlaceConv(7)
+    layer.blockwise = case != 'switched off'
+    with torch.autocast('cpu', torch.bfloat16, enabled=case == 'half'):
+        assert layer(x.requires_grad_(case != 'no gradient')).shape == (2, 1, *x.shape[2:])
+
+
+def test_it_is_counted_and_saved_as_a_convolution():
+    layer = PlaceConv(7)
+    assert isinstance(layer, nn.Conv2d)
+    assert list(layer.state_dict()) == ['weight']
+    assert layer.weight.shape == (1, 2, 7, 7)
