@@ -134,6 +134,21 @@ def test_pairs_have_folds_of_disjoint_people_and_balanced_groups(folder, tmp_pat
     assert (tmp_path / 'out' / 'even.bin').read_bytes() == first
 
 
+def test_fewer_pairs_than_were_asked_for_are_said(folder, tmp_path, capsys):
+    main(['pairs', str(folder), '--out', str(tmp_path / 'out'), '--pairs', '41', '--folds', '2'])
+    assert '40 pairs (41 were asked for' in capsys.readouterr().out
+
+
+def test_images_in_folders_within_an_identity_are_counted(folder, tmp_path):
+    (folder / 'p00' / 'more' / 'still').mkdir(parents=True)
+    (folder / 'p00' / 'more' / 'still' / 'a.JPG').write_bytes((folder / 'p00' / '0.jpg').read_bytes())
+    (folder / 'p00' / 'more' / 'notes.txt').write_text('no image')
+    with pytest.warns(UserWarning, match='p00/more/still/a.JPG is passed over: it lies deeper than p00/IMAGE'):
+        assert main(['pack', str(folder), str(tmp_path / 'out')]) == 1
+    assert read_keys(tmp_path / 'out' / 'left_out.txt') == ['p00/more/still/a.JPG']
+    assert summary(tmp_path / 'out')['left_out'] == dict(place=1)
+
+
 def test_pairs_in_the_layout_of_lfw_are_read_by_its_protocol(folder, tmp_path):
     from mlaface.evaluation.protocols.lfw import LFW
     main(['pairs', str(folder), '--out', str(tmp_path / 'out'), '--pairs', '40', '--folds', '2', '--layout', 'lfw'])
@@ -241,14 +256,26 @@ def test_twenty_kills_leave_lists_whole_or_absent_and_the_same(folder, tmp_path,
     (['split', 'SET', '--out', 'OUT', '--shares', 'x=0.75,exclude_x=0.25'], "'exclude_x' cannot be the name of a part"),
     (['convert', 'SET', 'OUT', '--to', 'bin'], 'out.bin'),
     (['pack', 'SET', 'OUT', '--align', '--min-score', '-1'], 'between 0 and 1'),
+    (['pack', 'SET', 'OUT', '--min-score', '0.5'], '--min-score would do nothing: faces are looked for with --align'),
+    (['pack', 'SET', 'OUT', '--shard-size', '1'], '--shard-size would do nothing: it is of tar shards'),
+    (['pack', 'SET', 'OUT', '--quality', '101'], 'between 1 and 100'),
+    (['pack', 'SET', 'OUT', '--workers', 'many'], "--workers: must be a whole number, got 'many'"),
+    (['convert', 'SET', 'pairs.bin'], 'draw pairs by mlaface data pairs'),
+    (['dedupe', 'SET', '--out', 'OUT', '--model', 'x.onnx'], '--model would do nothing: it is of --by embedding'),
+    (['dedupe', 'SET', '--out', 'OUT', '--by', 'bytes', '--correlation', '0.9'], 'it is of --by near'),
+    (['verify', 'SET', '--first', '-1'], '--first: must be at least 0'),
+    (['inspect', 'SET', '--image-size', '0', '0'], '--image-size: must be at least 1'),
+    (['inspect', 'WRITTEN/summary.json'], 'is no set: known are folders, and files that end in .rec'),
+    (['pairs', 'SET', '--out', 'OUT', '--groups', 'nope'], 'nope cannot be read'),
 ])
-def test_what_cannot_be_meant_is_refused_and_leaves_nothing(folder, tmp_path, capsys, arguments, told):
+def test_what_cannot_be_meant_is_refused_and_leaves_nothing(folder, tmp_path, monkeypatch, capsys, arguments, told):
     places = dict(SET=folder, OUT=tmp_path / 'out', WRITTEN=tmp_path / 'written')
     (tmp_path / 'written').mkdir()
     (tmp_path / 'written' / 'summary.json').write_text('{"layout": "folder", "mlaface": "0"}')
     before = sorted(tmp_path.iterdir())
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as end:
-        main([str(places.get(word, word)) for word in arguments])
+        main([str(places.get(word, word)).replace('WRITTEN/', 'written/') for word in arguments])
     assert end.value.code and told in capsys.readouterr().err + str(end.value.code)
     assert sorted(tmp_path.iterdir()) == before
 

@@ -13,7 +13,7 @@ Examples:
 import time
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command, report_folder
+from mlaface.cli.parts.arguments import command, refuse_unused, report_folder
 from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
@@ -54,13 +54,19 @@ def make_parser():
 
 def main(argv=None):
     """Find copies as the arguments say; ``argv`` (list[str]) is by default the process's."""
-    args = make_parser().parse_args(argv)
+    parser = make_parser()
+    args = parser.parse_args(argv)
     import numpy as np
 
     from mlaface.datasets.prepare.duplicates import BANDS, CORRELATION, find_copies
     from mlaface.datasets.prepare.inspect import open_set
     with explained():
         start = time.perf_counter()
+        if args.by != 'embedding':
+            refuse_unused(parser, args, ('cosine', 'model', 'config', 'color', 'mean', 'std', 'flip', 'batch_size',
+                                         'device'), f'it is of --by embedding, and these copies are by {args.by}')
+        if args.by in ('bytes', 'pixels'):
+            refuse_unused(parser, args, ('correlation',), f'it is of --by near, and these copies are by {args.by}')
         if not 0.5 <= (args.correlation or CORRELATION) <= 1 or not 0 < args.cosine <= 1:
             raise InputError('--correlation lies between 0.5 and 1, --cosine between 0 and 1')
         spread, datasets = spread_of(args), [open_set(path) for path in args.sets]

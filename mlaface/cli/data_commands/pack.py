@@ -1,7 +1,8 @@
 """``mlaface data pack``: a folder of identities, or any other set, to one to train on."""
 import sys
 
-from mlaface.cli.parts.arguments import command, count
+from mlaface.cli.parts.arguments import command, count, percent, refuse_unused
+from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import add_detector
 from mlaface.cli.parts.progress import tracked
 from mlaface.cli.parts.transferring import STATUS, add_options, add_order, run
@@ -24,7 +25,7 @@ def make_parser():
     add_order(parser)
     parser.add_argument('--size', type=count, nargs=2, default=(112, 112), metavar=('H', 'W'), help='that every image '
                         'must have (default: 112 112)')
-    parser.add_argument('--quality', type=count, default=95, metavar='N', help='of what is no JPEG and becomes one '
+    parser.add_argument('--quality', type=percent, default=95, metavar='N', help='of what is no JPEG and becomes one '
                         '(default: 95)')
     parser.add_argument('--align', action='store_true', help='the images are photographs: the largest face of each is '
                         'cut out (mlaface align has more options)')
@@ -56,8 +57,12 @@ def aligner(args):
 
 def main(argv=None):
     """Pack as the arguments say; returns the exit status; ``argv`` (list[str]) is by default the process's."""
-    args = make_parser().parse_args(argv)
+    parser = make_parser()
+    args = parser.parse_args(argv)
     from mlaface.datasets.archives.examine import Rules
+    if not args.align:
+        with explained():
+            refuse_unused(parser, args, ('detector', 'min_score', 'device'), 'faces are looked for with --align only')
     return run(args, args.to, Rules(tuple(args.size), args.quality), prepare=aligner(args) if args.align else None)
 
 

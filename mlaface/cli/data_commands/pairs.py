@@ -51,5 +51,7 @@ def main(argv=None):
             positives=int(drawn.issame.sum()), images=len(set(drawn.pairs.ravel().tolist())),
             people=len(set(dataset.labels[drawn.pairs.ravel()].tolist())),
             groups={name: int((drawn.group == name).sum()) for name in names if name}, files=list(map(str, files)))
-        conclude(args, args.out, summary, f'{totals} pairs in {args.folds} folds of disjoint people: '
+        asked = '' if totals == args.pairs else (f' ({args.pairs} were asked for; each fold, and group, has as many of '
+                                                 'one person as of two)')
+        conclude(args, args.out, summary, f'{totals} pairs{asked} in {args.folds} folds of disjoint people: '
                  f'{", ".join(map(str, files))}')

@@ -26,7 +26,7 @@ def parse(arguments=None):
     """Parse the command line."""
     parser = command('data verify', __doc__)
     parser.add_argument('set', help=SET_HELP + '; an .idx beside a .rec file is checked with it')
-    parser.add_argument('--first', type=int, default=10, help='faults to show (default: %(default)s)')
+    parser.add_argument('--first', type=count_from_zero, default=10, help='faults to show (default: %(default)s)')
     parser.add_argument('--sample', type=count, metavar='N', help='look at N images only, drawn at random')
     parser.add_argument('--seed', type=count_from_zero, default=0, help='of the draw (default: 0)')
     parser.add_argument('--size', type=count, nargs=2, metavar=('H', 'W'), help='that every image must have')

@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+from mlaface.utils.errors import InputError
+
 
 def command(name, description, epilog=None):
     """A parser without arguments, whose texts keep their lines.
@@ -26,7 +28,10 @@ def command(name, description, epilog=None):
 
 def count(text, least=1):
     """An argument that is a whole number of at least ``least``."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'must be a whole number, got {text!r}') from None
     if number < least:
         raise argparse.ArgumentTypeError(f'must be at least {least}, got {text}')
     return number
@@ -57,7 +62,35 @@ def report_folder(text):
 
 def share(text):
     """An argument that is a number from 0 to 1."""
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f'lies between 0 and 1, got {text}')
     return number
+
+
+def percent(text):
+    """An argument that is a whole number from 1 to 100."""
+    number = count(text)
+    if number > 100:
+        raise argparse.ArgumentTypeError(f'lies between 1 and 100, got {text}')
+    return number
+
+
+def refuse_unused(parser, args, names, why):
+    """Refuse options that were given and would do nothing; to give one as it is by default is to leave it out.
+
+    Args:
+        parser (argparse.ArgumentParser): Where they come from.
+        args (Namespace): What it made.
+        names (Sequence[str]): The options as attributes.
+        why (str): What they belong to.
+
+    Raises:
+        InputError: If one was given; names it.
+    """
+    given = [name for name in names if getattr(args, name) != parser.get_default(name)]
+    if given:
+        raise InputError(f'--{given[0].replace("_", "-")} would do nothing: {why}')

@@ -52,6 +52,8 @@ def run(args, layout, rules, prepare=None):
     size = getattr(args, 'shard_size', None)
     target = dict(shard_size=size << 20) if size and layout == 'tar' else {}
     with explained():
+        if size and layout != 'tar':
+            raise InputError(f'--shard-size would do nothing: it is of tar shards, and {args.out} is to be {layout}')
         if layout == 'bin' and not args.out.endswith('.bin'):
             raise InputError(f'{args.out}: a benchmark of pairs is a file: call it {args.out}.bin')
         spread = spread_of(args)

@@ -18,12 +18,15 @@ class ToBin(Target):
     layout = 'bin'
     grouped = True
 
-    def open(self, state):
-        """Begin; a benchmark is small, so that it is written in one go."""
-        wrong = next((name for name in self.classes if not PAIR.fullmatch(name)), None)
+    def __init__(self, work, classes, **options):
+        super().__init__(work, classes, **options)
+        wrong = next((name for name in classes if not PAIR.fullmatch(name)), None)
         if wrong is not None:
             raise InputError(f'a .bin holds pairs, and the class {wrong!r} is none, such as {pair_name(12, True)!r}: '
                              'draw pairs by mlaface data pairs')
+
+    def open(self, state):
+        """Begin; a benchmark is small, so that it is written in one go."""
         self.images, self.labels = [], []
 
     def write(self, item):

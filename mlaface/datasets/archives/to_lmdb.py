@@ -87,7 +87,10 @@ class ToLmdb(Target):
                     transaction.put(key, value, append=True)
         except library.Error as error:
             full = any(word in str(error) for word in ('No space', 'quota', 'too large', 'Input/output'))
-            raise (FullDiskError if full else InputError)(f'{self.work}: {error}') from error
+            if full:
+                raise FullDiskError(f'{self.work}: the disk takes no more, as far as LMDB can tell ({error}). Make '
+                                    'room, and the same command goes on') from error
+            raise InputError(f'{self.work}: {error}') from error
 
     def finish(self, labels):
         """Labels and meta data."""

@@ -41,6 +41,8 @@ def open_set(path, **options):
     if not os.path.exists(path):
         raise MissingDataError(f'no set at {path}')
     path = Path(path).absolute()
+    if path.is_file() and path.suffix not in (*FILES, '.bin'):
+        raise FormatError(f'{path} is no set: known are folders, and files that end in {", ".join(FILES)} or .bin')
     if path.suffix == '.bin':
         return DATASETS.build(dict(type='VerificationSets', sets={path.stem: path.name}, data_root=str(path.parent)))
     return DATASETS.build(dict(type=kind_of(path), data_root=str(_identities(path)), **options))

@@ -190,7 +190,11 @@ def read_groups(path, classes):
     """
     known = {name: label for label, name in enumerate(classes)}
     found = {}
-    for number, line in enumerate(Path(path).read_text(encoding='utf-8-sig').splitlines(), 1):
+    try:
+        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f'{path} cannot be read ({error}): expected are lines IDENTITY<tab>GROUP') from error
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         name, tab, group = line.rpartition('\t')

@@ -27,8 +27,8 @@ class FolderFaces(FaceDataset):
     """``root/IDENTITY/IMAGE``: folders in order of their names are the classes; links are followed.
 
     Hidden files and folders, other files, and folders within an identity are passed over. What looks like an image and
-    is not read is in ``passed_over``, and there is a warning. Names that ``mlaface data`` has written as a place could
-    hold them are those that were meant.
+    is not read, in such a folder too, is in ``passed_over``, and there is a warning. Names that ``mlaface data`` has
+    written as a place could hold them are those that were meant.
 
     Args:
         data_root (str): Folder, relative to ``MLAFACE_DATA`` (default ``data``).
@@ -66,7 +66,7 @@ class FolderFaces(FaceDataset):
                 self.passed_over.append((name, 'unreadable', f'the folder cannot be read: {error.strerror}'))
                 continue
             found += [(label, f'{name}/{file}') for file in inside.files if file.lower().endswith(suffixes)]
-            self.passed_over += _passed_over(name, inside, suffixes)
+            self.passed_over += _passed_over(name, inside, suffixes) + _deeper(self.root, name, inside, suffixes)
         if not found:
             odd = next(((key, why) for key, kind, why in self.passed_over if kind != 'place'), None)
             raise FormatError(f'{self.root}: none of its images can be read, such as {odd[0]}: {odd[1]}' if odd else
@@ -145,6 +145,14 @@ def _passed_over(name, listed, suffixes):
             found.append((f'{name}/{file}', 'format', f'{kind} is not read: convert it to JPEG'))
     return found + [(f'{name}/{file}', 'unreadable', 'it is a pipe, a socket or a device, and no file')
                     for file in listed.special if file.lower().endswith(suffixes)]
+
+
+def _deeper(root, name, listed, suffixes):
+    """Images in folders within an identity's, as ``_passed_over``; links to folders are not followed there."""
+    inside = [folder for folder in listed.folders if not os.path.islink(root / name / folder)]
+    return [(os.path.join(os.path.relpath(folder, root), file), 'place', f'it lies deeper than {name}/IMAGE')
+            for inner in inside for folder, _, files in os.walk(root / name / inner) for file in sorted(files)
+            if file.lower().endswith(suffixes) and not file.startswith('.')]
 
 
 def _written_here(root):
