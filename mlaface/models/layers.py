@@ -1,5 +1,6 @@
 """What several backbones share: width, initialisation, attention by stage, activations and norms by name."""
 import inspect
+import warnings
 
 import torch
 from torch import nn
@@ -178,8 +179,15 @@ def _check_keeps_shape(plugin, name, shape):
                             'must stay')
 
 
-def check_stages(stages, count):
-    """Refuse stages that a backbone does not have.
+def switch(value, name):
+    """The value of an option that is on or off (bool); ``ValueError`` for anything else, which would count as on."""
+    if not isinstance(value, bool):
+        raise ValueError(f'{name}={value!r} must be True or False')
+    return value
+
+
+def check_stages(stages, count, attention):
+    """Refuse stages that a backbone does not have, and warn of a choice of them that nothing stands in.
 
     Raises:
         ValueError: If it is no sequence, one is not in 1 .. ``count``, or one stands there twice.
@@ -191,3 +199,5 @@ def check_stages(stages, count):
         raise ValueError(f'attention_stages={tuple(stages)}: a stage stands there twice')
     if wrong:
         raise ValueError(f'attention_stages={tuple(stages)}: this backbone has stages 1 to {count}, not {wrong}')
+    if attention is None and len(stages) < count:
+        warnings.warn(f'attention_stages={tuple(stages)} does nothing: attention is None', stacklevel=3)

@@ -1,12 +1,15 @@
 """FaceRecognizer: preprocessor, backbone, branches and fusion, neck, head."""
 import contextlib
+from functools import partial
 
 import torch
 from torch import nn
 
 from mlaface.models.freezing import freeze, named_parts
 from mlaface.models.gates import LearnableGate
+from mlaface.models.layers import switch
 from mlaface.registry import MODELS
+from mlaface.utils.errors import ArgumentError
 
 FLIPS = ('none', 'sum', 'concat')
 MODES = ('tensor', 'loss', 'predict')
@@ -26,13 +29,30 @@ def _apply_variant(variant, part, config):
         return config
     if not isinstance(config, dict):
         raise ValueError(f'variant={variant!r} has one {part}, not {len(config)}: give a dict')
-    fixed = VARIANTS[_choose(variant, VARIANTS, 'variant')][part]
+    fixed = VARIANTS[variant][part]
     for key, value in fixed.items():
         stated = config.get(key, value)
         if (tuple(stated) if isinstance(stated, (list, tuple)) else stated) != value:
             raise ValueError(f'variant={variant!r} fixes {part}.{key} to {value!r}, but the config says {stated!r}: '
                              'leave one of the two out')
     return {**config, **fixed}
+
+
+def _takes_trunk(branch):
+    return getattr(branch, 'takes_trunk', False)
+
+
+def _tried(what, part, *maps):
+    """A map (Tensor) that a part makes; ``ArgumentError`` if it makes none, names the part and what it was given."""
+    given = ' and '.join(str(tuple(each.shape)) for each in maps)
+    try:
+        made = part(*maps)
+    except Exception as error:  # whatever a plugin raises is a word about the maps
+        word = (str(error) or type(error).__name__).splitlines()[0]
+        raise ArgumentError(f'the {what} cannot take {given}: {word}') from error
+    if not torch.is_tensor(made):
+        raise ArgumentError(f'the {what} makes {type(made).__name__} of {given}: it must give a map, a Tensor')
+    return made
 
 
 @contextlib.contextmanager
@@ -80,6 +100,8 @@ class FaceRecognizer(nn.Module):
         if (branch is None) != (fusion is None):
             raise ValueError('branch and fusion come together: give both, or neither')
         self.flip = _choose(flip, FLIPS, 'flip')
+        if variant is not None:
+            _choose(variant, VARIANTS, 'variant')
         self.backbone = MODELS.build(backbone)
         self.branch = self._build_branch(_apply_variant(variant, 'branch', branch)) if branch else None
         self.fusion = MODELS.build(_apply_variant(variant, 'fusion', fusion)) if fusion else None
@@ -91,9 +113,9 @@ class FaceRecognizer(nn.Module):
         self._check_parts()
         self.frozen = (frozen,) if isinstance(frozen, str) else tuple(frozen)
         self.train()
-        if channels_last:
+        if switch(channels_last, 'channels_last'):
             self.to(memory_format=torch.channels_last)
-        if compile:
+        if compile and (isinstance(compile, dict) or switch(compile, 'compile')):
             self._compile(compile if isinstance(compile, dict) else {})
 
     def train(self, mode=True):
@@ -132,9 +154,32 @@ class FaceRecognizer(nn.Module):
                 raise ValueError(f'the {place} makes maps of {channels} channels, and {taken} are fused with the '
                                  f"backbone's {self.backbone.out_channels}: set {place}.channels={taken}")
 
+    @torch.no_grad()
+    def _try_branches(self):
+        """Try branches and fusion on one image, before the first does; in evaluation, which changes nothing in them."""
+        device = next((weight.device for weight in self.backbone.parameters()), None)
+        size, side = self.backbone.in_size, self.backbone.out_size
+        image = torch.zeros(1, 3, size, size, device=device)
+        trunk = torch.zeros(1, self.backbone.out_channels, side, side, device=device)
+        with _evaluating(self):
+            made = [_tried(f'branch {type(branch).__name__}', branch, trunk if _takes_trunk(branch) else image)
+                    for branch in self.branches]
+            fuse = partial(self.fusion, **self._neck_norm())
+            fused = _tried(f'fusion {type(self.fusion).__name__}', fuse, trunk, *made)
+        expected = 1, getattr(self.fusion, 'out_channels', self.backbone.out_channels), side, side
+        if fused.shape != expected:
+            raise ArgumentError(f'the fusion {type(self.fusion).__name__} makes {tuple(fused.shape)} of a map '
+                                f'{tuple(trunk.shape)} of the trunk: it must be {expected}')
+
+    def _neck_norm(self):
+        """What a fusion that shares the neck's norm is given besides the maps (dict)."""
+        return dict(neck_norm=self.neck.bn2) if getattr(self.fusion, 'needs_neck_norm', False) else {}
+
     def _check_parts(self):
         """Refuse parts whose shapes do not fit, before the first image does."""
         self._check_branches()
+        if self.branches:
+            self._try_branches()
         made = (getattr(self.fusion, 'out_channels', self.backbone.out_channels), self.backbone.out_size)
         taken = (getattr(self.neck, 'in_channels', made[0]), getattr(self.neck, 'in_size', made[1]))
         if made != taken:
@@ -170,9 +215,8 @@ class FaceRecognizer(nn.Module):
         """Normalised images (N, 3, H, W) to embeddings (N, D), as the network makes them."""
         features = self.backbone(x)
         if self.branch is not None:
-            norm = dict(neck_norm=self.neck.bn2) if getattr(self.fusion, 'needs_neck_norm', False) else {}
-            made = [branch(features if getattr(branch, 'takes_trunk', False) else x) for branch in self.branches]
-            features = self.fusion(features, *made, **norm)
+            made = [branch(features if _takes_trunk(branch) else x) for branch in self.branches]
+            features = self.fusion(features, *made, **self._neck_norm())
         return self.neck(features)
 
     def forward(self, images, labels=None, mode='tensor'):

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch.utils.data import Sampler
 
+from mlaface.datasets.formats.jpeg import encode
 from mlaface.datasets.samplers.base import GlobalBatches
 from mlaface.datasets.samplers.identity_sampler import IdentitySampler
+from mlaface.datasets.sets._base import FaceDataset
 from mlaface.engine.errors import ConfigError
 from mlaface.models.heads.margin_head import MarginHead
 from mlaface.models.losses.base import FaceLoss
@@ -44,6 +46,16 @@ def test_what_is_of_another_shape_is_named(registry, part, head, told):
         registry.module_dict.pop(part.__name__)
 
 
+class Faces(FaceDataset):
+    """One grey image."""
+
+    def __len__(self):
+        return 1
+
+    def encoded(self, index):
+        return dict(labels=0), encode(np.full((112, 112, 3), 128, np.uint8))
+
+
 class Wrong(GlobalBatches, Sampler):
     """A sampler that gives what it is told to."""
 
@@ -77,6 +89,22 @@ def test_stages_that_sample_need_an_optimizer_by_rows(tmp_path):
     with pytest.raises(ConfigError, match="HeadStagesHook: .* does not update the rows .* 'RowSGD'"):
         run(tmp_path, custom_hooks=[dict(type='HeadStagesHook', stages=[dict(iters=2, sample_rate=0.5)])],
             model__head=HEAD)
+
+
+def test_stages_behind_the_end_of_a_run_are_said(tmp_path):
+    run(tmp_path, model__head=HEAD, custom_hooks=[dict(type='HeadStagesHook', stages=[
+        dict(iters=1, margin=dict(m=0.3)), dict(iters=900, margin=dict(m=0.5))])])
+    text = (tmp_path / 'log.txt').read_text()
+    assert 'the stages that begin at 900 never do' in text
+
+
+def test_transforms_that_give_another_type_are_named(tmp_path):
+    class Floats:
+        def __call__(self, image, rng):
+            return image / 255
+    data = Faces(transforms=[Floats()])
+    with pytest.raises(InputError, match=r'the transforms \(Floats\) give float64 \(112, 112, 3\)'):
+        data[0]
 
 
 def test_a_loop_without_a_type_is_ours_and_a_score_that_nobody_gives_is_said(tmp_path):

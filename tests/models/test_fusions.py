@@ -161,3 +161,41 @@ def test_mla_arcface_takes_several_branches():
         model = MODELS.build(dict(type='MLAArcFace', depth=18, head=None, fusion=dict(branches=2), branch=[
             dict(type='PatchSelfAttention'), dict(type='MapSelfAttention')]))
     assert [type(branch).__name__ for branch in model.branches] == ['PatchSelfAttention', 'MapSelfAttention']
+
+
+class Nothing(torch.nn.Module):
+    """A part that forgets to return."""
+    channels = out_channels = 64
+
+    def forward(self, *maps, **norm):
+        return None
+
+
+class Half(Nothing):
+    """A part that halves the map."""
+
+    def forward(self, *maps, **norm):
+        return maps[0][..., ::2]
+
+
+@pytest.mark.parametrize('options, told', [
+    (dict(branch=dict(type='Nothing'), fusion=FUSIONS['across']['fusion']),
+     r'branch Nothing makes NoneType of \(1, 3, 32, 32\)'),
+    (dict(branch=PATCHES, fusion=dict(type='Nothing')), 'fusion Nothing makes NoneType of'),
+    (dict(branch=PATCHES, fusion=dict(type='Half')),
+     r'fusion Half makes \(1, 64, 2, 1\) of a map \(1, 64, 2, 2\) of the trunk'),
+    (dict(branch=dict(type='Half'), fusion=dict(type='GatedFusion', channels=64)),
+     r'fusion GatedFusion cannot take .*: '),
+    (dict(variant='foo'), "variant='foo' is unknown"), (dict(compile='x'), "compile='x' must be True or False"),
+    (dict(channels_last=3), 'channels_last=3 must be True or False'),
+    (dict(backbone_options=dict(with_cp='maybe')), "with_cp='maybe' must be True or False")])
+def test_what_cannot_be_meant_is_named_when_it_is_built(options, told, monkeypatch):
+    for part in (Nothing, Half):
+        monkeypatch.setitem(MODELS.module_dict, part.__name__, part)
+    with pytest.raises(ValueError, match=told):
+        tiny.recognizer(**options)
+
+
+def test_stages_without_an_attention_are_told():
+    with pytest.warns(UserWarning, match=r'attention_stages=\(3, 4\) does nothing: attention is None'):
+        tiny.recognizer(backbone_options=dict(attention_stages=(3, 4)))

@@ -114,7 +114,8 @@ def costs(backbone, plugins, options, repeats=5, batch_size=8):
     import torch
 
     from mlaface.utils.flops import count_macs
-    models = {label: network(backbone, config, **options) for label, config in plugins.items()}
+    plain = {name: value for name, value in options.items() if name != 'attention_stages'}
+    models = {label: network(backbone, config, **(options if config else plain)) for label, config in plugins.items()}
     size = next(iter(models.values())).input_spec['size']
     images = torch.randint(0, 256, (batch_size, 3, *size), dtype=torch.uint8, generator=torch.manual_seed(0))
     found = {label: dict(parameters=sum(p.numel() for p in model.parameters()), macs=count_macs(model))

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 from mlaface.datasets.formats.errors import DecodeError, FormatError
 from mlaface.datasets.formats.jpeg import decode_face
 from mlaface.registry import TRANSFORMS
+from mlaface.utils.errors import InputError
 
 MASK = (1 << 64) - 1
 
@@ -110,7 +111,8 @@ class FaceDataset(Dataset):
 
     def _checked(self, image):
         if image.shape != (*self.image_size, 3) or image.dtype != np.uint8:
-            raise ValueError(f'the transforms give {image.dtype} {image.shape}; a sample must be uint8 '
+            names = ', '.join(type(transform).__name__ for transform in self.transforms)
+            raise InputError(f'the transforms ({names}) give {image.dtype} {image.shape}; a sample must be uint8 '
                              f'{(*self.image_size, 3)}')
         return image
 

@@ -50,6 +50,9 @@ class HeadStagesHook(Hook):
                         for stage in self.stages]
         if self._starts != sorted(set(self._starts)):
             raise ConfigError(f'HeadStagesHook: the stages begin at iterations {self._starts}; they must ascend')
+        if (late := [start for start in self._starts if start >= loop.max_iters]):
+            runner.logger.warning(f'HeadStagesHook: the run ends at iteration {loop.max_iters}; the stages that begin '
+                                  f'at {", ".join(map(str, late))} never do')
         if not hasattr(self._head, 'set_sample_rate'):
             raise ConfigError(f'HeadStagesHook: a {type(self._head).__name__} has no stages; use a MarginHead')
         weights = dict(getattr(self._head.terms, 'weights', {}))

@@ -4,6 +4,7 @@ from torch import nn
 
 from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
+from mlaface.models.layers import switch
 from mlaface.registry import did_you_mean
 from mlaface.utils.errors import ArgumentError
 from mlaface.utils.packages import import_optional
@@ -40,7 +41,7 @@ class LibraryNetwork(Backbone):
         names = self.names(source)
         if self.member not in names:
             raise ArgumentError(f'{self.package} has no network {self.member!r}{did_you_mean(self.member, names)}')
-        self.in_size, self.with_cp = in_size, with_cp
+        self.in_size, self.with_cp = in_size, switch(with_cp, 'with_cp')
         sizes = self._created(source)
         self.out_size = sizes[-1]
         steps = [a > b for a, b in zip(sizes, sizes[1:])]

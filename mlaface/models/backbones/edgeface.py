@@ -9,7 +9,7 @@ from mlaface.models.backbones._edgenext import ConvBlock, MapNorm, SplitBlock
 from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
 from mlaface.models.drop_path import drop_path_rates
-from mlaface.models.layers import build_attention, check_stages, scale_channels
+from mlaface.models.layers import build_attention, check_stages, scale_channels, switch
 from mlaface.registry import MODELS
 
 # channels and blocks of the four stages, heads
@@ -71,10 +71,11 @@ class EdgeFace(Backbone):
             raise ValueError(f'EdgeFace has no size {size!r}; choose one of {", ".join(map(repr, SIZES))}')
         if in_size < 32:
             raise ValueError(f'EdgeFace: in_size={in_size} must be 32 or more, since its map is a 32nd of that')
-        check_stages(attention_stages, len(KERNELS))
+        check_stages(attention_stages, len(KERNELS), attention)
         dims, depths, heads = SIZES[size]
         dims = [scale_channels(dim, width) for dim in dims]
-        self.in_size, self.with_cp, self.out_channels, self.out_size = in_size, with_cp, dims[-1], in_size // 32
+        self.in_size, self.out_channels, self.out_size = in_size, dims[-1], in_size // 32
+        self.with_cp = switch(with_cp, 'with_cp')
         self.stem = nn.Sequential(nn.Conv2d(3, dims[0], 4, stride=4), MapNorm(dims[0]))
         rates = iter(drop_path_rates(drop_path_rate, sum(depths)))
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
-from mlaface.models.layers import build_attention, check_stages, replace_norms
+from mlaface.models.layers import build_attention, check_stages, replace_norms, switch
 from mlaface.models.prelu import PReLU
 from mlaface.registry import MODELS
 
@@ -159,8 +159,8 @@ class GhostFaceNet(Backbone):
             raise ValueError(f'GhostFaceNet has no version {version!r}; choose 1 or 2')
         if width <= 0:
             raise ValueError(f'width={width} must be above 0: it multiplies the number of channels')
-        check_stages(attention_stages, max(STAGES))
-        self.in_size, self.with_cp, channels = in_size, with_cp, rounded(16, width)
+        check_stages(attention_stages, max(STAGES), attention)
+        self.in_size, self.with_cp, channels = in_size, switch(with_cp, 'with_cp'), rounded(16, width)
         self.conv_stem, self.bn1 = conv(3, channels, 3, stem_stride)
         self.act1, self.blocks, place = PReLU(channels), nn.Sequential(), 0
         for row, stage in zip(ROWS, STAGES):

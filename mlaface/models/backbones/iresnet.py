@@ -17,6 +17,7 @@ from mlaface.models.layers import (
     init_convolutions,
     replace_norms,
     scale_channels,
+    switch,
 )
 from mlaface.models.prelu import PReLU
 from mlaface.registry import MODELS
@@ -99,9 +100,9 @@ class IResNet(Backbone):
             raise ValueError(f'IResNet has no depth {depth!r}; choose one of {", ".join(map(str, DEPTHS))}')
         if shortcut not in SHORTCUTS:
             raise ValueError(f'shortcut={shortcut!r} of IResNet is unknown; choose {" or ".join(map(repr, SHORTCUTS))}')
-        check_stages(attention_stages, len(CHANNELS))
+        check_stages(attention_stages, len(CHANNELS), attention)
         channels = [scale_channels(c, width) for c in CHANNELS]
-        self.in_size, self.with_cp = in_size, with_cp
+        self.in_size, self.with_cp = in_size, switch(with_cp, 'with_cp')
         self.out_channels, self.out_size = channels[-1], -(-in_size // (stem_stride * 16))
         self.conv1 = nn.Conv2d(3, channels[0], 3, stride=stem_stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels[0])

@@ -8,7 +8,7 @@ from torch import nn
 
 from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
-from mlaface.models.layers import build_attention, check_stages, convolutions, replace_norms, scale_channels
+from mlaface.models.layers import build_attention, check_stages, convolutions, replace_norms, scale_channels, switch
 from mlaface.models.prelu import PReLU
 from mlaface.registry import MODELS
 
@@ -88,9 +88,9 @@ class MobileFaceNet(Backbone):
     def __init__(self, width=1.0, attention=None, attention_stages=(1, 2, 3), in_size=112, with_cp=False,
                  frozen_stages=-1, norm_eval=False, blocks=(1, 4, 6, 2), scale=1, norm=None):
         super().__init__()
-        check_stages(attention_stages, len(RESIDUAL_STAGES))
+        check_stages(attention_stages, len(RESIDUAL_STAGES), attention)
         narrow = scale_channels(64, width)
-        self.in_size, self.with_cp, self.counts = in_size, with_cp, _row_counts(blocks, scale)
+        self.in_size, self.with_cp, self.counts = in_size, switch(with_cp, 'with_cp'), _row_counts(blocks, scale)
         self.stem = conv_norm(3, narrow * scale, 3, 2)
         self.stem_depthwise = conv_norm(narrow * scale, narrow * scale, 3, groups=narrow) if blocks[0] == 1 else \
             nn.Sequential(*(Bottleneck(narrow * scale, narrow * scale, narrow * 2, 1) for _ in range(blocks[0])))

@@ -9,7 +9,7 @@ from torch import nn
 from mlaface.models.backbones.base import Backbone
 from mlaface.models.checkpointing import run_checkpointed
 from mlaface.models.drop_path import DropPath, drop_path_rates
-from mlaface.models.layers import build_attention, check_stages, scale_channels
+from mlaface.models.layers import build_attention, check_stages, scale_channels, switch
 from mlaface.models.precision import full_precision
 from mlaface.registry import MODELS
 
@@ -189,10 +189,10 @@ class VisionTransformer(Backbone):
                  width=1.0, attention=None, attention_stages=(1, 2, 3, 4), in_size=112, with_cp=False,
                  frozen_stages=-1, norm_eval=False):
         super().__init__()
-        check_stages(attention_stages, STAGES)
+        check_stages(attention_stages, STAGES, attention)
         dim, side = scale_channels(dim, width), in_size // patch_size
         _check(dim, depth, heads, side, attention is not None and mask_ratio > 0)
-        self.in_size, self.with_cp, self.out_channels, self.out_size = in_size, with_cp, dim, side
+        self.in_size, self.with_cp, self.out_channels, self.out_size = in_size, switch(with_cp, 'with_cp'), dim, side
         self.patch_embed = PatchEmbedding(dim, patch_size, side)
         self.counts = [depth * stage // STAGES for stage in range(STAGES + 1)]
         stages = [stage for stage in range(1, STAGES + 1)
