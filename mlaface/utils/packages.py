@@ -49,8 +49,11 @@ def missing(package, wanted_by, instead='', error=None):
     """
     lacking = error is None or isinstance(error, ModuleNotFoundError) and error.name == package
     state = 'is not installed' if lacking else f'cannot be imported ({_first_line(error)})'
-    together = '' if error is None or isinstance(error, ModuleNotFoundError) else 'install releases that fit together: '
-    return MissingPackageError(f'{wanted_by} needs {package}, which {state}: {together}{remedy(package)}{instead}')
+    if error is None or isinstance(error, ModuleNotFoundError):
+        return MissingPackageError(f'{wanted_by} needs {package}, which {state}: {remedy(package)}{instead}')
+    at_fault = 'torchvision' if 'torchvision' in str(error) else package  # which timm imports
+    return MissingPackageError(f'{wanted_by} needs {package}, which {state}: install releases that fit together: '
+                               f'{remedy(at_fault)}{instead}')
 
 
 def remedy(package):
