@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
      "'timm.gc' needs timm, which cannot be imported (No module named 'torchvision'): pip install 'mlaface[timm]'"),
     (RuntimeError('no operator nms\nmore'), "'timm.gc' needs timm, which cannot be imported (no operator nms): install "
      "releases that fit together: pip install 'mlaface[timm]', or take ours"),
-    (RuntimeError('operator torchvision::nms does not exist'), "'timm.gc' needs timm, which cannot be imported (operator "
+    (RuntimeError('operator torchvision::nms does not exist'),
+     "'timm.gc' needs timm, which cannot be imported (operator "
      "torchvision::nms does not exist): install releases that fit together: pip install 'mlaface[torchvision]', of the "
      "release that goes with torch's"),
     (OSError(), "'timm.gc' needs timm, which cannot be imported (OSError): install releases that fit together: pip "
