@@ -12,6 +12,7 @@ from tests.engine.toy import CLASSES, run
 
 SETS = dict(folder='FolderFaces', records='RecordFaces', tar='TarFaces', lmdb='LmdbFaces', parquet='ParquetFaces',
             list='ListedFaces')
+QUICK = 'records', 'tar'  # one that is read at places, and one in shards
 
 
 @pytest.fixture(scope='module')
@@ -43,7 +44,8 @@ def whole(sets, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize('layout', SETS)
+@pytest.mark.parametrize('layout', [layout if layout in QUICK else pytest.param(layout, marks=pytest.mark.slow)
+                                    for layout in SETS])
 def test_stopped_and_continued(layout, sets, whole, tmp_path):
     interrupted(tmp_path, 7, **options(sets, layout, workers=2))
     resumed = run(tmp_path, resume=True, **options(sets, layout))

@@ -80,7 +80,8 @@ def test_what_was_validated_is_what_was_saved(whole, tmp_path):
         assert validated(tmp_path / str(step), path) == pytest.approx(value, rel=1e-5)
 
 
-@pytest.mark.parametrize('stop', [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow  # test_margin_head_resume.py kills two ranks in the default suite
+@pytest.mark.parametrize('stop', [1, 3])
 def test_two_ranks_that_were_stopped_are_the_two_that_were_not(whole, tmp_path, stop):
     folder, _, options = whole
     assert [result['code'] for result in two_ranks(tmp_path / 'run', options, stop)] == [128 + signal.SIGTERM] * 2

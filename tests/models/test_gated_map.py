@@ -131,11 +131,8 @@ def live_tensors():
     return sum(issubclass(type(each), torch.Tensor) for each in gc.get_objects())
 
 
-FAST = 'HybridAttention', 'SqueezeExcitation'  # one that keeps gates by hand, and one that autograd keeps
-
-
-@pytest.mark.parametrize('kind', ['branch and gates', *(
-    kind if kind in FAST else pytest.param(kind, marks=pytest.mark.slow) for kind in tiny.attentions())])
+@pytest.mark.parametrize('kind', ['branch and gates', *(  # with HybridAttention; and one whose gates autograd keeps
+    kind if kind == 'SqueezeExcitation' else pytest.param(kind, marks=pytest.mark.slow) for kind in tiny.attentions())])
 def test_a_step_leaves_nothing_behind(kind):
     model = tiny.recognizer(attention='HybridAttention', mla=True) if kind == 'branch and gates' else tiny.recognizer(
         attention=kind)
