@@ -37,7 +37,7 @@ def recognizer(backbone='IResNet', attention=None, mla=False, neck='EmbeddingNec
     trunk.update(SMALLEST.get(backbone, {}))
     trunk.update(options.pop('backbone_options', {}))
     with torch.device('meta'):
-        built = MODELS.build({**trunk, 'attention': None})
+        built = MODELS.build({key: value for key, value in trunk.items() if not key.startswith('attention')})
     channels, size = built.out_channels, built.out_size
     if mla:
         options.update(branch=dict(type='PatchSelfAttention', channels=channels, qk_channels=8, patch=SIZE // size),

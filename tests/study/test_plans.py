@@ -56,7 +56,8 @@ from mlaface.utils.errors import InputError
     ("targets = [0.6, 0.7, 0.6]", 'targets names [0.6] twice'), ("targets = 0", 'targets is 0'),
     ("variants['mine'] = dict(model=dict(neck=dict(in_size=3)))", 'variants.mine: '),
     ("variants['mine'] = dict(model=dict(branch=dict(type='PatchSelfAttention', channels=64, patch=3), "
-     "fusion=dict(type='GatedFusion', channels=64)))", 'variants.mine: trunk (1, 64, 2, 2) and branch (1, 64, 37, 37)'),
+     "fusion=dict(type='GatedFusion', channels=64)))",
+     'variants.mine: the fusion GatedFusion cannot take (1, 64, 2, 2) and (1, 64, 37, 37): trunk'),
     ("title = 5", 'title is 5'), ("question = ['x']", "question is ['x']")])
 def test_a_plan_that_cannot_be_meant_is_refused_in_a_line(line, message, plan_file, tmp_path):
     with pytest.raises(SystemExit) as end:

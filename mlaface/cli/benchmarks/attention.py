@@ -74,7 +74,7 @@ def network(backbone, attention=None, recognizer=None, **options):
     known = parameters_of(MODELS.get(backbone)) or {}
     trunk = dict(type=backbone, **{name: value for name, value in options.items() if name in known})
     with torch.device('meta'):
-        made = MODELS.build(trunk)
+        made = MODELS.build({name: value for name, value in trunk.items() if name != 'attention_stages'})
     if attention is not None:
         trunk['attention'] = attention
     neck = dict(type='EmbeddingNeck', in_channels=made.out_channels, in_size=made.out_size, embedding_size=512)
