@@ -14,7 +14,7 @@ def keep_freed_memory():
 
     glibc asks the system for each large block and hands it back when it is freed, so that every large map of every step
     is made of pages that are touched for the first time: a third of a training step's time on a virtual machine
-    (docs/performance.md). The peak is a tenth to a third higher, and the memory is the process's until it ends. Results
+    (docs/performance.md). The peak is up to a third higher, and the memory is the process's until it ends. Results
     do not change. Nothing is done where the C library is another, or one of ``CHOSEN_BY_USER`` is in the environment.
 
     Returns:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from mlaface.cli.benchmarks.harness import measure, paired_ratio, result, row, show
 from mlaface.cli.parts.arguments import command
-from mlaface.cli.parts.device import choose_device
 from mlaface.registry import ATTENTION, MODELS, parameters_of
 from mlaface.utils.literals import literal
+from mlaface.utils.memory import keep_freed_memory
 
 PLAIN = 'without attention'
 
@@ -163,7 +163,7 @@ def main(arguments):
     import torch
     if options.threads:
         torch.set_num_threads(options.threads)
-    choose_device('cpu')
+    keep_freed_memory()
     plugins = {PLAIN: None, **{text: read_attention(text) for text in options.attention or attentions()}}
     given = dict(attention_stages=options.stages, width=options.width, in_size=options.size)
     given = {name: value for name, value in given.items() if value is not None}

@@ -2,9 +2,9 @@
 import torch
 from torch import nn
 
+from mlaface.models.attention._place_conv import PlaceConv
 from mlaface.models.attention._sizes import hidden_channels
 from mlaface.models.gated_map import gated_map, pooled_channels
-from mlaface.models.place_conv import PlaceConv
 from mlaface.registry import ATTENTION
 
 

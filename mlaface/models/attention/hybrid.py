@@ -4,10 +4,10 @@ After CBAM (Woo et al., ECCV 2018), whose sum of average and maximum becomes ``a
 """
 from torch import nn
 
+from mlaface.models.attention._place_conv import PlaceConv
 from mlaface.models.attention._sizes import hidden_channels
 from mlaface.models.gated_map import gated_map, pooled_channels
 from mlaface.models.gates import LearnableGate, gate_function
-from mlaface.models.place_conv import PlaceConv
 from mlaface.registry import ATTENTION
 
 LEVELS = ('channel', 'spatial')

@@ -2,7 +2,7 @@
 import torch
 from torch import nn
 
-from mlaface.models.place_conv import PlaceConv
+from mlaface.models.attention._place_conv import PlaceConv
 from mlaface.registry import ATTENTION
 
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from mlaface.models import place_conv
-from mlaface.models.place_conv import PlaceConv
+from mlaface.models.attention import _place_conv as place_conv
+from mlaface.models.attention._place_conv import PlaceConv
 
 
 def _both(kernel_size, shape):
