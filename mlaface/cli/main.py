@@ -7,6 +7,7 @@ from mlaface.version import __version__
 COMMANDS = {
     'train': 'train what a config describes',
     'test': 'evaluate any model on face benchmarks, by stated rules',
+    'doctor': 'why the numbers of a network are too low: its images, alignment, or file',
     'calibrate': 'cosine thresholds for target false accept rates',
     'compare-runs': 'training runs side by side: convergence and final numbers',
     'study': 'a question to training runs: a plan, its runs, their statistics, a page',

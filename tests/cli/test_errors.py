@@ -21,6 +21,7 @@ MISTAKES = {
     'plan-memory': (['{0}/none.py'], 'no config at'), 'benchmark': (['data', '{0}/none.rec'], 'no training set'),
     'flops': (['{0}/none.py'], 'no config at'), 'attention': (['{0}/junk', '{0}/1.png'], 'cannot be read'),
     'test': (['{0}/junk.pth', '--sets', '{0}/none.bin'], 'no verification set'),
+    'doctor': (['{0}/junk', '{0}/none.bin'], 'cannot be read'),
     'calibrate': (['{0}/text.npz', '--out', '{0}/out'], 'must be numbers'),
     'compare-runs': (['{0}'], 'no scalars.jsonl'), 'study': (['{0}/none.py'], 'no config at'),
     'list-plugins': (['margns'], "did you mean 'margins'"), 'inspect-set': (['{0}'], 'holds no image'),

@@ -31,7 +31,8 @@ def warn_of_colors(network, evaluation, pairs, batch_size, console):
         other = 'BGR' if network.describe()['input']['color'] == 'RGB' else 'RGB'
         advice = f'Try --color {other}' if hasattr(network, 'format') else 'See the colours of its training images'
         warn(console, f'{network.path}: with red and blue swapped the AUC on {found.pairs} pairs of {name} rises from '
-             f'{found.auc:.4f} to {found.swapped:.4f}: the model probably wants {other}. {advice}')
+             f'{found.auc:.4f} to {found.swapped:.4f}: the model probably wants {other}. {advice}; mlaface doctor '
+             'tries more')
 
 
 def warn_of_images(suite, console):

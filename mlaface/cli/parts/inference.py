@@ -19,21 +19,27 @@ def add_detector(parser, workers=True):
     if workers:
         group.add_argument('--workers', type=count_from_zero, default=2, metavar='N', help='threads that read, detect '
                            'and align ahead (default: 2)')
+    add_where(group)
+
+
+def add_where(group):
+    """Where the network runs, and plugins to import."""
     group.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
     add_imports(group)
 
 
-def add_model(parser):
-    """Which network."""
+def add_model(parser, named=True):
+    """Which network; without ``--model`` and ``--flip`` where it is named otherwise and taken as it is."""
     group = parser.add_argument_group('network')
-    group.add_argument('--model', default='sface', metavar='FILE', help='checkpoint, ONNX or TorchScript file, '
-                       'module:function, or sface (default)')
+    if named:
+        group.add_argument('--model', default='sface', metavar='FILE', help='checkpoint, ONNX or TorchScript file, '
+                           'module:function, or sface (default)')
+        group.add_argument('--flip', choices=('none', 'sum', 'concat'), help='join each face with its mirror image '
+                           "(default: as the model's thresholds were calibrated)")
     group.add_argument('--config', metavar='FILE', help='config of the network, for a checkpoint without one')
     group.add_argument('--color', choices=('RGB', 'BGR'), help='of a foreign model')
     group.add_argument('--mean', type=float, nargs='+', metavar='X', help='of a foreign model: one number or three')
     group.add_argument('--std', type=float, nargs='+', metavar='X', help='of a foreign model: one number or three')
-    group.add_argument('--flip', choices=('none', 'sum', 'concat'), help='join each face with its mirror image '
-                       "(default: as the model's thresholds were calibrated)")
     group.add_argument('--batch-size', type=count, default=32, metavar='N', help='faces of a forward pass '
                        '(default: 32)')
 

@@ -149,7 +149,7 @@ class RecordFaces(FaceDataset):
         Raises:
             FormatError: If the record is damaged, or its label is out of range.
         """
-        payload = self.records.read_position(self.places[index])
+        payload = self.records.read_position(self.places.item(index))
         try:
             label, image = label_and_image(payload)
         except FormatError as error:

@@ -12,6 +12,8 @@ class Network:
         size (tuple[int]): Height and width of the images it takes.
         flip (str): ``'sum'`` or ``'concat'`` if it joins an image with its mirror image by itself.
         thresholds (dict or None): Calibrated ones that its file carries, see ``results.thresholds``.
+        format (InputFormat or None): How it makes its images, read at each call; None where that is the network's own.
+        bytes (bool): Whether it takes bytes and normalises them itself, so that ``mean`` and ``std`` do nothing.
         last_resort (bool): It is asked only where no other kind takes the name.
 
     Args of the constructor:
@@ -22,6 +24,8 @@ class Network:
     size = (112, 112)
     flip = 'none'
     thresholds = None
+    format = None
+    bytes = False
     last_resort = False
 
     @classmethod

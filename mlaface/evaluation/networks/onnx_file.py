@@ -32,6 +32,7 @@ class OnnxNetwork(Network):
     def __init__(self, path, device='cpu', options=None):
         self.path, self.session = path, _open(path, device)
         self.input, self.output = _only_input(self.session, path), _embedding_output(self.session, path)
+        self.bytes = self.input.type == 'tensor(uint8)'
         metadata = self.session.get_modelmeta().custom_metadata_map
         self.flip, self.thresholds = metadata.get('flip', 'none'), stated_thresholds(metadata)
         self.format = replace(InputFormat(), **{**self._stated(metadata), **(options or {})})
@@ -58,7 +59,7 @@ class OnnxNetwork(Network):
 
     def _check(self, options):
         """Refuse what the file cannot take, before an image is read."""
-        unused = {'mean', 'std'} & set(options) if self.input.type == 'tensor(uint8)' else ()
+        unused = {'mean', 'std'} & set(options) if self.bytes else ()
         if unused:
             raise ValueError(f'{", ".join(sorted(unused))}: {self.path} takes bytes and normalises them itself')
         wanted = self.input.shape[1:]
@@ -69,8 +70,7 @@ class OnnxNetwork(Network):
 
     def embed(self, images):
         """Embeddings float32 (N, D) of images uint8 (N, 3, H, W)."""
-        bytes_wanted = self.input.type == 'tensor(uint8)'  # the network normalises by itself
-        prepared = self.format.prepare_bytes(images) if bytes_wanted else self.format.prepare(images)
+        prepared = self.format.prepare_bytes(images) if self.bytes else self.format.prepare(images)
         prepared = prepared.astype(TYPES[self.input.type], copy=False)
         step = self.batch or len(prepared)
         return np.concatenate([self._run(prepared[start:start + step]) for start in range(0, len(prepared), step)])
