@@ -12,6 +12,7 @@ EPILOG = """exit status: 0 the same person, 1 different people, 2 no verdict (an
 
 examples:
   mlaface compare a.jpg b.jpg
+  mlaface compare a.jpg b.jpg --percent                  # of which pairs these are more alike than
   mlaface compare a.jpg b.jpg --far 1e-2 --json
   mlaface compare a.jpg b.jpg --model work_dirs/mla/best.pth --threshold 0.35
   mlaface compare a112.png b112.png --aligned
@@ -24,6 +25,8 @@ def make_parser():
     parser.add_argument('images', nargs='+', metavar='IMAGE', help='two files; the largest face of each is taken')
     add_aligned(parser)
     add_threshold(parser, 'decide')
+    parser.add_argument('--percent', action='store_true', help="besides, than what percentage of the calibration's "
+                        'pairs these two are more alike')
     parser.add_argument('--json', action='store_true', help='one line of JSON')
     add_detector(parser)
     add_model(parser)
@@ -38,6 +41,8 @@ def main(argv=None):
         inferencer = open_inferencer(args, not args.aligned, far=args.far, threshold=args.threshold)
         found = inferencer.compare(*args.images, aligned=args.aligned)
     print(json.dumps(record(found, args, inferencer.model)) if args.json else verdict(found))
+    if args.percent and not args.json:
+        print(ranked(found, inferencer.calibration))
     if not args.json:
         for image, faces in zip(args.images, found.found):
             if faces > 1:
@@ -64,10 +69,25 @@ def verdict(found):
     return f'{word}: cosine {found.cosine:.4f} {sign} {found.threshold:.4f} ({made})'
 
 
+def ranked(found, calibration):
+    """A percentage with its meaning, in a line."""
+    if found.below is None:
+        return 'percent: not known, since this model has no calibration that keeps cosines made in this way'
+    counts, percent = calibration['counts'], {kind: _percent(share) for kind, share in found.below.items()}
+    return (f'more alike than {percent["different"]} of {counts["negatives"]:,} pairs of different people, and than '
+            f'{percent["same"]} of {counts["positives"]:,} pairs of one person')
+
+
+def _percent(share):
+    """A share as a percentage that is neither rounded up to all nor down to none."""
+    text = f'{100 * share:.1f}%'
+    return {'100.0%': 'over 99.9%', '0.0%': 'under 0.1%'}.get(text, text)
+
+
 def record(found, args, model):
     """The comparison as JSON takes it."""
     return dict(images=args.images, cosine=round(found.cosine, 6), same=found.same, threshold=found.threshold,
-                far=found.far, reason=found.reason, faces=[face.record() for face in found.faces],
+                far=found.far, reason=found.reason, below=found.below, faces=[face.record() for face in found.faces],
                 found=list(found.found), model=model)
 
 

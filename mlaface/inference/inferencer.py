@@ -8,7 +8,7 @@ from mlaface.inference.cluster import cluster_embeddings
 from mlaface.inference.face import Face
 from mlaface.inference.finder import FaceFinder
 from mlaface.inference.images import MAX_PIXELS
-from mlaface.inference.thresholds import find_thresholds, threshold_at
+from mlaface.inference.thresholds import find_thresholds, shares_below, threshold_at
 from mlaface.utils.errors import InputError
 
 
@@ -23,6 +23,7 @@ class Comparison(NamedTuple):
         reason (str): What the threshold is made of, or why there is none.
         faces (tuple[Face, Face]): The largest of each image.
         found (tuple[int, int]): How many faces each image has.
+        below (dict or None): Shares of the calibration's ``different`` and ``same`` pairs whose cosine is lower.
     """
     cosine: float
     same: bool | None
@@ -31,6 +32,7 @@ class Comparison(NamedTuple):
     reason: str
     faces: tuple
     found: tuple
+    below: dict | None = None
 
 
 class Inferencer:
@@ -156,11 +158,13 @@ class Inferencer:
         faces, found = zip(*pairs)
         self.embed_faces([face for face in faces if face.embedding is None])
         cosine = float(np.clip(np.dot(*(face.embedding.astype(np.float64) for face in faces)), -1, 1))
+        below = shares_below(self.calibration, cosine, self._joined)
         limit, why = self.decide(far, threshold)
         if limit is None:
-            return Comparison(cosine, None, None, None, why, faces, found)
+            return Comparison(cosine, None, None, None, why, faces, found, below)
         made = f'calibrated on {limit["source"]}' if limit['far'] else 'the threshold was given'
-        return Comparison(cosine, cosine >= limit['threshold'], limit['threshold'], limit['far'], made, faces, found)
+        return Comparison(cosine, cosine >= limit['threshold'], limit['threshold'], limit['far'], made, faces, found,
+                          below)
 
     def cluster(self, sources, aligned=False, skipped=None, progress=iter):
         """The faces of images by person.
@@ -196,6 +200,11 @@ class Inferencer:
                              f'cannot be done by {flip} here')
         return 'none'
 
+    @property
+    def _joined(self):
+        """How mirror images are joined, by the network itself or here (str)."""
+        return self.flip if self.network.flip == 'none' else self.network.flip
+
     def decide(self, far=None, threshold=None):
         """The threshold that decides.
 
@@ -212,8 +221,7 @@ class Inferencer:
         if self.calibration is None:
             return None, self._reason
         try:
-            flip = self.flip if self.network.flip == 'none' else self.network.flip
-            return threshold_at(self.calibration, self.far if far is None else far, flip), None
+            return threshold_at(self.calibration, self.far if far is None else far, self._joined), None
         except InputError as error:
             return None, str(error)
 

@@ -1,6 +1,8 @@
 """The threshold that decides with a model: given, shipped for this very file, kept beside it, or carried in it."""
 from pathlib import Path
 
+import numpy as np
+
 from mlaface.evaluation.results.thresholds import read_report, read_thresholds, thresholds_path
 from mlaface.utils.errors import InputError, UserError
 
@@ -53,3 +55,25 @@ def threshold_at(report, far, flip):
     if report.get('flip') not in (None, flip):
         raise InputError(f'the thresholds hold for mirror images joined by {report["flip"]!r}, here it is {flip!r}')
     return dict(threshold=row['threshold']['value'], far=row['far'], source=', '.join(report.get('inputs') or ()))
+
+
+def shares_below(report, cosine, flip):
+    """The shares of a calibration's pairs whose cosine is lower: what a percentage of likeness can honestly mean.
+
+    Args:
+        report (dict or None): From ``find_thresholds``.
+        cosine (float): Of a pair.
+        flip (str): What is done with mirror images here.
+
+    Returns:
+        dict or None: ``different`` and ``same``, floats in [0, 1], straight within the bins that the report keeps; None
+        where it keeps none, or was made with mirror images joined in another way.
+    """
+    spread = (report or {}).get('scores')
+    if not spread or report.get('flip') not in (None, flip):
+        return None
+    found = {}
+    for name in ('different', 'same'):
+        reached = np.cumsum([0, *spread[name]])
+        found[name] = float(np.interp(cosine, spread['edges'], reached / max(reached[-1], 1e-9)))
+    return found

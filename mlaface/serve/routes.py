@@ -68,7 +68,7 @@ async def compare(request: Request, far: float | None = FAR, threshold: float | 
     found = service.inferencer.compare(*faces, far=far, threshold=threshold)
     shown = [await _shown(service, face, crops, attention) for face in faces]
     return JSONResponse(dict(cosine=found.cosine, same=found.same, threshold=found.threshold, far=found.far,
-                             reason=found.reason, faces=shown, found=counts, sizes=sizes))
+                             reason=found.reason, below=found.below, faces=shown, found=counts, sizes=sizes))
 
 
 @router.post('/enroll', response_model=schemas.Enrolled, status_code=201, openapi_extra=takes(

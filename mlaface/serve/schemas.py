@@ -47,6 +47,8 @@ class Compared(BaseModel):
     threshold: float | None
     far: float | None = Field(description='the false accept rate that the threshold was calibrated for')
     reason: str = Field(description='what the threshold is made of, or why there is none')
+    below: dict[str, float] | None = Field(description="shares of the calibration's pairs, different and same, whose "
+                                           'cosine is lower; null where it keeps none')
     faces: list[Face] = Field(description='the largest face of first and of second')
     found: list[int] = Field(description='how many faces each image has')
     sizes: list[list[int]] = Field(description='width and height of each image')

@@ -43,6 +43,14 @@ def test_the_status_is_the_verdict(faces, capsys, second, options, status, words
     assert found == status and words in printed.out and not printed.err
 
 
+def test_a_percentage_says_of_what(faces, capsys):
+    _, printed = ended(capsys, 'compare', faces['one'], faces['one'], '--aligned', '--percent')
+    assert printed.out.splitlines()[1] == ('more alike than over 99.9% of 1,750 pairs of different people, and than '
+                                           'over 99.9% of 1,750 pairs of one person')
+    _, printed = ended(capsys, 'compare', faces['one'], faces['other'], '--aligned', '--percent', '--flip', 'sum')
+    assert 'percent: not known' in printed.out
+
+
 @pytest.mark.parametrize('names, message', [
     (['torn', 'one'], 'torn.jpg: 7 bytes are no image'), (['nobody', 'one'], 'no face in'), (['one'], 'two images'),
     (['missing', 'one'], 'no image, folder or video at')])
@@ -60,6 +68,7 @@ def test_work_folders_are_told_where_they_are_compared_now(tmp_path, capsys, run
 def test_a_comparison_as_json(faces, capsys):
     status, printed = ended(capsys, 'compare', faces['one'], faces['again'], '--aligned', '--json')
     found = json.loads(printed.out)
+    assert set(found['below']) == {'different', 'same'}
     assert status == int(not found['same']) and found['far'] == 1e-3 and found['model']['name'] == 'sface'
     assert [face['source'] for face in found['faces']] == [faces['one'], faces['again']]
 

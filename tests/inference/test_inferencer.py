@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from mlaface.apis import FaceInferencer
+from mlaface.evaluation.functional.calibration import score_shares
 from mlaface.evaluation.images.alignment import TEMPLATE
 from mlaface.inference.detectors.base import Detection, Detector, detect_any_way_up, shrunk
 from mlaface.inference.finder import FaceFinder
-from mlaface.inference.thresholds import SHIPPED, find_thresholds
+from mlaface.inference.thresholds import SHIPPED, find_thresholds, shares_below
 from mlaface.registry import DETECTORS
 from mlaface.utils.errors import InputError, UserError
 
@@ -85,6 +86,18 @@ def test_thresholds_of_the_model_decide_for_their_rate_and_flip(models):
     assert FaceInferencer(detector=None, far=1e-2).threshold()['far'] == 0.01
     assert 'those of 1e-2, 1e-3' in FaceInferencer(detector=None, far=1e-6).why_no_threshold
     assert "'none', here it is 'sum'" in FaceInferencer(detector=None, flip='sum').why_no_threshold
+
+
+def test_shares_of_pairs_with_a_lower_cosine(models):
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([rng.normal(0.6, 0.1, 3000), rng.normal(0.1, 0.15, 3000)])
+    report = dict(flip='sum', scores=score_shares(scores, np.arange(6000) < 3000))
+    for cosine in (-1, -0.2, 0.13, 0.4, 0.61, 1):
+        found = shares_below(report, cosine, 'sum')
+        assert found['same'] == pytest.approx((scores[:3000] < cosine).mean(), abs=0.01)
+        assert found['different'] == pytest.approx((scores[3000:] < cosine).mean(), abs=0.01)
+    assert shares_below(report, 0.3, 'none') is None and shares_below(None, 0.3, 'sum') is None
+    assert shares_below(dict(flip='sum'), 0.3, 'sum') is None
 
 
 def test_a_file_without_thresholds_says_how_to_make_them(tmp_path):
