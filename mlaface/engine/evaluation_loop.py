@@ -86,7 +86,7 @@ class FaceValLoop(EvaluationLoop):
     @property
     def last(self):
         """Whether this validation is that at the training's end, or all are alike (bool)."""
-        return self.between is None or self.runner.iter >= self.runner.max_iters
+        return self.between is None or getattr(self.runner._train_loop, 'done', True)
 
     def loader(self):
         """The images of this validation (DataLoader)."""

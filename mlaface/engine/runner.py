@@ -102,6 +102,8 @@ class FaceRunner(Runner):
     def setup_env(self, env_cfg):
         """Processes and threads as the config says; gloo where there is no GPU."""
         env_cfg = copy.deepcopy(dict(env_cfg))
+        if (self.cfg.get('randomness') or {}).get('deterministic'):
+            os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')  # without it torch refuses cuBLAS
         if not torch.cuda.is_available():
             keep_freed_memory()
             env_cfg['dist_cfg'] = dict(env_cfg.get('dist_cfg', {}), backend='gloo')
@@ -338,10 +340,11 @@ class FaceRunner(Runner):
         Raises:
             CheckpointError: If it is not whole, or not of this model, optimizer and data.
         """
-        training.resume(self, filename)
+        iteration = training.resume(self, filename)
         self.loaded = True
         self.logger.info(f'resumed from {filename}: iteration {self.iter}, epoch {self.epoch}, '
                          f'image {self.train_loop.position} of the epoch')
+        self.call_hook('after_resume', iteration=iteration)
 
     def load_checkpoint(self, filename):
         """Load the trunk's weights of a checkpoint or a bare state dict (fine-tuning); the head begins anew.

@@ -66,7 +66,7 @@ class FaceTrainLoop(BaseLoop):
         self.random_state = None  # restored when the first batch of a resumed run is due
         self.signal = StopSignal()
         self.failed = None  # the StoreError that took the data away
-        self._validated_at = -1
+        self._validated_at, self._validated_wholly = -1, True
 
     @property
     def micro_batch(self):
@@ -84,13 +84,14 @@ class FaceTrainLoop(BaseLoop):
         """Iteration, epoch and position as plain numbers: what was consumed, not what was prefetched."""
         sampler = dict(epoch=self.epoch, position=self.position, seed=self.runner.seed)
         return dict(iter=self.iter, epoch=self.epoch, sampler=sampler, validated_at=self._validated_at,
-                    global_batch=self.micro_batch * self.accumulate)
+                    validated_wholly=self._validated_wholly, global_batch=self.micro_batch * self.accumulate)
 
     def load_state_dict(self, state):
         """Restore ``state_dict()``; with another global batch the iteration is that of the same images seen."""
         ratio = state['global_batch'] / (self.micro_batch * self.accumulate)
         self.iter = state['iter'] if ratio == 1 else round(state['iter'] * ratio)
         self._validated_at = self.iter if state['validated_at'] == state['iter'] else -1
+        self._validated_wholly = state.get('validated_wholly', True)
         self.epoch, self.position = state['epoch'], state['sampler']['position']
 
     def run(self):
@@ -205,9 +206,10 @@ class FaceTrainLoop(BaseLoop):
         self.runner.call_hook('save_point', last=False)
 
     def _validate(self):
-        """Validate once at an iteration, however many reasons there are to."""
-        if self.runner.val_loop is not None and self._validated_at != self.iter:
-            self._validated_at = self.iter
+        """Validate once at an iteration, however many reasons there are; wholly where it turns out to be the last."""
+        if self.runner.val_loop is not None and (
+                self._validated_at != self.iter or self.done and not self._validated_wholly):
+            self._validated_at, self._validated_wholly = self.iter, getattr(self.runner.val_loop, 'last', True)
             self.runner.val_loop.run()
             self.runner.model.train()
 

@@ -41,7 +41,10 @@ def gated_map(x, channel_gate=None, place_gate=None, parameters=(), blockwise=Tr
 
 def pooled_channels(x):
     """Average and maximum over the places of a map (N, C, H, W), each (N, C, 1, 1)."""
-    return nn.functional.adaptive_avg_pool2d(x, 1), nn.functional.adaptive_max_pool2d(x, 1)
+    average = nn.functional.adaptive_avg_pool2d(x, 1)
+    if torch.are_deterministic_algorithms_enabled():  # which have no backward pass of max pooling on a GPU
+        return average, x.flatten(2).max(2).values[..., None, None]
+    return average, nn.functional.adaptive_max_pool2d(x, 1)
 
 
 def _pays(x, parameters):

@@ -283,7 +283,7 @@ class FaceRecognizer(nn.Module):
         _choose(flip, FLIPS, 'flip')
         with _evaluating(self):
             x = self.preprocessor(images)
-            embeddings = self.embed(x).float()
+            embeddings = self.embed(x).float().clone()  # a CUDA graph (compile) writes its next output over this one
             if flip == 'none':
                 return embeddings
             mirrored = self.embed(x.flip(3)).float()

@@ -107,6 +107,28 @@ def test_other_ranks_with_the_same_global_batch_take_the_same_images(kind, label
 
 
 @settings(max_examples=80)
+@example([0] * 5000, (1, 50), (3, 32), 0, True, 23)
+@given(LABELS, st.tuples(WORLDS, st.integers(1, 9)), st.tuples(WORLDS, st.integers(1, 9)), SEEDS, st.booleans(),
+       st.integers(0, 12))
+def test_other_ranks_and_batches_go_on_in_full_batches(labels, before, after, seed, drop_last, done):
+    """A last batch of other ranks than those that came here could leave one without images, and the others waiting."""
+    arguments = dict(seed=seed, drop_last=drop_last)
+    world, size = before
+    position = min(done * world * size, len(labels))
+    order = epoch(samplers(1, 'EpochSampler', labels, batch_size=1, seed=seed), 3)[0]
+    world, size = after
+    ranks = samplers(world, 'EpochSampler', labels, batch_size=size, **arguments)
+    for sampler in ranks:
+        sampler.load_state_dict(dict(epoch=3, position=position, seed=seed))
+    shares = [list(sampler) for sampler in ranks]
+    block = world * size
+    if position % block:
+        assert all(len(share) == len(shares[0]) and len(share) % size == 0 for share in shares)
+        assert len(labels) - position - sum(map(len, shares)) < block
+    assert in_order(shares, size) == order[position:position + len(in_order(shares, size))]
+
+
+@settings(max_examples=80)
 @given(LABELS, WORLDS, st.integers(1, 3), st.integers(1, 4), SEEDS, st.booleans())
 def test_a_group_is_of_one_person_on_one_rank(labels, world, size, group, seed, drop_last):
     """Also in the last global batch, which may not be full."""

@@ -9,7 +9,7 @@ from mlaface.engine.checkpoint import store
 from mlaface.engine.checkpoint.row_reader import SavedRows
 from mlaface.engine.errors import CheckpointError, ConfigError, DivergenceError
 from mlaface.engine.launch import build_runner
-from mlaface.utils.errors import MissingDataError
+from mlaface.utils.errors import InputError, MissingDataError
 from tests.engine.gloo import run_ranks
 from tests.engine.toy import run, toy_config
 
@@ -171,6 +171,43 @@ def test_a_gradient_that_is_not_finite_is_named_before_it_reaches_the_weights(tm
     with pytest.raises(DivergenceError, match=r'gradient norm.*gradient of neck.2.weight'):
         runner.train()
     assert all(parameter.isfinite().all() for parameter in runner.bare_model.parameters())
+
+
+class Arrived:
+    """A copy to the host that is there once somebody has waited for it."""
+    arrived = False
+
+    def query(self):
+        return self.arrived
+
+    def synchronize(self):
+        self.arrived = True
+
+
+def test_what_is_on_its_way_from_a_gpu_is_looked_at_before_weights_are_written(tmp_path, monkeypatch):
+    """There a loss is looked at some steps later; a checkpoint in between would hold what it spoilt."""
+    runner = build_runner(toy_config(tmp_path, default_hooks__checkpoint__interval=1))
+    runner.prepare_training()
+    watch = next(hook for hook in runner.hooks if type(hook).__name__ == 'DivergenceHook')
+    watch.before_train(runner)
+    event = Arrived()
+    watch._waiting.append(('loss', torch.tensor(float('nan')), event, 1))
+    monkeypatch.setattr(torch.cuda, 'synchronize', event.synchronize)
+    runner.train_loop.batch = dict(images=torch.zeros(2, 3, 8, 8, dtype=torch.uint8), labels=torch.zeros(2).long())
+    with pytest.raises(DivergenceError, match='loss is nan in iteration 1'):
+        runner.save_checkpoint(tmp_path, 'iter_00000001.pth')
+    assert not list(tmp_path.glob('iter_*'))
+
+
+def test_a_loss_that_a_head_made_nan_for_a_wrong_label_names_the_label(tmp_path):
+    runner = build_runner(toy_config(tmp_path, model__head=dict(type='MarginHead', embedding_size=6)))
+    runner.prepare_training()
+    watch = next(hook for hook in runner.hooks if type(hook).__name__ == 'DivergenceHook')
+    watch.before_train(runner)
+    labels = torch.tensor([1, 77])
+    runner.bare_model.head._check._pending.append((Arrived(), (labels, labels > 9, labels > 99)))
+    with pytest.raises(InputError, match='label 77 is outside 0 ..'):
+        watch.see_loss(torch.tensor(float('nan')))
 
 
 def test_float16_that_overflows_under_every_scale_stops(tmp_path):

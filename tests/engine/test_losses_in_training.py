@@ -35,6 +35,19 @@ class ToyStudent(ToyRecognizer):
         return super().forward(images)
 
 
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """A network of ours as a teacher: it is drawn before its weights are read."""
+    from mmengine.config import Config
+    model = dict(type='FaceRecognizer', backbone=dict(type='IResNet', depth=18, width=0.125, in_size=8),
+                 neck=dict(type='EmbeddingNeck', in_channels=64, in_size=1, embedding_size=12))
+    network, file = MODELS.build(model), tmp_path_factory.mktemp('teacher') / 'teacher.pth'
+    torch.save(dict(schema=1, mlaface='0', config=Config(dict(model=model)).pretty_text, model=dict(
+        state_dict=network.state_dict(), num_classes=None, classes_sha256=None, embedding_size=12,
+        input=network.input_spec)), file)
+    return str(file)
+
+
 @pytest.fixture
 def teacher(tmp_path, monkeypatch):
     """A scripted network of 12 numbers an image."""
@@ -46,7 +59,9 @@ def teacher(tmp_path, monkeypatch):
     return str(tmp_path / 'teacher.pt')
 
 
-def test_a_taught_run_is_the_same_after_a_stop(tmp_path, teacher):
+@pytest.mark.parametrize('kind', ['script', 'checkpoint'])
+def test_a_taught_run_is_the_same_after_a_stop(tmp_path, teacher, checkpoint, kind):
+    teacher = dict(script=teacher, checkpoint=checkpoint)[kind]
     losses = [dict(type='RelationalDistillation', teacher=teacher, weight=0.5),
               dict(type='CentroidPenalty', weight=0.1)]
     options = dict(OPTIONS, model__type='ToyStudent', model__head=dict(HEAD, losses=losses))

@@ -241,6 +241,59 @@ def test_rows_of_the_best_and_of_the_numbered_checkpoint_are_stored_once(tmp_pat
     assert run(tmp_path, train_cfg__max_epochs=2, resume=True).iter == 10
 
 
+BY_ITERATIONS = dict(train_cfg__max_epochs=None, train_cfg__val_interval=None, default_hooks__checkpoint__interval=2)
+
+
+def numbers(folder):
+    return sorted(int(path.stem.removeprefix('iter_')) for path in store.checkpoints(folder))
+
+
+def test_a_run_with_another_global_batch_keeps_what_it_writes(tmp_path):
+    """Its updates have lower numbers than those before: they must not be taken for old ones, and removed."""
+    options = dict(BY_ITERATIONS, train_cfg__max_iters=12, default_hooks__checkpoint__max_keep=3)
+    run(tmp_path, **options)
+    assert numbers(tmp_path) == [8, 10, 12]
+    larger = run(tmp_path, resume=True, optim_wrapper__accumulative_counts=2, **{**options, 'train_cfg__max_iters': 9})
+    assert larger.iter == 9 and numbers(tmp_path) == [6, 8, 9]
+    assert store.read(store.find_latest(tmp_path, pytest.fail))['loop']['global_batch'] == 16
+    assert sorted(path.name for path in (tmp_path / 'previous_1').glob('*.pth')) == [
+        f'iter_{number:08d}.pth' for number in (8, 10, 12)]
+    again = run(tmp_path, resume=True, optim_wrapper__accumulative_counts=2, **{**options, 'train_cfg__max_iters': 10})
+    assert again.iter == 10 and numbers(tmp_path) == [8, 9, 10] and not (tmp_path / 'previous_2').exists()
+
+
+def test_the_place_of_a_run_is_written_anew_under_its_new_number(tmp_path):
+    options = dict(BY_ITERATIONS, train_cfg__max_iters=8)
+    run(tmp_path, **options)
+    later = run(tmp_path, resume=True, optim_wrapper__accumulative_counts=2, **options)
+    content = store.read(store.checkpoints(tmp_path)[0])
+    assert later.iter == content['loop']['iter'] == 8 and content['loop']['global_batch'] == 16
+
+
+@pytest.mark.parametrize('kill', [False, True])
+def test_going_back_moves_what_lies_behind(tmp_path, kill, monkeypatch):
+    run(tmp_path, **{**BY_ITERATIONS, 'train_cfg__max_iters': 12, 'train_cfg__val_interval': 3,
+                     'default_hooks__checkpoint__max_keep': 9})
+    (tmp_path / 'best.pth').unlink()
+    best = next(tmp_path.glob('best_iter_*.pth'))
+    for suffix in ('.pth', '.rows'):  # as if the best came late
+        best.with_suffix(suffix).rename(tmp_path / f'best_iter_00000012{suffix}')
+    (tmp_path / 'best.pth').symlink_to('best_iter_00000012.pth')
+    options = dict(BY_ITERATIONS, train_cfg__max_iters=9, train_cfg__val_interval=3, resume=True,
+                   load_from=str(tmp_path / 'iter_00000006.pth'), optim_wrapper__optimizer__lr=0.001)
+    if kill:
+        runner = build_runner(toy_config(tmp_path, **options))
+        runner.register_hook(StopAt(7))
+        with pytest.raises(Interrupted):
+            runner.train()
+        options = dict(options, load_from=None)
+    back = run(tmp_path, **options)
+    assert back.iter == 9 and numbers(tmp_path)[-1] == 9 and 12 not in numbers(tmp_path)
+    moved = sorted(path.name for path in (tmp_path / 'previous_1').iterdir())
+    assert {'iter_00000008.pth', 'iter_00000012.rows', 'best_iter_00000012.pth'} <= set(moved)
+    assert (tmp_path / 'best.pth').resolve().name in ('best_iter_00000006.pth', 'best_iter_00000009.pth')
+
+
 @pytest.mark.slow
 def test_a_longer_training_follows_its_own_schedule(tmp_path):
     run(tmp_path / 'short', train_cfg__max_epochs=2)

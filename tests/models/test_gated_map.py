@@ -42,6 +42,18 @@ def agree(found, expected, **limits):
         torch.testing.assert_close(found[2][name], expected[2][name], **limits)
 
 
+def test_the_same_where_only_deterministic_operators_may_be_used():
+    """Max pooling over a whole map has no such backward pass on a GPU."""
+    attention, (x, grad) = HybridAttention(16).double(), tensors((3, 16, 6, 5), torch.float64)
+    x[0, 0] = x[0, 0].max()  # ties
+    expected = trained(attention, x, grad, False)
+    torch.use_deterministic_algorithms(True)
+    try:
+        agree(trained(attention, x, grad, False), expected, rtol=1e-12, atol=1e-14)
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 @pytest.fixture(params=KINDS)
 def kind(request):
     torch.manual_seed(1)

@@ -104,10 +104,18 @@ class GlobalBatches:
         return full * self.batch_size + len(self._deal(np.arange(rest), 0))
 
     def __iter__(self):
-        """Draws of this rank, from the position to the end of the epoch."""
-        draws, block = self.draws(), self.batch_size * self.world_size
-        for start in range(self.position, self._end(), block):
-            yield from self._deal(draws[:self._end()], start).tolist()
+        """Draws of this rank, from the position to the end of the epoch.
+
+        Where ranks or batches are others than those that came to the position, a last global batch that is not full is
+        left out: it is another one than in a whole epoch, and might leave a rank without images.
+        """
+        block = self.batch_size * self.world_size
+        end = self._end()
+        if self.position % block:
+            end = self.position + max(self.images - self.position, 0) // block * block
+        draws = self.draws()[:end]
+        for start in range(self.position, end, block):
+            yield from self._deal(draws, start).tolist()
 
     def draws(self):
         """The epoch's draws, int64 (images,): ``(epoch + 2**20 * times before in this epoch) * length + index``."""

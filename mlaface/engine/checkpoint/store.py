@@ -15,6 +15,7 @@ from mlaface.utils.files import atomic_path, is_state_dict, load_tensors
 SCHEMA = 1
 NAME = 'iter_{:08d}.pth'
 _PATTERN = re.compile(r'iter_(\d+)\.pth$')
+_NUMBERED = re.compile(r'(best_)?iter_(\d+)\.(pth|rows)')
 
 
 def rows_folder(path):
@@ -182,6 +183,36 @@ def set_aside(folder):
     if not any(path.suffix == '.pth' for path in found):
         for path in found:
             path.unlink() if path.is_file() else shutil.rmtree(path)
+        return None
+    return _move_aside(folder, found)
+
+
+def set_later_aside(folder, iteration, best):
+    """Move the checkpoints that lie behind the one that a run goes on from, so that none is taken for its own.
+
+    Args:
+        folder (str | Path): Work directory.
+        iteration (int): Numbered checkpoints above it are moved, and
+        best (int): the best one, if its number is above this one.
+
+    Returns:
+        Path or None: The new folder, if there was anything to move.
+    """
+    folder, found = Path(folder), []
+    for path in folder.iterdir():
+        match = _NUMBERED.fullmatch(path.name)
+        if match and int(match[2]) > (best if match[1] else iteration):
+            found.append(path)
+    target = _move_aside(folder, sorted(found, key=lambda path: path.suffix))  # files first: rows alone are nothing
+    link = folder / 'best.pth'
+    if link.is_symlink() and not link.exists():
+        link.unlink()
+    return target
+
+
+def _move_aside(folder, found):
+    """Move files and folders into a new folder ``previous_N``, which is given; None where there are none."""
+    if not found:
         return None
     number = 1 + max((int(p.name.removeprefix('previous_')) for p in folder.glob('previous_*')
                       if p.name.removeprefix('previous_').isdigit()), default=0)

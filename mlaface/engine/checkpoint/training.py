@@ -141,6 +141,9 @@ def resume(runner, path):
         runner (FaceRunner): With loop, optimizer and schedules built.
         path (str | Path): The ``.pth`` file.
 
+    Returns:
+        int: The iteration as the file numbers it.
+
     Raises:
         CheckpointError: If the file is not whole, or is not of this model, optimizer or data.
     """
@@ -151,6 +154,7 @@ def resume(runner, path):
     _load_rows(runner, content, path)
     runner.call_hook('after_load_checkpoint', checkpoint=content)
     _resume_progress(runner, content)
+    return content['loop']['iter']
 
 
 def _load_rows(runner, content, path):

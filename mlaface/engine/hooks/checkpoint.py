@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from torch import distributed
 
 from mlaface.engine.checkpoint import store
+from mlaface.engine.distributed import gather_objects
 from mlaface.engine.errors import ConfigError
 from mlaface.registry import HOOKS, did_you_mean
 
@@ -96,4 +97,29 @@ class FaceCheckpointHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint):
         """Continue with the best score so far."""
         self.best = checkpoint.get('best')
-        self._saved_at = checkpoint['loop']['iter']
+
+    def after_resume(self, runner, iteration):
+        """Leave no checkpoint behind the place from which the run goes on: it would be kept in place of new ones.
+
+        Where an update is made of more images than before, or fewer, the place has another number: it is written anew
+        under that.
+
+        Args:
+            runner (FaceRunner): With its loop at that place.
+            iteration (int): Its number in the checkpoint that was read.
+        """
+        if runner.iter != iteration:
+            if runner.train_loop.random_state is not None:
+                runner.restore_random_state(runner.train_loop.random_state)
+            runner.save_checkpoint(runner.work_dir, store.NAME.format(runner.iter))
+        self._saved_at = runner.iter
+        found = (store.set_later_aside(runner.work_dir, runner.iter, iteration),
+                 self._has_best(runner)) if runner.rank == 0 else None
+        moved, has_best = gather_objects(found)[0]
+        if moved:
+            runner.logger.warning(f'checkpoints of higher numbers than {runner.iter} are moved to {moved}')
+            self.best = self.best if has_best else None
+
+    def _has_best(self, runner):
+        """Whether the checkpoint of the best score so far is there (bool)."""
+        return self.best is not None and Path(runner.work_dir, f'best_{store.NAME.format(self.best["iter"])}').exists()

@@ -75,6 +75,9 @@ class DivergenceHook(Hook):
 
     priority = 'VERY_HIGH'
 
+    def __init__(self):
+        self._waiting = []
+
     def before_train(self, runner):
         """Put this hook before the weights."""
         self.runner, self._waiting = runner, []
@@ -86,6 +89,10 @@ class DivergenceHook(Hook):
         if self._waiting:
             torch.cuda.synchronize()
             self._look()
+
+    def before_save_checkpoint(self, runner, checkpoint):
+        """Look at what is still on its way: weights that are not finite are not written."""
+        self.after_train(runner)
 
     def see_loss(self, loss):
         """Take note of a loss, 0-dimensional, that is about to be differentiated."""
@@ -129,5 +136,8 @@ class DivergenceHook(Hook):
 
     def _stop(self, what, value, iteration):
         self.runner.optim_wrapper.watch = None
+        for part in self.runner.bare_model.modules():
+            if hasattr(part, 'explain_loss'):  # a head makes the loss of a batch that it refuses NaN, on purpose
+                part.explain_loss()
         raise DivergenceError(f'{what} is {value} in iteration {iteration}. First non-finite tensor: '
                               f'{self._culprit()}. {ADVICE}')

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from mmengine.hooks import Hook
 
+from mlaface.engine.distributed import any_rank
+from mlaface.engine.signals import CHECK_EVERY
 from mlaface.registry import HOOKS
 from mlaface.utils.files import atomic_path
 from mlaface.utils.flops import count_macs
@@ -86,7 +88,9 @@ class RunRecordHook(Hook):
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         """End a training that has had its time."""
-        if self.max_seconds is not None and self.clock.read()[1] > self.max_seconds:
+        if self.max_seconds is None or (runner.world_size > 1 and runner.iter % CHECK_EVERY):
+            return  # ranks agree now and then, and stop in the same place
+        if any_rank(self.clock.read()[1] > self.max_seconds, runner.communication_device):
             runner.train_loop.stop_training = True
 
     def before_val_epoch(self, runner):

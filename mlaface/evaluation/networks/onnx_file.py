@@ -1,4 +1,5 @@
 """An ONNX file as a network."""
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -95,11 +96,20 @@ def _open(path, device):
     check_seal(path)
     providers = ['CPUExecutionProvider']
     if str(device).startswith('cuda'):
-        providers.insert(0, 'CUDAExecutionProvider')
+        providers.insert(0, ('CUDAExecutionProvider', dict(device_id=_number_of(device))))
     try:
         return onnxruntime.InferenceSession(str(path), providers=providers)
     except Exception as error:  # see OnnxNetwork._run
         raise ValueError(f'{path} cannot be opened as an ONNX file: {first_line(error)}') from error
+
+
+def _number_of(device):
+    """The number of a GPU; of ``'cuda'`` that of this process, as torch has it where it is in use."""
+    number = str(device).partition(':')[2]
+    torch = sys.modules.get('torch')
+    if number or torch is None or not torch.cuda.is_initialized():
+        return int(number or 0)
+    return torch.cuda.current_device()
 
 
 def _only_input(session, path):

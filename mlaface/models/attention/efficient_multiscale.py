@@ -44,10 +44,10 @@ class EfficientMultiScaleAttention(nn.Module):
         return F.group_norm(x, len(scale), scale, shift, self.gn.eps)
 
     def forward(self, x):
-        """Attended map, shape as the input (N, C, H, W)."""
+        """Attended map, shape and type as the input (N, C, H, W)."""
         maps = self.gated(x), self.shared(self.conv3x3, x)
         local, wide = (part.unflatten(1, (self.groups, -1)) for part in maps)  # (N, groups, C / groups, H, W)
         crossed = sum((one.mean((3, 4), keepdim=True).softmax(2).to(other.dtype) * other).sum(2)
                       for one, other in ((local, wide), (wide, local)))
-        gate = torch.sigmoid(crossed).unsqueeze(2)
+        gate = torch.sigmoid(crossed).unsqueeze(2).to(x.dtype)  # CUDA's autocast norms and sums in float32
         return (x.unflatten(1, (self.groups, -1)) * gate).flatten(1, 2)

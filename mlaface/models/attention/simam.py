@@ -19,8 +19,9 @@ class SimAM(nn.Module):
         self.lam = lam
 
     def forward(self, x):
-        """Attended map, shape as the input (N, C, H, W)."""
+        """Attended map, shape and type as the input (N, C, H, W)."""
         count = max(1, x.shape[2] * x.shape[3] - 1)
-        distance = (x - x.mean((2, 3), keepdim=True)).square()
+        wide = torch.promote_types(x.dtype, torch.float32)  # the square of 256 is more than float16 holds
+        distance = (x - x.mean((2, 3), keepdim=True)).to(wide).square()
         variance = distance.sum((2, 3), keepdim=True) / count
-        return x * torch.sigmoid(distance / (4 * (variance + self.lam)) + 0.5)
+        return x * torch.sigmoid(distance / (4 * (variance + self.lam)) + 0.5).to(x.dtype)

@@ -134,6 +134,13 @@ class BatchCheck:
         event.record()
         self._pending.append((event, host))
 
+    def explain_labels(self):
+        """Raise an earlier batch's label out of range, if there was one; waits for the device."""
+        for event, (labels, wrong, _) in self._pending:
+            event.synchronize()
+            if wrong.any():
+                raise label_error(int(labels[wrong][0]), self.num_classes)
+
     def _raise_pending(self):
         while self._pending and self._pending[0][0].query():
             self.explain(*self._pending.pop(0)[1])

@@ -85,6 +85,10 @@ class MarginHead(nn.Module):
         self._make_weight()
         self._adopt_margin()
 
+    def explain_loss(self):
+        """Say why an earlier loss is NaN, if that is the head's doing: ``InputError`` of a label out of range."""
+        self._check.explain_labels()
+
     def set_sample_rate(self, rate):
         """Let another share of the classes take part from the next step on.
 

@@ -3,8 +3,9 @@ import torch
 import torch.distributed as dist
 from torch.autograd import Function
 
-# torch 2.13 renamed it
+# torch 2.13 renamed them
 _all_gather = getattr(dist, 'all_gather_single', None) or getattr(dist, 'all_gather_into_tensor', None)
+_reduce_scatter = getattr(dist, 'reduce_scatter_single', None) or getattr(dist, 'reduce_scatter_tensor', None)
 
 
 class Ranks:
@@ -95,7 +96,7 @@ class _Gather(Function):
         if 'nccl' in dist.get_backend(ranks.group):
             parts = torch.cat([_padded(part, max(sizes)) for part in gradient.split(sizes)])
             own = parts.new_empty((max(sizes), *parts.shape[1:]))
-            dist.reduce_scatter_tensor(own, parts, group=ranks.group)
+            _reduce_scatter(own, parts, group=ranks.group)
             return own[:sizes[ranks.rank]], None, None
         total = gradient.contiguous().clone()
         dist.all_reduce(total, group=ranks.group)

@@ -4,7 +4,7 @@ from importlib import import_module
 import numpy as np
 import torch
 
-from mlaface.models.losses.base import FaceLoss
+from mlaface.models.losses.base import FaceLoss, random_numbers_kept
 
 
 class TaughtLoss(FaceLoss):
@@ -39,8 +39,10 @@ class TaughtLoss(FaceLoss):
     def targets(self, images):
         """The teacher's embeddings of uint8 images (N, 3, H, W), float32 (N, K)."""
         device = str(images.device)
-        if device not in self._opened:  # by name: models do not know who opens files
-            self._opened[device] = import_module('mlaface.apis.networks').open_network(self.teacher, device=device)
+        if device not in self._opened:
+            with random_numbers_kept(images.device):  # a network is drawn before it is loaded
+                networks = import_module('mlaface.apis.networks')  # by name: models do not know who opens files
+                self._opened[device] = networks.open_network(self.teacher, device=device)
         network = self._opened[device]
         if not len(images):
             return torch.empty(0, self._width(network, images), device=images.device)

@@ -143,16 +143,23 @@ def _divide(size, gradient):
 
 
 @contextlib.contextmanager
-def _drawing(seed, device):
-    """Global random numbers from a seed inside, so that ranks draw alike and a resumed run as before."""
+def random_numbers_kept(device):
+    """Global random numbers go on behind the block as if it had drawn none, with it or without."""
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
+        yield
+    random.setstate(python)
+    np.random.set_state(numpy)
+
+
+@contextlib.contextmanager
+def _drawing(seed, device):
+    """Global random numbers from a seed inside, so that ranks draw alike and a resumed run as before."""
+    with random_numbers_kept(device):
         torch.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed % (1 << 32))
         yield
-    random.setstate(python)
-    np.random.set_state(numpy)
 
 
 def short_name(kind):

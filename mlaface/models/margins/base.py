@@ -196,9 +196,16 @@ def angle(cosine):
     return torch.atan2(sine(cosine), cosine)
 
 
+def _like(tensor, value):
+    """A number or tensor of a tensor's type, on its device; a number is made there, so that nobody waits for a copy."""
+    if torch.is_tensor(value):
+        return value.to(tensor)
+    return torch.full((), value, dtype=tensor.dtype, device=tensor.device)
+
+
 def cos_plus(cosine, m):
     """cos(theta + m) for any angle, without guard."""
-    m = torch.as_tensor(m, dtype=cosine.dtype, device=cosine.device)
+    m = _like(cosine, m)
     return cosine * torch.cos(m) - sine(cosine) * torch.sin(m)
 
 
@@ -212,5 +219,5 @@ def arc(cosine, m):
     Returns:
         Tensor: (N,). Source: Deng et al., CVPR 2019, and its public code for the guard.
     """
-    m = torch.as_tensor(m, dtype=cosine.dtype, device=cosine.device)
+    m = _like(cosine, m)
     return torch.where(cosine > torch.cos(math.pi - m), cos_plus(cosine, m), cosine - m * torch.sin(m))
