@@ -66,7 +66,7 @@ def init_model(checkpoint, config=None, device='cpu', average=True, imports=()):
                          'the converters in tools/converters')
     if content is None and config is None:
         raise ValueError('init_model needs a checkpoint or a config')
-    if config is None:
+    if config is None or content is not None and 'config' in content and not _names_model(config):
         config, model = _build_stored(content['config'], checkpoint)
     else:
         config = _model_config(config)
@@ -107,6 +107,13 @@ def _is_checkpoint(content):
     """Whether what a file holds is as ``engine/checkpoint`` writes it."""
     model = content.get('model') if isinstance(content, dict) else None
     return isinstance(model, dict) and 'state_dict' in model
+
+
+def _names_model(config):
+    """Whether a config that the user gave is of a network; one of a protocol alone leaves it to the checkpoint."""
+    if isinstance(config, (str, Path)):
+        config = config_of_file(config)
+    return 'model' in config or 'type' in config
 
 
 def _model_config(config):

@@ -3,7 +3,7 @@ import json
 import sys
 from collections import Counter
 
-from mlaface.cli.parts.arguments import command, count
+from mlaface.cli.parts.arguments import command, count, finite, percent
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.inference import add_detector
@@ -27,15 +27,15 @@ def make_parser():
     parser.add_argument('out', metavar='OUT', help='folder of the faces')
     parser.add_argument('--faces', choices=('largest', 'only', 'all'), default='largest', help='which faces of a '
                         'photograph: the largest (default), only where there is just one, or all')
-    parser.add_argument('--min-size', type=float, default=40, metavar='PIXELS', help='shorter side of a face (default: '
-                        '40)')
-    parser.add_argument('--min-sharpness', type=float, default=0, metavar='X', help='variance of the Laplacian; '
+    parser.add_argument('--min-size', type=finite, default=40, metavar='PIXELS', help='shorter side of a face '
+                        '(default: 40)')
+    parser.add_argument('--min-sharpness', type=finite, default=0, metavar='X', help='variance of the Laplacian; '
                         'blurred faces have tens (default: 0)')
-    parser.add_argument('--max-yaw', type=float, default=90, metavar='DEGREES', help='how far a face may look aside '
+    parser.add_argument('--max-yaw', type=finite, default=90, metavar='DEGREES', help='how far a face may look aside '
                         '(default: 90)')
     parser.add_argument('--size', type=count, nargs=2, default=(112, 112), metavar=('H', 'W'), help='of the faces '
                         '(default: 112 112)')
-    parser.add_argument('--quality', type=count, default=95, metavar='N', help='of the JPEG files (default: 95)')
+    parser.add_argument('--quality', type=percent, default=95, metavar='N', help='of the JPEG files (default: 95)')
     parser.add_argument('--json', action='store_true', help='a line of JSON a photograph')
     add_detector(parser)
     add_executor(parser)

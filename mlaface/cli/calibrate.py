@@ -33,7 +33,8 @@ def parser():
     cli.add_argument('--confidence', type=float, default=0.95, help='of the intervals (default: 0.95)')
     cli.add_argument('--resamples', type=count, default=1000, help='draws of the bootstrap (default: 1000)')
     cli.add_argument('--seed', type=int, default=0, help='of the bootstrap (default: 0)')
-    cli.add_argument('--model', metavar='FILE', help='the model that the scores come from: its SHA-256 is recorded')
+    cli.add_argument('--model', metavar='FILE', help='the model that the scores come from, a file or a name of '
+                     'the zoo: its SHA-256 is recorded')
     cli.add_argument('--out', metavar='JSON', help='file to write (default: MODEL.thresholds.json beside the model)')
     return cli
 
@@ -103,9 +104,10 @@ def calibrate(arguments):
     """
     from mlaface.evaluation.functional.calibration import calibrate_thresholds
     from mlaface.evaluation.results.result import file_sha256
+    from mlaface.zoo.locate import find_model
     model, out = arguments.model, arguments.out
     if model is not None and not Path(model).is_file():
-        raise FileNotFoundError(f'no model at {model}: --model is the file that the scores come from')
+        model = find_model(model)
     if out is None and model is None:
         raise ValueError('where to? Give --model FILE to write beside the model, or --out JSON')
     if out is None:

@@ -15,6 +15,7 @@ from mlaface.cli.parts.inference import (
     sources_of,
 )
 from mlaface.cli.parts.progress import tracked
+from mlaface.utils.errors import InputError
 
 EPILOG = """exit status: 0, or 1 if an image could not be read
 
@@ -42,9 +43,11 @@ def main(argv=None):
     args = make_parser().parse_args(argv)
     skipped = Skipped()
     with explained():
+        if args.out and any(Path(args.out).glob('person_*')):
+            raise InputError(f'{args.out} holds people of an earlier call: give another folder, or remove them')
         inferencer = open_inferencer(args, not args.aligned, far=args.far, threshold=args.threshold)
         people = inferencer.cluster(sources_of(args.sources), args.aligned, skipped,
-                                    lambda found: tracked(found, 'embedding'))
+                                    lambda found: skipped.faceless(tracked(found, 'embedding')))
         for number, faces in enumerate(people):
             names = [face.source for face in faces]
             print(json.dumps(dict(person=number, faces=[face.record() for face in faces])) if args.json else

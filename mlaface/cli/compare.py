@@ -40,9 +40,9 @@ def main(argv=None):
         _check(args.images)
         inferencer = open_inferencer(args, not args.aligned, far=args.far, threshold=args.threshold)
         found = inferencer.compare(*args.images, aligned=args.aligned)
-    print(json.dumps(record(found, args, inferencer.model)) if args.json else verdict(found))
-    if args.percent and not args.json:
-        print(ranked(found, inferencer.calibration))
+        print(json.dumps(record(found, args, inferencer.model)) if args.json else verdict(found), flush=True)
+        if args.percent and not args.json:
+            print(ranked(found, inferencer.calibration), flush=True)
     if not args.json:
         for image, faces in zip(args.images, found.found):
             if faces > 1:
@@ -52,7 +52,8 @@ def main(argv=None):
 
 def _check(images):
     """Refuse what is no pair of images; work folders were this command's arguments once."""
-    folder = next((name for name in images if Path(name.rpartition('=')[2].partition(',')[0]).is_dir()), None)
+    folder = next((name for name in images if not Path(name).is_file() and Path(
+        name.rpartition('=')[2].partition(',')[0]).is_dir()), None)
     if folder is not None:
         raise InputError(f'{folder} is a folder: training runs are compared by mlaface compare-runs, images by mlaface '
                          'compare A B')

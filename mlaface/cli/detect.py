@@ -31,25 +31,26 @@ def make_parser():
 def main(argv=None):
     """Detect as the arguments say; returns the exit status; ``argv`` (list[str]) is by default the process's."""
     args = make_parser().parse_args(argv)
-    skipped = Skipped()
+    skipped, drawn = Skipped(), set()
     with explained(), suppress(KeyboardInterrupt):  # how one stops a camera
         detector = open_detector(args)
         for name, image, found in tracked(_detections(detector, args, skipped), 'detecting'):
             print(json.dumps(record(name, image, found)) if args.json else f'{name}: {_listed(found)}', flush=True)
             if args.draw:
-                draw(image, found, args.draw, name)
+                draw(image, found, args.draw, _free(name, drawn))
     return int(skipped.count > 0)
 
 
 def _detections(detector, args, skipped):
     """Name, image and list[Detection] of each image, decoded ahead."""
+    from mlaface.inference.detectors.base import detect_any_way_up
     from mlaface.inference.sources import attempt, open_sources
     from mlaface.utils.ahead import map_ahead
     for name, image, error in map_ahead(attempt, open_sources(sources_of(args.sources)), args.workers):
         if error is not None:
             skipped(name, error)
         else:
-            yield name, image, sorted(detector.detect(image), key=lambda face: -face.score)
+            yield name, image, sorted(detect_any_way_up(detector, image), key=lambda face: -face.score)
 
 
 def record(name, image, found):
@@ -67,6 +68,15 @@ def _listed(found):
     return f'{len(found)} {"face" if len(found) == 1 else "faces"}: {boxes}'
 
 
+def _free(name, drawn):
+    """The last parts of an image's path, as many as tell it from those that were drawn before, as a file's name."""
+    parts = [part for part in Path(name).parts if part not in ('/', '.', '..')]
+    names = ['_'.join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
+    name = next((each for each in names if each not in drawn), f'{names[-1]}_{len(drawn)}')
+    drawn.add(name)
+    return name
+
+
 def draw(image, found, folder, name):
     """Write an image with its faces marked.
 
@@ -74,7 +84,7 @@ def draw(image, found, folder, name):
         image (ndarray uint8 (H, W, 3)): RGB.
         found (list[Detection]): Its faces.
         folder (str): Where to.
-        name (str): Of the image; the file is called as its last part.
+        name (str): Of the file, without ``.png``.
     """
     import cv2
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -84,7 +94,7 @@ def draw(image, found, folder, name):
         cv2.rectangle(shown, (x1, y1), (x2, y2), (80, 220, 80), width)
         for point in face.points:
             cv2.circle(shown, tuple(map(int, point)), 2 * width, (60, 60, 240), -1)
-    Path(folder, f'{Path(name).name}.png').write_bytes(cv2.imencode('.png', shown)[1].tobytes())
+    Path(folder, f'{name}.png').write_bytes(cv2.imencode('.png', shown)[1].tobytes())
 
 
 if __name__ == '__main__':

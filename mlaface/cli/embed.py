@@ -71,7 +71,7 @@ def _faces(inferencer, args, skipped, spread):
         if any(isinstance(source, int) for source in sources):
             inferencer.batch_size = 1  # a camera's faces are wanted as they come
         found = tracked(_by_piece(inferencer, sources, args, skipped), 'embedding')
-    for _, faces in found:
+    for _, faces in skipped.faceless(found):
         yield from faces[:1] if args.largest else faces
 
 

@@ -92,10 +92,14 @@ def _enroll_people(gallery, inferencer, args):
     if not folders:
         raise ValueError(f'{args.people} has no folders, one a person')
     skipped, people, images = Skipped(), 0, 0
+    for file in sorted(file for file in Path(args.people).iterdir() if file.is_file() and file.name[0] != '.'):
+        skipped(file.name, f'{file} lies in no folder of a person')
     for folder in tracked(folders, 'enrolling'):
-        files = sorted(str(file) for file in folder.iterdir() if file.is_file())
+        files = sorted(str(file) for file in folder.iterdir() if file.is_file() and file.name[0] != '.')
         count = _enroll(gallery, inferencer, args, folder.name, files, skipped)
         people, images = people + (count > 0), images + count
+        if not count:
+            skipped(folder.name, f'{folder}: nobody is enrolled of this folder, which has {len(files)} files')
     print(f'{people:,} people, {_images(images)} enrolled in {gallery.place}')
     return int(skipped.count > 0)
 

@@ -14,6 +14,7 @@ from mlaface.cli.parts.inference import (
     sources_of,
 )
 from mlaface.cli.parts.progress import tracked
+from mlaface.utils.errors import InputError
 
 EPILOG = """exit status:
   0 every face is somebody's,
@@ -51,19 +52,32 @@ def main(argv=None):
         if bool(args.images) == bool(args.embeddings):
             raise ValueError('give IMAGE..., or --embeddings FILE; --help shows examples')
         if args.embeddings:
-            limit = dict(threshold=args.threshold, far=None)
             with open_gallery(args) as gallery:
+                limit, why = _limit_of(gallery.model, args)
                 strangers = _identify(gallery, _given(args, gallery), limit, args)
         else:
             inferencer = open_inferencer(args, not args.aligned, far=args.far, threshold=args.threshold)
-            limit = inferencer.threshold() or dict(threshold=None, far=None)
+            limit = inferencer.threshold()
+            limit, why = (limit, None) if limit else (dict(threshold=None, far=None), inferencer.why_no_threshold)
             with open_gallery(args, inferencer.model) as gallery:
                 strangers = _identify(gallery, _found(inferencer, args, skipped), limit, args)
     if limit['threshold'] is None:
-        print('no verdict: the model has no calibrated threshold, so that the best are shown whoever they are: give '
-              '--threshold', file=sys.stderr)
+        print(f'no verdict, so that the best are shown whoever they are: {why}; or give --threshold', file=sys.stderr)
         return 2
     return int(strangers + skipped.count > 0)
+
+
+def _limit_of(model, args):
+    """The threshold for embeddings of a gallery's model, as the arguments ask for it, and why there is none."""
+    from mlaface.inference.thresholds import find_thresholds, threshold_at
+    none = dict(threshold=None, far=None)
+    if args.threshold is not None:
+        return dict(none, threshold=args.threshold), None
+    report, why = find_thresholds(dict(file=None, sha256=model['sha256'], name=model['name']))
+    try:
+        return threshold_at(report, args.far, model.get('flip', 'none')) if report else none, why
+    except InputError as error:
+        return none, str(error)
 
 
 def _given(args, gallery):
@@ -75,7 +89,7 @@ def _given(args, gallery):
 def _found(inferencer, args, skipped):
     """Batches of (entry, embedding), one an image; an image without a face is skipped."""
     for source, faces in tracked(inferencer.faces(sources_of(args.images), args.aligned, skipped), 'identifying'):
-        if not faces:
+        if not faces and source != skipped.last:
             skipped(source, f'no face in {source}')
         yield [(dict(source=source, box=[round(float(x), 1) for x in face.box]), face.embedding)
                for face in (faces[:1] if args.largest else faces)]

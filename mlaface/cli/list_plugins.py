@@ -4,6 +4,7 @@ Examples:
   python tools/list_plugins.py
   python tools/list_plugins.py margins
   python tools/list_plugins.py attention --plain
+  python tools/list_plugins.py attention --import my_package.my_plugin
   python tools/list_plugins.py mla-gated        # every plugin whose name or description says so
 """
 import inspect
@@ -11,8 +12,10 @@ import re
 
 from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
+from mlaface.cli.parts.imports import add_imports
 from mlaface.registry import REGISTRIES, did_you_mean, first_line
 from mlaface.utils.errors import UnknownNameError
+from mlaface.utils.imports import import_modules
 
 
 def describe_plugin(plugin):
@@ -93,6 +96,7 @@ def parse(arguments=None):
     parser.add_argument('word', nargs='?', metavar='REGISTRY | WORD', help='one registry: margins, attention, '
                         'models ...; or a word that the name or description of a plugin has (default: all)')
     parser.add_argument('--plain', action='store_true', help='tab-separated lines, for other programs')
+    add_imports(parser)
     return parser.parse_args(arguments)
 
 
@@ -100,4 +104,5 @@ def main(argv=None):
     """List as the arguments say; ``argv`` (list[str]) is by default the process's."""
     options = parse(argv)
     with explained():
+        import_modules(options.imports)
         show_plugins(options.word, options.plain)

@@ -80,11 +80,17 @@ def dispatch(package, commands, argv, head, examples):
 
 def main(argv=None):
     """Run the command line; an exit status for ``sys.exit``; ``argv`` (list[str]) is by default the process's."""
-    argv = sys.argv[1:] if argv is None else argv
+    called, argv = argv is not None, sys.argv[1:] if argv is None else argv
     if argv[:1] == ['--version']:
         print(f'mlaface {__version__}')
         return 0
-    status = dispatch('mlaface.cli', COMMANDS, argv, HEAD, EXAMPLES)
+    try:
+        status = dispatch('mlaface.cli', COMMANDS, argv, HEAD, EXAMPLES)
+    except KeyboardInterrupt:
+        if called:
+            raise
+        print('stopped', file=sys.stderr)
+        return 130
     return status if isinstance(status, int) else 0
 
 

@@ -3,7 +3,7 @@ import logging
 import sys
 from dataclasses import fields
 
-from mlaface.cli.parts.arguments import command, count
+from mlaface.cli.parts.arguments import command, count, finite, port
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import add_detector, add_model, add_threshold, open_inferencer
 from mlaface.utils.packages import import_optional
@@ -15,13 +15,13 @@ EPILOG = """examples:
   curl -F first=@a.jpg -F second=@b.jpg http://127.0.0.1:8000/v1/compare
 docs/serve.md has more, such as TLS and systemd."""
 PACKAGES = ('fastapi', 'uvicorn', 'python_multipart', 'prometheus_client')
-LIMITS = dict(body=(int, 'BYTES', 'of a request'), pixels=(int, 'N', 'of an image'),
+LIMITS = dict(body=(count, 'BYTES', 'of a request'), pixels=(count, 'N', 'of an image'),
               faces=(count, 'N', 'of an image that are embedded'), files=(count, 'N', 'images of an enrolment'),
               queue=(count, 'N', 'requests that are worked on or wait; above, 503'),
               share=(count, 'N', 'the same, of one key; above, 429'),
-              seconds=(float, 'S', 'that a request may take; above, 504'),
-              upload=(float, 'S', 'until a request has come in whole; above, 408'),
-              wait=(float, 'S', 'that a face waits for faces that are being looked for, to share a batch'))
+              seconds=(finite, 'S', 'that a request may take; above, 504'),
+              upload=(finite, 'S', 'until a request has come in whole; above, 408'),
+              wait=(finite, 'S', 'that a face waits for faces that are being looked for, to share a batch'))
 
 
 def make_parser():
@@ -31,7 +31,7 @@ def make_parser():
     parser = command('serve', 'A server for faces, and a page.', EPILOG)
     parser.add_argument('--host', default='127.0.0.1', help='where to listen (default: 127.0.0.1, this machine alone; '
                         'others need --keys)')
-    parser.add_argument('--port', type=int, default=8000, help='0 takes a free one (default: 8000)')
+    parser.add_argument('--port', type=port, default=8000, help='0 takes a free one (default: 8000)')
     parser.add_argument('--galleries', default='galleries', metavar='PLACE', help="where people are kept, a gallery a "
                         'key: a folder, or postgresql://USER@HOST/DATABASE (default: the folder galleries)')
     parser.add_argument('--key-file', metavar='FILE', help='key that encrypts the galleries, 64 hexadecimal digits '

@@ -18,6 +18,8 @@ __all__ = ['load_config', 'check_config', 'check_together', 'fill_num_classes', 
 OWN_KEYS = {'runner_type', 'custom_imports', 'model_wrapper_cfg', 'sync_bn', 'init_centers'}
 UNUSED_KEYS = {'self', 'cfg', 'data_preprocessor', 'log_processor'}
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+LOG_LEVELS = 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL', 'NOTSET'
+PRIORITIES = ('HIGHEST', 'VERY_HIGH', 'HIGH', 'ABOVE_NORMAL', 'NORMAL', 'BELOW_NORMAL', 'LOW', 'VERY_LOW', 'LOWEST')
 # dicts without a type, by where they stand: the keys that they may have
 PLAIN = {'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
          'env_cfg.mp_cfg': {'mp_start_method', 'opencv_num_threads'},
@@ -138,7 +140,20 @@ def check_config(config, source='config'):
         if not key.startswith('_'):
             _check(value, key, ROOMS.get(key), origins)
     _check_hook_names(config.get('default_hooks'), origins)
+    _check_words(config, origins)
     check_counts(config, origins)
+
+
+def _check_words(config, origins):
+    """Refuse a word where there are a few that are known."""
+    hooks = [*(config.get('custom_hooks') or ()), *(config.get('default_hooks') or {}).values()]
+    hooks = [hook for hook in hooks if isinstance(hook, dict)]
+    for where, value, known in (('log_level', config.get('log_level'), LOG_LEVELS),
+                                ('default_scope', config.get('default_scope'), ('mlaface',)),
+                                *((f'{hook["type"]}: priority', hook.get('priority'), PRIORITIES) for hook in hooks)):
+        if isinstance(value, str) and value not in known:
+            raise ConfigError(f'{origins}: {where} is {value!r}{did_you_mean(value, known)} There are '
+                              f'{", ".join(known)}.')
 
 
 def _check_hook_names(hooks, origins):

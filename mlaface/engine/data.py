@@ -1,14 +1,17 @@
 """Data sets and loaders of a config: found before the model is built, and resumable."""
 import copy
 import inspect
+import logging
 import os
 from functools import partial
 from importlib import import_module
 
 import torch
+from mmengine.logging import print_log
 from mmengine.registry import FUNCTIONS
 from torch.utils.data import DataLoader
 
+from mlaface.engine.distributed import world_size
 from mlaface.engine.errors import ConfigError, refusals
 from mlaface.engine.loader import FaceLoader
 from mlaface.registry import DATA_SAMPLERS, DATASETS, MODELS, parameters_of
@@ -44,7 +47,12 @@ def _sampler(cfg, dataset, batch_size, seed):
     """Build a sampler, which is told the batch size if it asks for it."""
     given = dict(dataset=dataset, batch_size=batch_size, seed=seed)
     parameters = inspect.signature(DATA_SAMPLERS.get(cfg['type'])).parameters
-    return DATA_SAMPLERS.build(cfg, default_args={name: given[name] for name in given if name in parameters})
+    sampler = DATA_SAMPLERS.build(cfg, default_args={name: given[name] for name in given if name in parameters})
+    if world_size() > 1 and not any(hasattr(sampler, name) for name in ('rank', 'num_replicas', 'world_size')):
+        print_log(f'sampler {cfg["type"]!r} has no attribute rank, num_replicas or world_size: if it deals the same '
+                  f'images to all {world_size()} ranks, derive it from mlaface.datasets.samplers.base.GlobalBatches',
+                  'current', logging.WARNING)
+    return sampler
 
 
 def _collate(cfg):

@@ -76,6 +76,9 @@ class FaceValLoop(EvaluationLoop):
     """
 
     def __init__(self, runner, dataloader, evaluator, amp=None, between=None):
+        if between is not None and not isinstance(between, dict):
+            raise ConfigError(f'{self.stage}_cfg.between is {between!r}: write dict(every=5), or what else the data '
+                              'set takes')
         cheap = None
         if between and isinstance(dataloader, dict):
             cheap = copy.deepcopy(dict(dataloader))

@@ -1,8 +1,10 @@
 """The optimizer over groups of parameters that learn and decay alike."""
 import copy
+import math
 
 from mmengine.model import is_model_wrapper
 
+from mlaface.engine.optim_wrapper import FaceOptimWrapper
 from mlaface.engine.param_groups import ParamRules, trainable
 from mlaface.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 from mlaface.utils.sharding import row_shard
@@ -76,8 +78,20 @@ class FaceOptimWrapperConstructor:
             FaceOptimWrapper: Or what ``type`` of the config says.
 
         Raises:
-            ValueError: If a head samples its classes and the optimizer does not work by rows.
+            ValueError: If a head samples its classes and the optimizer does not work by rows, the wrapper is another
+                kind than FaceOptimWrapper, or a rate or decay is no number of at least 0.
         """
+        kind = self.wrapper_cfg['type']
+        kind = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+        if not issubclass(kind, FaceOptimWrapper):
+            raise ValueError(f"optim_wrapper.type={kind.__name__!r} clips and scales each rank's gradients by "
+                             'themselves, so that ranks drift apart: use FaceOptimWrapper, whose amp and clip_grad do '
+                             'what that one does')
+        for name in ('lr', 'weight_decay', 'momentum'):
+            value = self.optimizer_cfg.get(name, 0)
+            if isinstance(value, (int, float)) and not 0 <= value < (1 if name == 'momentum' else math.inf):
+                raise ValueError(f'optim_wrapper.optimizer.{name} is {value}; it is at least 0'
+                                 + (' and below 1' if name == 'momentum' else ''))
         model = model.module if is_model_wrapper(model) else model
         cfg = {**DEFAULTS.get(self.optimizer_cfg['type'], {}), **self.optimizer_cfg}
         optimizer = OPTIMIZERS.build(cfg, default_args=dict(params=self.groups(model)))

@@ -67,6 +67,8 @@ class ParamRules:
         for name, value in self.options.items():
             if name not in ('custom_keys', 'decay_all'):
                 _check_multiplier(f'paramwise_cfg.{name}', value)
+        if not 0 < self.options['layer_decay'] <= 1:
+            raise ValueError(f'paramwise_cfg.layer_decay is {self.options["layer_decay"]}; it is above 0 and at most 1')
         self.custom = self.options['custom_keys']
         self._check_custom([name for name, _ in model.named_parameters()])
         self.keys = sorted(sorted(self.custom), key=len, reverse=True)  # MMEngine's order
@@ -131,13 +133,19 @@ def describe_groups(optimizer, model):
     """
     lines = ['learning rate  weight decay      values  parameters of']
     for group in optimizer.param_groups:
-        size = sum(parameter.numel() for parameter in group['params'])
+        size = sum(_whole(parameter) for parameter in group['params'])
         rate = group.get('initial_lr', group['lr'])  # a schedule has set lr to that of its first step
         lines.append(f'{rate:13.4g}  {group["weight_decay"]:12.4g}  {size:10,}  {_parts(group["names"])}')
     frozen = {name: p.numel() for name, p in model.named_parameters() if not p.requires_grad}
     if frozen:
         lines.append(f'{"frozen":>13}  {"-":>12}  {sum(frozen.values()):10,}  {_parts(frozen)}')
     return '\n'.join(lines)
+
+
+def _whole(parameter):
+    """Values of a parameter over all ranks."""
+    shard = row_shard(parameter)
+    return parameter.numel() if shard is None else parameter[:1].numel() * shard.total
 
 
 def _parts(names):

@@ -1,4 +1,5 @@
 """The runner: MMEngine's, with flat work directories, checkpoints that are whole or absent, and exact resume."""
+import contextlib
 import copy
 import gc
 import os
@@ -6,6 +7,7 @@ import sys
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from mmengine.device import get_device
 from mmengine.model import is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
@@ -15,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mlaface.engine.checkpoint import random_state, store, training
 from mlaface.engine.data import build_dataloader
-from mlaface.engine.distributed import join_ranks
+from mlaface.engine.distributed import any_rank, join_ranks
 from mlaface.engine.environment import commit, describe_environment
 from mlaface.engine.errors import CheckpointError, ConfigError, refusals
 from mlaface.engine.history import History
@@ -30,6 +32,7 @@ from mlaface.utils.sharding import row_shard
 DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), param_scheduler=dict(type='ParamSchedulerHook'),
                      logger=dict(type='FaceLogHook'), results=dict(type='ResultHook'),
                      checkpoint=dict(type='FaceCheckpointHook'))
+LOCK = '.training.lock'
 LATEST = 'latest'  # of ``resume``: the latest good checkpoint of the work directory, else begin from ``load_from``
 SAMPLING_PAYS_FROM = 300_000  # classes on 8 GPUs; docs/scale.md has the figures
 
@@ -67,6 +70,7 @@ class FaceRunner(Runner):
     """
 
     loaded = False
+    _earlier_config = None  # bytes of the file that this run's config replaced
 
     @property
     def timestamp(self):
@@ -127,7 +131,9 @@ class FaceRunner(Runner):
     def dump_config(self):
         """Write the config as it is used to ``config.py`` of the work directory."""
         if self.rank == 0:
-            with atomic_path(os.path.join(self.work_dir, 'config.py')) as temporary:
+            path = Path(self.work_dir, 'config.py')
+            self._earlier_config = path.read_bytes() if path.is_file() else None
+            with atomic_path(path) as temporary:
                 temporary.write_text(config_text(self.cfg), encoding='utf-8')
 
     def wrap_model(self, model_wrapper_cfg, model):
@@ -228,11 +234,31 @@ class FaceRunner(Runner):
         Returns:
             nn.Module: The trained model.
         """
-        with refusals(self.cfg.filename or 'config'):
-            self.prepare_training()
-        model = self.train_loop.run()
-        self.call_hook('after_run')
+        with self._alone():
+            with refusals(self.cfg.filename or 'config'):
+                self.prepare_training()
+            model = self.train_loop.run()
+            self.call_hook('after_run')
         return model
+
+    @contextlib.contextmanager
+    def _alone(self):
+        """Hold the work directory: of two trainings in one each would take the other's checkpoints for its own."""
+        lock, taken = FileLock(Path(self.work_dir) / LOCK), False
+        if self.rank == 0:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                taken = True
+            except (OSError, NotImplementedError) as error:  # a file system without locks
+                self.logger.info(f'{self.work_dir} cannot be locked ({error}): see that no other training writes there')
+        if any_rank(taken, self.communication_device):
+            raise ConfigError(f'another training writes to {self.work_dir}: wait for its end, stop it, or give another '
+                              '--work-dir')
+        try:
+            yield
+        finally:
+            lock.release()
 
     def prepare_training(self):
         """Build loop, optimizer and schedules, and load the checkpoint that is to be continued, if any."""
@@ -324,6 +350,8 @@ class FaceRunner(Runner):
         """Move what an earlier run left in the work directory: a fresh one keeps its own numbers and checkpoints."""
         moved = store.set_aside(self.work_dir) if self.rank == 0 else None
         if moved:
+            if self._earlier_config is not None:
+                (moved / 'config.py').write_bytes(self._earlier_config)
             self.logger.warning(f'the work directory held an earlier run: moved to {moved}')
 
     def _find_checkpoint(self):

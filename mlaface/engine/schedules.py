@@ -115,6 +115,12 @@ class WarmupPolyLR(WarmupLR):
         return (1 - (step - self.warmup) / (self.end - self.warmup)) ** self.power
 
 
+def _steps(milestones):
+    if not isinstance(milestones, (list, tuple)) or not all(isinstance(step, (int, float)) for step in milestones):
+        raise ValueError(f'WarmupStepLR: milestones={milestones!r}; write a list of numbers, [8, 14]')
+    return sorted(milestones)
+
+
 @PARAM_SCHEDULERS.register_module()
 class WarmupStepLR(WarmupLR):
     """Linear warm-up, then a division at each milestone.
@@ -129,13 +135,15 @@ class WarmupStepLR(WarmupLR):
     """
 
     def __init__(self, optimizer, milestones, gamma=0.1, warmup=0, end=INF, by_epoch=False):
-        self.milestones, self.gamma = sorted(milestones), gamma
+        if not 0 < gamma < INF:
+            raise ValueError(f'WarmupStepLR: gamma={gamma!r} multiplies the rate: it is above 0')
+        self.milestones, self.gamma = _steps(milestones), gamma
         super().__init__(optimizer, warmup, end, by_epoch)
 
     @classmethod
     def build_iter_from_epoch(cls, optimizer, milestones, epoch_length=None, **arguments):
         """Build the schedule by iterations from milestones in epochs; see ``WarmupLR``."""
-        steps = [round(epoch * (epoch_length or 0)) for epoch in milestones]
+        steps = [round(epoch * (epoch_length or 0)) for epoch in _steps(milestones)]
         return super().build_iter_from_epoch(optimizer, epoch_length=epoch_length, milestones=steps, **arguments)
 
     def decay(self, step):

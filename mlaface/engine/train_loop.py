@@ -210,7 +210,13 @@ class FaceTrainLoop(BaseLoop):
         if self.runner.val_loop is not None and (
                 self._validated_at != self.iter or self.done and not self._validated_wholly):
             self._validated_at, self._validated_wholly = self.iter, getattr(self.runner.val_loop, 'last', True)
-            self.runner.val_loop.run()
+            try:
+                self.runner.val_loop.run()
+            except Exception:
+                if self.runner.world_size == 1:  # of several ranks the others may be elsewhere
+                    self._validated_at = -1
+                    self.runner.call_hook('save_point', last=True)
+                raise
             self.runner.model.train()
 
     def _stop_without_data(self):

@@ -1,4 +1,5 @@
 """What a gallery says of itself: which model made its embeddings, and how they are kept."""
+import json
 import uuid
 from datetime import datetime, timezone
 
@@ -6,14 +7,15 @@ from mlaface.gallery.sealing import Checked, Encrypted, proof
 from mlaface.utils.errors import InputError
 
 SCHEMA = 1
-BOUND = ('sha256', 'embedding_size', 'flip')  # what must be the same for embeddings to be comparable
+BOUND = ('sha256', 'embedding_size', 'flip', 'input')  # what must be the same for embeddings to be comparable
 
 
 def new_header(model, key=None):
     """The header of a new gallery.
 
     Args:
-        model (dict): ``name``, ``sha256``, ``embedding_size``, and ``flip`` where mirror images are joined.
+        model (dict): ``name``, ``sha256``, ``embedding_size``, ``flip`` where mirror images are joined, and ``input``
+            where images are made otherwise than the model's file states.
         key (bytes or None): Encrypts it.
 
     Returns:
@@ -26,7 +28,8 @@ def new_header(model, key=None):
     seal = Checked(name) if key is None else Encrypted(name, key)
     return dict(schema=SCHEMA, id=name, created=datetime.now(timezone.utc).isoformat(timespec='seconds'),
                 model=dict(name=str(model['name']), sha256=model['sha256'],
-                           embedding_size=int(model['embedding_size']), flip=model.get('flip', 'none')),
+                           embedding_size=int(model['embedding_size']), flip=model.get('flip', 'none'),
+                           **({'input': model['input']} if 'input' in model else {})),
                 sealing=seal.kind, proof=proof(seal))
 
 
@@ -49,7 +52,7 @@ def check_model(made, given, place):
         InputError: Names both.
     """
     given = {'flip': made['flip'], **given}
-    if any(made[field] != given[field] for field in BOUND):
+    if any(_plain(made.get(field)) != _plain(given.get(field)) for field in BOUND):
         raise InputError(f'{place} holds embeddings of {describe(made)}, which cannot be compared with those of '
                          f'{describe(given)}: use that model, or enrol the images again in a new gallery')
 
@@ -57,4 +60,10 @@ def check_model(made, given, place):
 def describe(model):
     """A model in few words (str)."""
     flip = '' if model.get('flip', 'none') == 'none' else f', flip {model["flip"]}'
-    return f'{model["name"]} (sha256 {str(model["sha256"])[:12]}, {model["embedding_size"]} numbers{flip})'
+    images = ''.join(f', {key} {value}' for key, value in (_plain(model.get('input')) or {}).items())
+    return f'{model["name"]} (sha256 {str(model["sha256"])[:12]}, {model["embedding_size"]} numbers{flip}{images})'
+
+
+def _plain(value):
+    """A value as JSON gives it back."""
+    return json.loads(json.dumps(value))

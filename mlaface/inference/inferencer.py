@@ -62,15 +62,22 @@ class Inferencer:
         self.finder = FaceFinder(detector, network.size, workers, max_pixels)
         self._described, self._size, self._given = network.describe(), None, threshold
         self.calibration, self._reason = find_thresholds(self._described, network.thresholds)
+        if network.overridden:
+            self.calibration, self._reason = None, ('its images are made otherwise than its file states, for which no '
+                                                    'threshold was calibrated')
         self.far, self.flip = far, self._own_flip(flip)
 
     @property
     def model(self):
-        """What embeddings of this inferencer belong to: ``name``, ``sha256``, ``embedding_size``, ``flip``."""
+        """What embeddings of this inferencer belong to: ``name``, ``sha256``, ``embedding_size``, ``flip``.
+
+        And ``input``, where images are made otherwise than the model's file states.
+        """
         if self._size is None:
             self._size = self.embed(np.zeros((1, 3, *self.network.size), np.uint8)).shape[1]
+        images = dict(input=self._described['input']) if self.network.overridden else {}
         return dict(name=self._described['name'], sha256=self._described['sha256'], embedding_size=self._size,
-                    flip=self.flip)
+                    flip=self.flip, **images)
 
     def threshold(self):
         """The threshold that decides.

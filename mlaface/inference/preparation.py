@@ -1,5 +1,6 @@
 """Raw photographs to a folder of aligned faces; each image's fate is a line of a log, by which a run is resumed."""
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -58,6 +59,9 @@ def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=
     """
     source, target = Path(source), Path(target)
     stems = names_of(source)
+    if target.resolve().is_relative_to(source.resolve()):
+        raise InputError(f'{target} lies in {source}: faces would take the place of photographs, or be taken for some; '
+                         'give a folder outside')
     target.mkdir(parents=True, exist_ok=True)
     done = _open_log(target / LOG, dict(rules=rules._asdict(), quality=quality, size=list(finder.size)))
     left = [name for name in stems if name not in done]
@@ -151,6 +155,15 @@ def _open_log(path, settings):
 
 
 def _distinct_stems(names):
-    """Name -> its face's path without suffix; where two names differ in their suffix only, it is kept."""
-    stems = Counter(str(name.with_suffix('')) for name in names)
-    return {str(name): stem if stems[stem := str(name.with_suffix(''))] == 1 else str(name) for name in names}
+    """Name -> its faces' path without suffix, of which no other's is one with or without a number behind it.
+
+    It is the name without its suffix, but where that is or might be another's: with it.
+    """
+    stems = {str(name): str(name.with_suffix('')) for name in names}
+    while True:
+        counts = Counter(stems.values())
+        torn = [name for name, stem in stems.items() if stem != name and (
+            counts[stem] > 1 or (numbered := re.fullmatch(r'(.*)_\d+', stem)) and numbered[1] in counts)]
+        if not torn:
+            return stems
+        stems.update({name: name for name in torn})

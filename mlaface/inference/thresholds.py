@@ -1,4 +1,4 @@
-"""The threshold that decides with a model: given, shipped for this very file, kept beside it, or carried in it."""
+"""The threshold that decides with a model: given, kept beside its file, shipped for that very file, carried in it."""
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,12 @@ def find_thresholds(described, carried=None):
         tuple: The report as ``results.thresholds`` reads it, or None; and the reason why there is none, or None.
     """
     file, sha256 = described.get('file'), described.get('sha256')
-    for path in sorted(SHIPPED.glob('*.json')) if sha256 else ():
+    own = file is not None and thresholds_path(file).is_file()
+    for path in sorted(SHIPPED.glob('*.json')) if sha256 and not own else ():
         report = read_report(path)
         if report['model']['sha256'] == sha256:
             return report, None
-    if carried is not None and not (file and thresholds_path(file).is_file()):
+    if carried is not None and not own:
         return carried, None
     if file is None or not Path(file).is_file():
         return None, f'{described.get("name") or "the model"} is no file, beside which thresholds could lie'

@@ -1,7 +1,7 @@
 """The endpoints: what a request asks for, in terms of faces and galleries."""
 import asyncio
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from mlaface.serve import schemas
@@ -13,8 +13,19 @@ STATUSES = {400: 'the form is torn', 401: 'no key, or an unknown one', 403: 'not
             408: 'slow upload', 413: 'too many bytes or pixels', 415: 'no image of a known format',
             422: 'no face, or a parameter that is none', 429: 'too many requests of this key',
             503: 'too many requests', 504: 'not done in time'}
-router = APIRouter(prefix='/v1', responses={status: dict(model=schemas.Refusal, description=text)
-                                            for status, text in STATUSES.items()})
+
+
+async def known_parameters(request: Request):
+    """Refuse a parameter in the address that the endpoint does not have: mistyped, it would do nothing."""
+    known = [field.alias for field in request.scope['route'].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            has = ', '.join(known) or 'none'
+            raise RefusedError(f'{request.url.path} has no parameter {name!r}; it has {has}', 422, 'unknown_parameter')
+
+
+router = APIRouter(prefix='/v1', dependencies=[Depends(known_parameters)], responses={
+    status: dict(model=schemas.Refusal, description=text) for status, text in STATUSES.items()})
 ALIGNED = Query(False, description='the images are aligned faces already: nothing is detected')
 CROPS = Query(False, description='give the aligned faces too')
 ATTENTION = Query(False, description='give attention maps too, if the network has them')

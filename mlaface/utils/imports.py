@@ -45,9 +45,17 @@ def import_fault(error):
         error = error.__cause__ or error.__context__
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if 'importlib' not in frame.filename]
     if isinstance(error, ModuleNotFoundError) and error.name:
+        if _is_here(error.name):
+            return (f'cannot import {error.name}, which lies in this folder: modules are looked for in the folders of '
+                    'the environment variable PYTHONPATH. Put PYTHONPATH=. before the command')
         return (f'cannot import: {error}{_nearest(error.name)} Modules are looked for in the folders of the '
                 'environment variable PYTHONPATH: add the one that holds it')
     return f'cannot import: {type(error).__name__}: {error} ({frames[-1].filename}, line {frames[-1].lineno})'
+
+
+def _is_here(name):
+    """Whether a module of this name lies in the working folder (bool)."""
+    return '.' not in name and (Path(f'{name}.py').is_file() or Path(name).is_dir())
 
 
 def _nearest(name):

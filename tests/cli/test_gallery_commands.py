@@ -15,7 +15,7 @@ from tests.gallery.people import KEY, MODEL, person
 class StandIn:
     """Finds in an image the people whose numbers stand in it."""
     limit = dict(threshold=0.7, far=1e-3, source='drawn')
-    model = MODEL
+    model, why_no_threshold = MODEL, 'no threshold was calibrated'
 
     def __init__(self, *args, **settings):
         given = settings.get('threshold')

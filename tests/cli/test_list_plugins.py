@@ -22,3 +22,20 @@ def test_a_word_that_nothing_has_is_told_the_nearest(word, meant, capsys):
         main([word])
     shown = f'{end.value.code}{capsys.readouterr().err}'
     assert f"error: no registry or plugin {word!r}; did you mean '{meant}'? Registries: models, " in shown
+
+
+def test_plugins_of_ones_own_are_shown_and_one_in_this_folder_is_found(tmp_path, monkeypatch, capsys):
+    (tmp_path / 'shown_plugin.py').write_text("""
+from torch import nn
+from mlaface.registry import ATTENTION
+@ATTENTION.register_module(force=True)
+class ShownAttention(nn.Module):
+    \"\"\"For this test.\"\"\"
+""")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(['attention', '--import', 'shown_plugin'])
+    assert 'shown_plugin, which lies in this folder' in str(end.value.code) and 'PYTHONPATH=.' in str(end.value.code)
+    monkeypatch.syspath_prepend(tmp_path)
+    main(['attention', '--plain', '--import', 'shown_plugin'])
+    assert 'ShownAttention' in capsys.readouterr().out

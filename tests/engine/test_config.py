@@ -51,7 +51,7 @@ def test_the_runners_own_hooks_need_no_type(tmp_path):
     ('train_cfg.max_epochs', 0, 'toy.py: train_cfg.max_epochs is 0; it must be a whole number of at least 1'),
     ('train_cfg.max_epochs', 2.5, 'toy.py: train_cfg.max_epochs is 2.5'),
     ('train_cfg.max_epochs', None, 'toy.py: train_cfg: give one of max_epochs and max_iters'),
-    ('optim_wrapper.optimizer.lr', -0.1, 'toy.py: Invalid learning rate: -0.1')])
+    ('optim_wrapper.optimizer.lr', -0.1, 'toy.py: optim_wrapper.optimizer.lr is -0.1; it is at least 0')])
 def test_a_value_that_a_part_refuses_names_the_file(tmp_path, option, value, message):
     with pytest.raises(ConfigError, match=message):
         train(config_file(tmp_path), tmp_path / 'run', cfg_options={option: value})

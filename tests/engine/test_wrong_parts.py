@@ -2,19 +2,23 @@
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from torch.utils.data import Sampler
 
 from mlaface.datasets.formats.jpeg import encode
 from mlaface.datasets.samplers.base import GlobalBatches
 from mlaface.datasets.samplers.identity_sampler import IdentitySampler
 from mlaface.datasets.sets._base import FaceDataset
-from mlaface.engine.errors import ConfigError
+from mlaface.engine import data
+from mlaface.engine.checkpoint import store
+from mlaface.engine.errors import CheckpointError, ConfigError
+from mlaface.engine.launch import build_runner
 from mlaface.models.heads.margin_head import MarginHead
 from mlaface.models.losses.base import FaceLoss
 from mlaface.models.margins.base import Margin
-from mlaface.registry import LOSSES, MARGINS
+from mlaface.registry import DATA_SAMPLERS, LOSSES, MARGINS
 from mlaface.utils.errors import InputError
-from tests.engine.toy import run
+from tests.engine.toy import run, toy_config
 
 HEAD = dict(_delete_=True, type='MarginHead', embedding_size=6)
 
@@ -113,3 +117,79 @@ def test_a_loop_without_a_type_is_ours_and_a_score_that_nobody_gives_is_said(tmp
     assert runner.iter == 2
     text = (tmp_path / 'log.txt').read_text()
     assert "save_best='mean_acuracy' is nothing that the validation gives; did you mean 'mean_accuracy'?" in text
+
+
+@pytest.mark.parametrize('options, words', [
+    (dict(optim_wrapper__type='OptimWrapper'), "type='OptimWrapper' clips and scales each rank's gradients"),
+    (dict(optim_wrapper__optimizer__lr=float('nan')), 'optimizer.lr is nan'),
+    (dict(optim_wrapper__optimizer__momentum=1.5), 'momentum is 1.5; it is at least 0 and below 1'),
+    (dict(optim_wrapper__paramwise_cfg=dict(layer_decay=2)), 'layer_decay is 2; it is above 0 and at most 1'),
+    (dict(param_scheduler=dict(type='WarmupStepLR', milestones=5)), r'milestones=5; write a list of numbers'),
+    (dict(param_scheduler=dict(type='WarmupStepLR', milestones=[2], gamma=-1)), 'gamma=-1 multiplies the rate'),
+    (dict(val_cfg__between=5), r'val_cfg.between is 5: write dict\(every=5\)'),
+    (dict(custom_hooks=[dict(type='EMAHook')]), 'several EMAHooks')])
+def test_settings_that_nobody_means_are_refused(tmp_path, options, words):
+    with pytest.raises(ConfigError, match=words):
+        run(tmp_path, **options)
+
+
+def test_a_trunk_that_never_learns_is_said(tmp_path):
+    run(tmp_path, train_cfg__max_epochs=1, custom_hooks=[dict(type='HeadFirstHook', epochs=9)])
+    assert 'the run ends at iteration 5; what waits until 45 never learns' in (tmp_path / 'log.txt').read_text()
+
+
+def test_an_error_of_a_validation_does_not_cost_the_epoch(tmp_path):
+    """The checkpoint is written after it, for its score; without one the next start would come no further."""
+    runner = build_runner(toy_config(tmp_path))
+    runner.prepare_training()
+
+    def failing(size):
+        raise ValueError('of the metric')
+    runner.val_loop.evaluator.evaluate = failing
+    with pytest.raises(ValueError, match='of the metric'):
+        runner.train_loop.run()
+    content = store.read(store.checkpoints(tmp_path)[0])
+    assert content['loop']['iter'] == 5 and content['loop']['validated_at'] == -1
+
+
+def test_two_trainings_in_one_folder(tmp_path):
+    with FileLock(tmp_path / '.training.lock'), pytest.raises(ConfigError, match='another training writes to'):
+        run(tmp_path)
+    assert run(tmp_path, train_cfg__max_epochs=1).iter == 5  # who is first has ended
+
+
+def test_another_optimizer_than_that_of_the_checkpoint(tmp_path):
+    run(tmp_path, train_cfg__max_epochs=1)
+    with pytest.raises(CheckpointError, match='was written by SGD, this run has AdamW: set optim_wrapper.optimizer.ty'):
+        run(tmp_path, resume=True, optim_wrapper__optimizer=dict(_delete_=True, type='AdamW', lr=0.01))
+
+
+def test_a_score_that_is_chosen_by_itself(tmp_path):
+    run(tmp_path, train_cfg__max_epochs=1, default_hooks__checkpoint__save_best='auto')
+    assert (tmp_path / 'best.pth').is_file()
+
+
+class Alone(Sampler):
+    """One of torch's kind, that knows no ranks."""
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __iter__(self):
+        return iter(range(len(self.dataset)))
+
+    def __len__(self):
+        return len(self.dataset)
+
+
+def test_a_sampler_that_knows_no_ranks(monkeypatch):
+    DATA_SAMPLERS.register_module(module=Alone, force=True)
+    try:
+        assert data._sampler(dict(type='Alone'), [1, 2, 3], 1, 0) is not None
+        monkeypatch.setattr(data, 'world_size', lambda: 2)
+        said = []
+        monkeypatch.setattr(data, 'print_log', lambda text, *_: said.append(text))
+        data._sampler(dict(type='Alone'), [1, 2, 3], 1, 0)
+        assert len(said) == 1 and "sampler 'Alone' has no attribute rank" in said[0]
+    finally:
+        DATA_SAMPLERS.module_dict.pop('Alone')

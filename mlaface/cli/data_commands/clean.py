@@ -9,6 +9,7 @@ Examples:
   mlaface data clean data/ms1mv3 --out cleaned --model work_dirs/first/best.pth
   mlaface data clean data/ms1mv3 --out cleaned --executor ray --executor-options address=head:6379 gpus=1
 """
+import sys
 import time
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from mlaface.cli.parts.progress import bar
 from mlaface.cli.parts.summaries import add_json, conclude
 
 SHOWN = 80
+FEW = 30  # identities, below which strangers among them are too few to set thresholds by
 
 
 def make_parser():
@@ -73,8 +75,10 @@ def _write(args, dataset, found, seconds):
     classes, labels, out = dataset.metainfo['classes'], np.asarray(dataset.labels), Path(args.out)
     by = f'{args.set}, as mlaface data clean judged it by {args.model}'
     counts = np.bincount(labels, minlength=dataset.num_classes)
+    unread = int(np.isnan(found.own[found.outliers]).sum())
     write_keys(out / 'exclude.txt', [(dataset.key(row), f'outlier of {classes[labels[row]]}: likeness '
-                                      f'{found.own[row]:.3f}') for row in found.outliers.tolist()]
+                                      f'{found.own[row]:.3f}' if np.isfinite(found.own[row]) else 'cannot be read, or '
+                                      'has no embedding') for row in found.outliers.tolist()]
                + [(dataset.key(row), f'{classes[found.other[row]]} and not {classes[labels[row]]}: likeness '
                    f'{found.other_likeness[row]:.3f} and {found.own[row]:.3f}') for row in found.wrong.tolist()],
                f'outliers and wrong labels of {by}')
@@ -89,12 +93,16 @@ def _write(args, dataset, found, seconds):
                                    for label, members, likeness in found.splits for row in members.tolist()],
                f'images of a second person in an identity of {by}')
     summary = dict(schema=1, command='data clean', set=args.set, model=args.model, images=len(dataset),
-                   identities=dataset.num_classes, outliers=len(found.outliers), wrong_labels=len(found.wrong),
-                   merges=len(found.merges), splits=len(found.splits), images_of_second_people=sum(
-                       len(members) for _, members, _ in found.splits), thresholds=found.thresholds._asdict(),
-                   **seconds)
+                   identities=dataset.num_classes, outliers=len(found.outliers), unreadable=unread,
+                   wrong_labels=len(found.wrong), merges=len(found.merges), splits=len(found.splits),
+                   images_of_second_people=sum(len(members) for _, members, _ in found.splits),
+                   thresholds=found.thresholds._asdict(), **seconds)
     _page(args, dataset, found, merges, labels, classes, out)
-    conclude(args, out, summary, f'{len(found.outliers)} outliers, {len(found.wrong)} wrong labels: '
+    if dataset.num_classes < FEW:
+        print(f'warning: {args.set} has {dataset.num_classes} identities: thresholds are set by strangers among them, '
+              f'and below some {FEW} that says little (docs/cleaning.md)', file=sys.stderr)
+    conclude(args, out, summary, f'{len(found.outliers)} outliers'
+             + (f' ({unread} that cannot be read)' if unread else '') + f', {len(found.wrong)} wrong labels: '
              f'{out / "exclude.txt"}; {len(merges)} pairs of identities to merge, {len(found.splits)} to split. Look '
              f'at {out / "clean.html"}')
 

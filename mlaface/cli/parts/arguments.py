@@ -1,6 +1,7 @@
 """The parser of a command, and types of arguments."""
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -68,6 +69,41 @@ def share(text):
         number = -1
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f'lies between 0 and 1, got {text}')
+    return number
+
+
+def cosine(text):
+    """An argument that is a number from -1 to 1."""
+    return _between(text, -1, 1)
+
+
+def rate(text):
+    """An argument that is a number above 0 and below 1."""
+    return _between(text, 0, 1, ends=False)
+
+
+def finite(text):
+    """An argument that is a number of at least 0, and not infinite."""
+    return _between(text, 0, sys.float_info.max)
+
+
+def _between(text, least, most, ends=True):
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (least <= number <= most if ends else least < number < most):
+        limits = f'from {least} to {most}' if most < sys.float_info.max else f'of at least {least}'
+        raise argparse.ArgumentTypeError(f'must be a number {limits if ends else f"between {least} and {most}"}, got '
+                                         f'{text}')
+    return number
+
+
+def port(text):
+    """An argument that is the number of a port; 0 is any that is free."""
+    number = count_from_zero(text)
+    if number > 65535:
+        raise argparse.ArgumentTypeError(f'lies between 0 and 65535, got {text}')
     return number
 
 

@@ -1,8 +1,9 @@
 """What the commands that look at photographs share: model, detector, progress, images that cannot be read."""
+import re
 import sys
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import count, count_from_zero, share
+from mlaface.cli.parts.arguments import cosine, count, count_from_zero, rate, share
 from mlaface.cli.parts.imports import add_imports
 from mlaface.utils.errors import InputError
 from mlaface.utils.imports import import_modules
@@ -51,9 +52,9 @@ def add_aligned(parser):
 
 def add_threshold(parser, does):
     """By which cosine it is decided; ``does`` (str) is what is done by it."""
-    parser.add_argument('--far', type=float, default=1e-3, metavar='RATE', help=f'{does} by the threshold that was '
+    parser.add_argument('--far', type=rate, default=1e-3, metavar='RATE', help=f'{does} by the threshold that was '
                         'calibrated for this false accept rate of pairs (default: 1e-3)')
-    parser.add_argument('--threshold', type=float, metavar='COSINE', help=f'{does} by this cosine')
+    parser.add_argument('--threshold', type=cosine, metavar='COSINE', help=f'{does} by this cosine')
 
 
 def open_detector(args):
@@ -97,10 +98,14 @@ def _device(args):
     if model != 'sface' and not model.endswith('.onnx'):
         from mlaface.cli.parts.device import choose_device
         return choose_device(args.device)
-    if args.device != 'auto':
-        return args.device
     onnxruntime = import_optional('onnxruntime', f'the model {model}')
-    return 'cuda' if 'CUDAExecutionProvider' in onnxruntime.get_available_providers() else 'cpu'
+    on_gpu = 'CUDAExecutionProvider' in onnxruntime.get_available_providers()
+    if args.device == 'auto':
+        return 'cuda' if on_gpu else 'cpu'
+    if args.device != 'cpu' and not (on_gpu and re.fullmatch(r'cuda(:\d+)?', args.device)):
+        raise InputError(f'--device {args.device} cannot be used: this ONNX Runtime has '
+                         + ('cpu, cuda and cuda:N' if on_gpu else 'cpu alone; for GPUs install onnxruntime-gpu'))
+    return args.device
 
 
 def _stated(config):
@@ -119,12 +124,19 @@ class Skipped:
     """
 
     def __init__(self):
-        self.count = 0
+        self.count, self.last = 0, None
 
     def __call__(self, name, error):
         """Tell of an image (str) and what is wrong with it."""
-        self.count += 1
+        self.count, self.last = self.count + 1, name
         print(f'skipped: {error}', file=sys.stderr)
+
+    def faceless(self, found):
+        """Pairs of image and faces as they come; images without a face are told of on stderr, and not counted."""
+        for name, faces in found:
+            if not faces and name != self.last:
+                print(f'note: no face in {name}', file=sys.stderr)
+            yield name, faces
 
 
 def sources_of(paths):

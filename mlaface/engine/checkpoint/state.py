@@ -72,12 +72,13 @@ def optimizer_state(wrapper):
         wrapper (FaceOptimWrapper): Built by ``FaceOptimWrapperConstructor``, which names the parameters.
 
     Returns:
-        dict: ``state``, ``param_groups``, ``loss_scale`` (None where there is none).
+        dict: ``state``, ``param_groups``, ``kind`` (the optimizer's name), ``loss_scale`` (None where there is none).
     """
     state = wrapper.optimizer.state_dict()
     parameters = [parameter for group in wrapper.optimizer.param_groups for parameter in group['params']]
     whole = {index: entry for index, entry in state['state'].items() if row_shard(parameters[index]) is None}
-    return dict(state, state=whole, loss_scale=wrapper.state_dict().get('loss_scale'))
+    return dict(state, state=whole, kind=type(wrapper.optimizer).__name__,
+                loss_scale=wrapper.state_dict().get('loss_scale'))
 
 
 def load_optimizer(wrapper, saved, source):
@@ -91,6 +92,11 @@ def load_optimizer(wrapper, saved, source):
     Raises:
         CheckpointError: If the parameter groups differ.
     """
+    kind, saved_kind = type(wrapper.optimizer).__name__, saved.get('kind')
+    if saved_kind is not None and kind.removeprefix('Row') != saved_kind.removeprefix('Row'):
+        raise CheckpointError(f'{source} was written by {saved_kind}, this run has {kind}: set '
+                              f'optim_wrapper.optimizer.type={saved_kind!r}, or begin anew from the weights with '
+                              'load_from')
     current = [group.get('names') for group in wrapper.optimizer.param_groups]
     if [group.get('names') for group in saved['param_groups']] != current:
         raise CheckpointError(f'{source} was written with other parameter groups than this config makes: optimizer, '

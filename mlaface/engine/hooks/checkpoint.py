@@ -19,7 +19,8 @@ class FaceCheckpointHook(Hook):
     Args:
         interval (int, optional): Updates between checkpoints; None: one at the end of each epoch.
         max_keep (int): How many of the latest are kept. Default 3.
-        save_best (str, optional): Metric of the validation that decides, larger is better. Default 'mean_accuracy'.
+        save_best (str, optional): Metric of the validation that decides, larger is better; ``'auto'``: the first that
+            it gives. Default 'mean_accuracy'.
     """
 
     priority = 'VERY_LOW'
@@ -33,6 +34,8 @@ class FaceCheckpointHook(Hook):
 
     def after_val_epoch(self, runner, metrics=None):
         """Take note of a new best score."""
+        if self.save_best == 'auto' and metrics:
+            self.save_best = next(iter(metrics))
         score = (metrics or {}).get(self.save_best)
         if metrics and self.save_best and score is None and not self._told:
             self._told = True

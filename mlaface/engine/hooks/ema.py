@@ -2,6 +2,7 @@
 import torch
 from mmengine.hooks import Hook
 
+from mlaface.engine.errors import ConfigError
 from mlaface.registry import HOOKS
 from mlaface.utils.sharding import row_shard
 
@@ -25,7 +26,13 @@ class EMAHook(Hook):
         self.momentum = momentum
 
     def before_run(self, runner):
-        """Make room for the average; ``before_train`` or ``after_load_checkpoint`` fills it."""
+        """Make room for the average; ``before_train`` or ``after_load_checkpoint`` fills it.
+
+        Raises:
+            ConfigError: If there is a second average: for a validation each would take the other for the weights.
+        """
+        if sum(isinstance(hook, EMAHook) for hook in runner.hooks) > 1:
+            raise ConfigError('there are several EMAHooks; a run keeps one moving average')
         model = runner.bare_model
         sources, kept = (model.named_parameters(), model.named_buffers()), model.state_dict()
         self._live = {name: tensor for source in sources for name, tensor in source

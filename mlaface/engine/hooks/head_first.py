@@ -36,6 +36,9 @@ class HeadFirstHook(Hook):
         """
         loop = runner.train_loop
         self.until = self.iters if self.epochs is None else round(self.epochs * loop.epoch_length)
+        if self.until >= loop.max_iters:
+            runner.logger.warning(f'HeadFirstHook: the run ends at iteration {loop.max_iters}; what waits until '
+                                  f'{self.until} never learns')
         if loop.iter < self.until:
             self._freeze(runner)
 

@@ -13,6 +13,7 @@ class Network:
         flip (str): ``'sum'`` or ``'concat'`` if it joins an image with its mirror image by itself.
         thresholds (dict or None): Calibrated ones that its file carries, see ``results.thresholds``.
         format (InputFormat or None): How it makes its images, read at each call; None where that is the network's own.
+        overridden (bool): Whether the user's options make its images otherwise than its file states.
         bytes (bool): Whether it takes bytes and normalises them itself, so that ``mean`` and ``std`` do nothing.
         last_resort (bool): It is asked only where no other kind takes the name.
 
@@ -26,6 +27,7 @@ class Network:
     thresholds = None
     format = None
     bytes = False
+    overridden = False
     last_resort = False
 
     @classmethod

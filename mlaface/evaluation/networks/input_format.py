@@ -74,6 +74,16 @@ def stated_input(metadata):
             for field in fields(InputFormat) if field.name in stated}
 
 
+def overrides(metadata, options):
+    """Whether a user's options (dict or None) make images otherwise than a file of ours states (bool)."""
+    stated = stated_input(metadata)
+    return any(key in stated and _spread(value) != _spread(stated[key]) for key, value in (options or {}).items())
+
+
+def _spread(value):
+    return (value * 3 if len(value) == 1 else value) if isinstance(value, tuple) else value
+
+
 def stated_thresholds(metadata):
     """Calibrated thresholds in a file of ours (dict), as ``results.thresholds`` reads them; None where it has none."""
     return json.loads(metadata.get('thresholds', 'null')) if 'mlaface' in metadata else None

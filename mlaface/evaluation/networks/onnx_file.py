@@ -7,7 +7,7 @@ import numpy as np
 
 from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
-from mlaface.evaluation.networks.input_format import InputFormat, stated_input, stated_thresholds
+from mlaface.evaluation.networks.input_format import InputFormat, overrides, stated_input, stated_thresholds
 from mlaface.registry import NETWORKS
 from mlaface.utils.checksums import check_seal
 from mlaface.utils.packages import import_optional
@@ -36,6 +36,7 @@ class OnnxNetwork(Network):
         self.bytes = self.input.type == 'tensor(uint8)'
         metadata = self.session.get_modelmeta().custom_metadata_map
         self.flip, self.thresholds = metadata.get('flip', 'none'), stated_thresholds(metadata)
+        self.overridden = overrides(metadata, options)
         self.format = replace(InputFormat(), **{**self._stated(metadata), **(options or {})})
         self._check(options or {})
         self.size = self.format.size

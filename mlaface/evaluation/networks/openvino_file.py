@@ -5,7 +5,13 @@ from pathlib import Path
 
 from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
-from mlaface.evaluation.networks.input_format import InputFormat, stated_input, stated_thresholds, takes_bytes
+from mlaface.evaluation.networks.input_format import (
+    InputFormat,
+    overrides,
+    stated_input,
+    stated_thresholds,
+    takes_bytes,
+)
 from mlaface.registry import NETWORKS
 from mlaface.utils.checksums import checksum, damaged
 from mlaface.utils.errors import InputError
@@ -42,6 +48,7 @@ class OpenvinoNetwork(Network):
         self.thresholds = stated_thresholds(metadata)
         if self.bytes and {'mean', 'std'} & set(options or ()):
             raise InputError(f'--mean and --std: {path} takes bytes and normalises them itself')
+        self.overridden = overrides(metadata, options)
         self.format = replace(InputFormat(), **{**stated_input(metadata), **(options or {})})
         self.size = self.format.size
         self.model = _compile(model, device, HINTS.get(metadata.get('precision'), 'f32'), path)

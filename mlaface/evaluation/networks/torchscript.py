@@ -5,7 +5,13 @@ from pathlib import Path
 
 from mlaface.evaluation.networks.base import Network
 from mlaface.evaluation.networks.common import archive_names, as_embeddings, describe, first_line
-from mlaface.evaluation.networks.input_format import InputFormat, stated_input, stated_thresholds, takes_bytes
+from mlaface.evaluation.networks.input_format import (
+    InputFormat,
+    overrides,
+    stated_input,
+    stated_thresholds,
+    takes_bytes,
+)
 from mlaface.registry import NETWORKS
 from mlaface.utils.archive import check_archive
 
@@ -32,6 +38,7 @@ class ScriptNetwork(Network):
         self.thresholds = stated_thresholds(metadata)
         if self.bytes and {'mean', 'std'} & set(options or ()):
             raise ValueError(f'--mean and --std: {path} takes bytes and normalises them itself')
+        self.overridden = overrides(metadata, options)
         self.format = replace(InputFormat(), **{**stated_input(metadata), **(options or {})})
         self.size, self.dtype = self.format.size, self._input_type()
 

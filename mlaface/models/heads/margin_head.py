@@ -247,9 +247,8 @@ class MarginHead(nn.Module):
             return None
         rows = self.sampler.sample(labels - self.shard.start, self.step + self.training)
         if len(rows) > self.sampler.size:
-            warnings.warn(f'{len(rows)} classes of the batch are more than the sample of {self.sampler.size} '
-                          f'(sample_rate {self.sample_rate}): all of them take part, without random others',
-                          stacklevel=2)
+            warnings.warn(f'the classes of a batch may be more than the sample of {self.sampler.size} (sample_rate '
+                          f'{self.sample_rate}): all of them take part then, without random others', stacklevel=2)
         self.step += self.training
         self._sampled = len(rows) * self.margin.centers_per_class
         return rows

@@ -62,7 +62,7 @@ class SeparateHeads(nn.Module):
 
         Returns:
             dict[str, Tensor]: ``loss``, a scalar equal on all ranks; ``loss_0``, ``loss_1``, ...: the part of it that
-            is each set's.
+            is each set's; ``loss_0_NAME``, ...: the losses of a head with several, as it logs them.
 
         Raises:
             ValueError: If a label is out of range, or an embedding not finite (on a GPU: in a later step).
@@ -70,16 +70,18 @@ class SeparateHeads(nn.Module):
         wrong = (labels < 0) | (labels >= self.num_classes)
         if wrong.any():
             raise label_error(int(labels[wrong][0]), self.num_classes)
-        images, start, parts = sum(self.ranks.batch_sizes(len(labels))), 0, {}
+        images, start, parts, named = sum(self.ranks.batch_sizes(len(labels))), 0, {}, {}
         for number, (head, size) in enumerate(zip(self.heads, self.label_spaces)):
             own = (labels >= start) & (labels < start + size)
             count = sum(self.ranks.batch_sizes(int(own.sum())))
             needed = dict(images=images[own]) if getattr(head, 'needs_images', False) else {}
-            value = (head.loss(embeddings[own], labels[own] - start, **needed)['loss'] if count
-                     else self._nothing(head, embeddings))
-            parts[f'loss_{number}'] = self.weights[number] * count / images * value
+            found = (head.loss(embeddings[own], labels[own] - start, **needed) if count
+                     else dict(loss=self._nothing(head, embeddings)))
+            parts[f'loss_{number}'] = self.weights[number] * count / images * found.pop('loss')
+            named.update({f'loss_{number}_{name.removeprefix("loss_")}': value for name, value in found.items()
+                          if name.startswith('loss_')})
             start += size
-        return dict(loss=sum(parts.values()), **{name: part.detach() for name, part in parts.items()})
+        return dict(loss=sum(parts.values()), **{name: part.detach() for name, part in parts.items()}, **named)
 
     @staticmethod
     def _nothing(head, embeddings):

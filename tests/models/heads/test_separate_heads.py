@@ -66,3 +66,12 @@ def test_what_is_refused():
     embeddings, _ = batch()
     with pytest.raises(ValueError, match='label 15 is outside 0 .. 14'):
         heads().loss(embeddings, torch.tensor([15] * 8))
+
+
+def test_the_losses_beside_a_margin_are_logged_for_each_set():
+    embeddings, labels = batch()
+    losses = [dict(type='CentroidPenalty', weight=0.5)]
+    head = SeparateHeads(sum(SPACES), SPACES, dict(type='MarginHead', losses=losses), embedding_size=SIZE).double()
+    found = head.loss(embeddings, labels)
+    assert {'loss', 'loss_0', 'loss_1', 'loss_0_margin', 'loss_1_centroid_penalty'} <= set(found)
+    assert all(value.dim() == 0 for value in found.values())
