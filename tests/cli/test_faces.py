@@ -124,3 +124,62 @@ def test_comparing_imports_neither_torch_nor_the_package_of_the_model(faces, cac
     ran = subprocess.run([sys.executable, '-c', code, faces['one'], faces['one'], '--aligned'], env=environment,
                          capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_turned_photograph_is_detected_as_it_stands(faces, capsys, tmp_path, faces_small):
+    """As every other command does."""
+    from mlaface.datasets.formats.bin_set import read_bin
+    from mlaface.datasets.formats.jpeg import decode
+    image = np.pad(decode(read_bin(faces_small / 'dev_lfw.bin').images[0]), ((60, 60), (60, 60), (0, 0)), mode='edge')
+    (tmp_path / 'up.jpg').write_bytes(encode(image))
+    (tmp_path / 'down.jpg').write_bytes(encode(np.ascontiguousarray(image[::-1, ::-1])))
+    _, printed = ended(capsys, 'detect', tmp_path / 'up.jpg', tmp_path / 'down.jpg', '--json')
+    up, down = (np.array(json.loads(line)['faces'][0]['points']) for line in printed.out.splitlines())
+    np.testing.assert_allclose(len(image) - 1 - down, up, atol=6)  # each point is the same one
+
+
+def test_pictures_of_one_name_are_drawn_apart(faces, capsys, tmp_path):
+    for folder in ('a', 'b'):
+        (tmp_path / 'set' / folder).mkdir(parents=True)
+        (tmp_path / 'set' / folder / '1.jpg').write_bytes(Path(faces['nobody']).read_bytes())
+    ended(capsys, 'detect', tmp_path / 'set', '--draw', tmp_path / 'drawn')
+    assert sorted(path.name for path in (tmp_path / 'drawn').iterdir()) == ['1.jpg.png', 'b_1.jpg.png']
+
+
+@pytest.mark.parametrize('option', [['--threshold', 'nan'], ['--threshold', '-2'], ['--far', '0'], ['--far', 'inf']])
+def test_a_threshold_that_is_none_is_refused(faces, capsys, option):
+    status, printed = ended(capsys, 'compare', faces['one'], faces['other'], '--aligned', *option)
+    assert status == 2 and 'must be a number' in printed.err and not printed.out
+
+
+def test_another_device_than_there_is(faces, capsys):
+    status, printed = ended(capsys, 'compare', faces['one'], faces['other'], '--aligned', '--device', 'tpu')
+    assert status == 2 and '--device tpu cannot be used' in printed.err
+
+
+def test_images_without_a_face_are_noted(faces, capsys, tmp_path):
+    status, printed = ended(capsys, 'embed', faces['nobody'], faces['torn'])
+    assert status == 1 and 'note: no face in' in printed.err and printed.err.count('torn.jpg') == 1
+
+
+def test_people_of_an_earlier_call_are_not_mixed_with(faces, capsys, tmp_path):
+    for status in (0, 1):
+        found, printed = ended(capsys, 'cluster', faces['one'], '--aligned', '--out', tmp_path / 'people')
+        assert found == status or 'holds people of an earlier call' in str(found)
+
+
+def test_images_made_otherwise_than_the_file_states_have_no_threshold(faces, capsys):
+    status, printed = ended(capsys, 'compare', faces['one'], faces['one'], '--aligned', '--color', 'BGR')
+    assert status == 2 and 'its images are made otherwise than its file states' in printed.out
+
+
+def test_ones_own_calibration_stands_above_the_shipped_one(faces, capsys, tmp_path):
+    from mlaface.zoo.locate import find_model
+    (tmp_path / 'own.onnx').write_bytes(Path(find_model('sface')).read_bytes())
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / 'scores.npz', scores=np.r_[rng.normal(0.6, 0.1, 300), rng.normal(0.1, 0.1, 300)].clip(-1, 1),
+             issame=np.arange(600) < 300)
+    ended(capsys, 'calibrate', tmp_path / 'scores.npz', '--far', '5e-2', '--model', tmp_path / 'own.onnx')
+    _, printed = ended(capsys, 'compare', faces['one'], faces['one'], '--aligned', '--far', '5e-2', '--model',
+                       tmp_path / 'own.onnx')
+    assert 'same person' in printed.out and 'FAR 0.05, calibrated on scores.npz' in printed.out

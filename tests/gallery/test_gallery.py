@@ -92,7 +92,8 @@ def test_metadata_that_json_cannot_hold_are_refused(local, metadata):
         local.enroll('a', person(1), metadata)
 
 
-@pytest.mark.parametrize('other', [dict(sha256='cd' * 32), dict(embedding_size=SIZE + 1), dict(flip='sum')])
+@pytest.mark.parametrize('other', [dict(sha256='cd' * 32), dict(embedding_size=SIZE + 1), dict(flip='sum'),
+                                   dict(input=dict(color='BGR', mean=(127.5,)))])
 def test_another_model_is_refused_in_a_line_that_names_both(opened, other):
     opened(create=True)
     with pytest.raises(InputError) as error:

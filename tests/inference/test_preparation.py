@@ -1,13 +1,16 @@
 """Photographs to folders of faces: rules, names, resuming after a kill at any byte, the page of what was dropped."""
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlaface.inference.dropped import write_page
 from mlaface.inference.finder import FaceFinder
-from mlaface.inference.preparation import LOG, FaceRules, align_folder, read_log
+from mlaface.inference.preparation import LOG, FaceRules, _distinct_stems, align_folder, read_log
 from mlaface.utils.errors import InputError, MissingDataError
 
 
@@ -77,3 +80,23 @@ def test_the_page_shows_what_was_dropped(tiles, photographs, tmp_path):
     assert '2 of 5 photographs gave no face' in page and 'cannot be read: 1' in page
     assert 'src="../raw/bob%20%26%20co/none.png"' in page and '<b>' not in page and '&lt;b&gt;.jpg' in page
     assert json.loads((tmp_path / 'out' / LOG).read_text().splitlines()[0])['rules']['choice'] == 'largest'
+
+
+@pytest.mark.parametrize('target', ['photos', 'photos/out'])
+def test_photographs_are_never_written_over(tiles, tmp_path, target):
+    (tmp_path / 'photos').mkdir()
+    cv2.imwrite(str(tmp_path / 'photos/a.jpg'), np.zeros((20, 20, 3), np.uint8))
+    before = (tmp_path / 'photos/a.jpg').read_bytes()
+    with pytest.raises(InputError, match='faces would take the place of photographs'):
+        list(align_folder(FaceFinder(tiles), tmp_path / 'photos', tmp_path / target))
+    assert (tmp_path / 'photos/a.jpg').read_bytes() == before and len(list((tmp_path / 'photos').iterdir())) == 1
+
+
+@given(st.lists(st.from_regex(r'[ab2](_[12])?(\.jpg)?(_1)?\.(jpg|png|webp)', fullmatch=True), min_size=1, unique=True))
+def test_no_face_takes_the_place_of_another(names):
+    """Also not one of several of a photograph, which are numbered."""
+    stems = _distinct_stems(list(map(Path, names)))
+    written = [f'{stems[name]}{number}.jpg' for name in names for number in ('', '_1', '_2')]
+    assert len(set(written)) == len(written)
+    if len(names) == 1:
+        assert stems == {names[0]: str(Path(names[0]).with_suffix(''))}

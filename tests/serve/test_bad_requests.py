@@ -132,6 +132,11 @@ def test_parameters_that_are_none(query, small):
     assert query.partition('=')[0] in said
 
 
+def test_a_parameter_that_no_endpoint_has(small):
+    answer = send(small, 'compare', '?treshold=0.9', first=png(FACE), second=png(FACE))
+    assert answer.status_code == 422 and "no parameter 'treshold'; it has far, threshold" in answer.text
+
+
 @pytest.mark.parametrize('query', ['k=0', 'k=1000', 'score=worst'])
 def test_parameters_of_a_search_that_are_none(query, small):
     refused(send(small, 'identify', f'?{query}', image=png(FACE)), 422, 'bad_parameter')

@@ -323,3 +323,13 @@ def test_a_config_that_comes_with_the_package_is_found_from_any_folder(bins, tmp
     monkeypatch.setenv('MLAFACE_DATA', str(tmp_path / 'nowhere'))
     with pytest.raises(SystemExit, match='nowhere'):
         main(['configs/arcface_r18w025_faces_small.py', GRID])
+
+
+@pytest.mark.parametrize('option, words', [
+    (['--save-embeddings', 'x.txt'], 'name a file .npz'), (['--report', '{0}/file'], 'is a file: name a folder'),
+    (['--out', '{0}/file/r.json'], 'is no folder that may be written to')])
+def test_places_that_cannot_be_written_are_refused_before_anything_is_computed(tmp_path, capsys, option, words):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(SystemExit) as end:
+        main(['nothing.onnx', '--sets', 'none.bin', *(text.format(tmp_path) for text in option)])
+    assert words in str(end.value.code)
