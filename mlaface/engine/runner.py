@@ -33,6 +33,7 @@ DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), param_scheduler=dic
                      logger=dict(type='FaceLogHook'), results=dict(type='ResultHook'),
                      checkpoint=dict(type='FaceCheckpointHook'))
 LOCK = '.training.lock'
+LOCK_SECONDS = 15  # data workers of a killed training hold it until they see that it is gone, after 5
 LATEST = 'latest'  # of ``resume``: the latest good checkpoint of the work directory, else begin from ``load_from``
 SAMPLING_PAYS_FROM = 300_000  # classes on 8 GPUs; docs/scale.md has the figures
 
@@ -247,7 +248,7 @@ class FaceRunner(Runner):
         lock, taken = FileLock(Path(self.work_dir) / LOCK), False
         if self.rank == 0:
             try:
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=LOCK_SECONDS)
             except Timeout:
                 taken = True
             except (OSError, NotImplementedError) as error:  # a file system without locks

@@ -152,7 +152,8 @@ def test_an_error_of_a_validation_does_not_cost_the_epoch(tmp_path):
     assert content['loop']['iter'] == 5 and content['loop']['validated_at'] == -1
 
 
-def test_two_trainings_in_one_folder(tmp_path):
+def test_two_trainings_in_one_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr('mlaface.engine.runner.LOCK_SECONDS', 0.1)
     with FileLock(tmp_path / '.training.lock'), pytest.raises(ConfigError, match='another training writes to'):
         run(tmp_path)
     assert run(tmp_path, train_cfg__max_epochs=1).iter == 5  # who is first has ended
