@@ -82,6 +82,9 @@ def test_a_protocol_of_ones_own(tmp_path, capsys, monkeypatch):
     assert entry['counts'] == dict(triplets=12) and entry['bootstrap']['unit'] == 'triplets'
     strict, _ = command(tmp_path, capsys, *given, '--gap', '0.5')
     assert strict['benchmarks']['triplets']['metrics']['accuracy']['value'] < entry['metrics']['accuracy']['value']
+    from mlaface.zoo.locate import find_model
+    own, _ = command(tmp_path, capsys, given[0], find_model('mla_r18w025_heads'), *given[2:])
+    assert own['benchmarks']['triplets']['counts'] == dict(triplets=12)
     from mlaface.cli.test import main
     main([str(given[0]), '--protocol'])
     assert 'triplets  Triplets: how often an image is nearer' in capsys.readouterr().out

@@ -82,7 +82,7 @@ def detect_any_way_up(detector, image):
         return found
     turned = {quarters: detector.detect(np.ascontiguousarray(np.rot90(image, quarters))) for quarters in (1, 2, 3)}
     quarters = max(turned, key=lambda quarters: _best(turned[quarters]))
-    if _best(turned[quarters]) < max(CLEAR, _best(found)):
+    if _best(turned[quarters]) < CLEAR or _best(turned[quarters]) <= _best(found):
         return found
     return [_turned_back(detection, quarters, image.shape[:2]) for detection in turned[quarters]]
 
