@@ -108,6 +108,8 @@ def calibrate(arguments):
     model, out = arguments.model, arguments.out
     if model is not None and not Path(model).is_file():
         model = find_model(model)
+        if not Path(model).is_file():
+            raise FileNotFoundError(f'no model at {model}: --model is the file that the scores come from')
     if out is None and model is None:
         raise ValueError('where to? Give --model FILE to write beside the model, or --out JSON')
     if out is None:

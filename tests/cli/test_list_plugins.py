@@ -2,6 +2,7 @@
 import pytest
 
 from mlaface.cli.list_plugins import main, plugins
+from mlaface.registry import ATTENTION
 
 
 @pytest.mark.parametrize('word', ['MLAArcFace', 'MLA-ArcFace', 'mla_gated_arcface', 'MLA-gated ArcFace'])
@@ -37,5 +38,8 @@ class ShownAttention(nn.Module):
         main(['attention', '--import', 'shown_plugin'])
     assert 'shown_plugin, which lies in this folder' in str(end.value.code) and 'PYTHONPATH=.' in str(end.value.code)
     monkeypatch.syspath_prepend(tmp_path)
-    main(['attention', '--plain', '--import', 'shown_plugin'])
-    assert 'ShownAttention' in capsys.readouterr().out
+    try:
+        main(['attention', '--plain', '--import', 'shown_plugin'])
+        assert 'ShownAttention' in capsys.readouterr().out
+    finally:
+        ATTENTION.module_dict.pop('ShownAttention', None)

@@ -69,7 +69,8 @@ def test_the_same_in_other_memory_and_when_checkpointed(backbone, attention):
 @pytest.mark.parametrize('backbone, attention', SOME_QUICK)
 def test_bfloat16_and_the_moving_average(backbone, attention):
     model = build(backbone, attention)
-    hook, runner = EMAHook(momentum=0.25), SimpleNamespace(bare_model=model, train_loop=SimpleNamespace(iter=0))
+    hook = EMAHook(momentum=0.25)
+    runner = SimpleNamespace(bare_model=model, train_loop=SimpleNamespace(iter=0), hooks=[hook])
     hook.before_run(runner)
     hook.before_train(runner)
     start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
