@@ -54,7 +54,6 @@ def trained(tmp_path, monkeypatch):
 COMMANDS = {'test': '{model} --sets {0}/pairs.bin --check-input off', 'to-onnx': '{model} {0}/out.onnx',
             'embed': '{0}/face.png --aligned --model {model}',
             'compare': '{0}/face.png {0}/face.png --aligned --threshold 0.5 --model {model}',
-            'doctor': '{model} {0}/pairs.bin --batch-size 2',
             'cluster': '{0}/people --aligned --threshold 0.5 --model {model}',
             'publish': '{model} {0}/published --name own',
             'centers': 'embed {0}/data.py {model} --out {0}/e.pth'}
