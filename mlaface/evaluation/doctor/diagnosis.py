@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlaface.evaluation.doctor.health import check_health
-from mlaface.evaluation.doctor.trials import SURE, WHOLE, Trials, gain_error, reverse, separation
+from mlaface.evaluation.doctor.trials import SURE, WHOLE, Trials, reverse, separation
 
 BLIND = 0.6  # AUC up to which a network tells nobody apart
 HEALTH_IMAGES = 8
@@ -84,9 +84,8 @@ class Diagnosis:
         for other in self.trials.made:
             if other.color != wanted.color and other.cut == wanted.cut and other.scores is not None \
                     and (other.mean, other.std) == (reverse(wanted.mean), reverse(wanted.std)):
-                issame = self.trials.sample.issame
-                lead = separation(wanted.scores, issame) - separation(other.scores, issame)
-                return float(lead) < SURE * gain_error(wanted.scores, other.scores, issame)
+                lead, error = self.trials.gain(wanted, other)
+                return lead < SURE * error
         return False
 
     def record(self):

@@ -179,13 +179,18 @@ class Trials:
         for cut in (*((NARROW,) if self.network.size[1] < self.network.size[0] else ()), *CUTS):
             self._try(best, cut=cut)
 
-    def gain(self, trial):
-        """Gain in separation over the images as stated, and its standard error; None where one of the two failed."""
-        if trial.scores is None or self.stated.scores is None:
+    def gain(self, trial, over=None):
+        """Gain in separation over another trial, and its standard error; None where one of the two failed.
+
+        Args:
+            trial (Trial), over (Trial, optional): Default: over the images as stated.
+        """
+        over = over or self.stated
+        if trial.scores is None or over.scores is None:
             return None
         issame = self.sample.issame
-        return (float(separation(trial.scores, issame) - separation(self.stated.scores, issame)),
-                gain_error(trial.scores, self.stated.scores, issame))
+        return (float(separation(trial.scores, issame) - separation(over.scores, issame)),
+                gain_error(trial.scores, over.scores, issame))
 
     def better(self, trial):
         """Whether a trial is better than the images as stated by more than chance, and by enough to matter (bool)."""
