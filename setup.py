@@ -37,6 +37,8 @@ GALLERY = dict(gallery=['numkong>=7.8,<8'], encryption=['cryptography>=42'], pos
 SERVE = ['fastapi>=0.115', 'uvicorn>=0.30', 'python-multipart>=0.0.18', 'prometheus_client>=0.20']
 # Losses by the name pml.NAME; transforms by the names albumentations.NAME and torchvision.NAME.
 METRIC = ['pytorch-metric-learning>=2.5']
+# Compiled kernels for training on CPU (mlaface/models/kernels).
+NUMBA = ['numba>=0.61']
 # Grad-CAM of mlaface attention.
 CAPTUM = ['captum>=0.7']
 TRANSFORMS = dict(albumentations=['albumentations>=2.0,<2.1'], torchvision=['torchvision>=0.23'])
@@ -49,7 +51,7 @@ RAY = ['ray>=2.40']
 # mmcv requires the full mmengine by name: beside another engine it would install a second one; there it goes in with
 # --no-deps, as .ci/run does.
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
-TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values(), *DATA.values()), *HTTP, *SERVE, *METRIC, *CAPTUM,
+TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values(), *DATA.values()), *HTTP, *SERVE, *METRIC, *CAPTUM, *NUMBA,
          'httpx2>=2.0', 'pytest>=8,<9.2', 'pytest-xdist>=3', 'pytest-timeout>=2.3', 'hypothesis>=6',
          'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9', 'timm>=1.0']
 
@@ -84,6 +86,6 @@ setup(
     entry_points=dict(console_scripts=['mlaface = mlaface.cli.main:main']),
     install_requires=INSTALL,
     extras_require=dict(onnx=ONNX, openvino=OPENVINO, hub=HUB, models=MODELS, serve=SERVE, search=['faiss-cpu>=1.8'],
-                        metric=METRIC, captum=CAPTUM, ray=RAY, timm=['timm>=1.0'], stores=STORES,
+                        metric=METRIC, captum=CAPTUM, numba=NUMBA, ray=RAY, timm=['timm>=1.0'], stores=STORES,
                         tests=TESTS, **GALLERY, **DATA, **TRANSFORMS, **MMCV),
 )

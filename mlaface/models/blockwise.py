@@ -11,6 +11,11 @@ def blocks(x):
     return [slice(start, start + count) for start in range(0, len(x), count)]
 
 
+def rows(x):
+    """A map in channels-last memory as (N, places, C)."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
+
+
 def trains_eagerly_on_cpu(x):
     """Whether a map's gradient will be asked for, on CPU and by nothing that must see torch's own operators."""
     return (x.device.type == 'cpu' and x.dim() == 4 and torch.is_grad_enabled() and x.requires_grad

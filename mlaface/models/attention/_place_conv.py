@@ -4,16 +4,18 @@ from torch import nn
 
 from mlaface.models.attention._sizes import rim
 from mlaface.models.blockwise import trains_eagerly_on_cpu
+from mlaface.models.kernels import kernels
 
 GROUP = 4  # places that go side by side into the channels
 
 
 class PlaceConv(nn.Conv2d):
-    """``Conv2d(2, 1, kernel_size)`` that keeps the map's size; in training on CPU by groups of places.
+    """``Conv2d(2, 1, kernel_size)`` that keeps the map's size; in training on CPU compiled, or by groups of places.
 
-    A processor's convolution works on vectors of channels, and two channels to one leave most of each vector empty. In
-    channels-last memory four neighbouring places of two channels are one place of eight, without a number being moved;
-    the kernel, laid out for such places, is mostly zeros, and yet forward and backward take two fifths of the time.
+    A processor's convolution works on vectors of channels, and two channels to one leave most of each vector empty.
+    Where no compiled one can be used, four neighbouring places of two channels are, in channels-last memory, one place
+    of eight, without a number being moved; the kernel, laid out for such places, is mostly zeros, and yet forward and
+    backward take two fifths of the time.
 
     Args:
         kernel_size (int): Odd.
@@ -26,18 +28,21 @@ class PlaceConv(nn.Conv2d):
 
     def forward(self, x):
         """Map (N, 1, H, W) of (N, 2, H, W)."""
-        if not (self.blockwise and self._pays(x)):
+        # float32 only: what it brings in half types is not measured
+        if not (self.blockwise and trains_eagerly_on_cpu(x) and x.dtype == torch.float32
+                and not torch.is_autocast_enabled('cpu')):
             return super().forward(x)
+        if compiled := kernels('place_conv', x, self.weight):
+            return compiled.place_conv(x, self.weight)
+        last = x.is_contiguous(memory_format=torch.channels_last)
+        return self._by_groups(x) if last and x.shape[3] % GROUP == 0 else super().forward(x)
+
+    def _by_groups(self, x):
         count, channels, height, width = x.shape
         places = x.permute(0, 2, 3, 1).reshape(count, height, width // GROUP, GROUP * channels).permute(0, 3, 1, 2)
         kernel = _of_groups(self.weight)
         y = nn.functional.conv2d(places, kernel, padding=(self.padding[0], kernel.shape[3] // 2))
         return y.permute(0, 2, 3, 1).reshape(count, 1, height, width)
-
-    def _pays(self, x):
-        # float32 only: what it brings in half types is not measured
-        return (trains_eagerly_on_cpu(x) and x.dtype == torch.float32 and not torch.is_autocast_enabled('cpu')
-                and x.is_contiguous(memory_format=torch.channels_last) and x.shape[3] % GROUP == 0)
 
 
 def _of_groups(weight):

@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from mlaface.models.attention._bottleneck import bottleneck
 from mlaface.models.attention._place_conv import PlaceConv
 from mlaface.models.attention._sizes import hidden_channels
 from mlaface.models.gated_map import gated_map, pooled_channels
@@ -22,8 +23,7 @@ class CBAM(nn.Module):
 
     def __init__(self, channels, reduction=16, kernel_size=7):
         super().__init__()
-        hidden = hidden_channels(channels, reduction)
-        self.mlp = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, channels, 1))
+        self.mlp = bottleneck(channels, hidden_channels(channels, reduction))
         self.conv = PlaceConv(kernel_size)
         self.bn = nn.BatchNorm2d(1)
 

@@ -4,6 +4,7 @@ import math
 import torch
 from torch import nn
 
+from mlaface.models.attention._bottleneck import bottleneck
 from mlaface.models.attention._sizes import hidden_channels
 from mlaface.registry import ATTENTION
 
@@ -50,8 +51,7 @@ class GatherExcite(nn.Module):
         self.gather = strided_convolutions(channels, extent, size) if learned else None
         self.bottleneck = nn.Identity()
         if reduction is not None:
-            hidden = hidden_channels(channels, reduction)
-            self.bottleneck = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, channels, 1))
+            self.bottleneck = bottleneck(channels, hidden_channels(channels, reduction))
 
     def gathered(self, x):
         """What lies around every ``extent``-th place, (N, C, h, w)."""

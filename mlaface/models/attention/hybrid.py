@@ -4,6 +4,7 @@ After CBAM (Woo et al., ECCV 2018), whose sum of average and maximum becomes ``a
 """
 from torch import nn
 
+from mlaface.models.attention._bottleneck import bottleneck
 from mlaface.models.attention._place_conv import PlaceConv
 from mlaface.models.attention._sizes import hidden_channels
 from mlaface.models.gated_map import gated_map, pooled_channels
@@ -25,9 +26,7 @@ class ChannelGate(nn.Module):
 
     def __init__(self, channels, reduction=16, init=0.5, gate='sigmoid', learn=True):
         super().__init__()
-        hidden = hidden_channels(channels, reduction)
-        self.fc = nn.Sequential(nn.Conv2d(channels, hidden, 1, bias=False), nn.ReLU(),
-                                nn.Conv2d(hidden, channels, 1, bias=False))
+        self.fc = bottleneck(channels, hidden_channels(channels, reduction), bias=False)
         self.lf = LearnableGate(init, learn)
         self.gate = gate_function(gate)
 

@@ -1,10 +1,11 @@
-"""The convolution of two channels to one by groups of places: torch's numbers, and where it stands back."""
+"""The convolution of two channels to one, compiled and by groups of places: the numbers, where each is used."""
 import pytest
 import torch
 from torch import nn
 
 from mlaface.models.attention import _place_conv as place_conv
 from mlaface.models.attention._place_conv import PlaceConv
+from mlaface.models.kernels import place_conv as kernel
 
 
 def _both(kernel_size, shape):
@@ -22,20 +23,29 @@ def _both(kernel_size, shape):
     return found
 
 
+@pytest.fixture(params=['compiled', 'by groups'])
+def way(request, monkeypatch):
+    """Which of the two ways is open, and a list that grows by one with each call of it."""
+    calls, compiled = [], request.param == 'compiled'
+    module, name = (kernel, 'place_conv') if compiled else (place_conv, '_of_groups')
+    own = getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *given: calls.append(1) or own(*given))
+    if not compiled:
+        monkeypatch.setattr(place_conv, 'kernels', lambda *_: None)
+    return request.param, calls
+
+
 @pytest.mark.parametrize('kernel_size', [1, 3, 5, 7, 9, 11, 13])
 @pytest.mark.parametrize('shape', [(3, 2, 8, 12), (2, 2, 5, 4), (1, 2, 1, 16)])
-def test_the_numbers_are_those_of_a_plain_convolution(kernel_size, shape, monkeypatch):
-    called, own = [], place_conv._of_groups
-    monkeypatch.setattr(place_conv, '_of_groups', lambda weight: called.append(1) or own(weight))
+def test_the_numbers_are_those_of_a_plain_convolution(kernel_size, shape, way):
     ours, plain = _both(kernel_size, shape)
-    assert called
+    assert way[1]
     for mine, theirs in zip(ours, plain):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize('case', ['width', 'contiguous', 'half', 'no gradient', 'switched off'])
-def test_elsewhere_it_is_torchs_own(case, monkeypatch):
-    monkeypatch.setattr(place_conv, '_of_groups', lambda weight: pytest.fail('by groups'))
+def test_elsewhere_it_is_torchs_own(case, way):
     x = torch.randn(2, 2, 8, 7 if case == 'width' else 8)
     if case != 'contiguous':
         x = x.to(memory_format=torch.channels_last)
@@ -43,6 +53,8 @@ def test_elsewhere_it_is_torchs_own(case, monkeypatch):
     layer.blockwise = case != 'switched off'
     with torch.autocast('cpu', torch.bfloat16, enabled=case == 'half'):
         assert layer(x.requires_grad_(case != 'no gradient')).shape == (2, 1, *x.shape[2:])
+    compiled = way[0] == 'compiled' and case in ('width', 'contiguous')  # which needs neither fours nor a layout
+    assert len(way[1]) == compiled
 
 
 def test_it_is_counted_and_saved_as_a_convolution():
