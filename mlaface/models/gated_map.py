@@ -117,7 +117,7 @@ class _GatedMap(torch.autograd.Function):
         if ctx.channel:
             if ctx.place:
                 of_channel += passes.by_places(x, of_pooled)
-            (average, peak), found = ctx.channel.backward(of_channel)
+            (average, peak), found = ctx.channel.backward(of_channel.to(x.dtype))
             weights = [b if a is None else a if b is None else a + b for a, b in zip(weights, found)]
             of_channels = average / (x.shape[2] * x.shape[3]), peak, ctx.peak
         grad_x = passes.of_map(grad, channel, place, of_pooled, of_channels)

@@ -19,9 +19,10 @@ def anew():
     room._module.cache_clear()
 
 
-def test_they_are_for_float32_on_cpu():
-    assert kernels('gated_map', torch.ones(1)).__name__ == 'mlaface.models.kernels.gated_map'
-    for other in (torch.ones(1).double(), torch.ones(1).bfloat16(), torch.ones(1, device='meta')):
+def test_they_are_for_float32_and_bfloat16_on_cpu():
+    for fitting in (torch.ones(1), torch.ones(1).bfloat16()):
+        assert kernels('gated_map', fitting).__name__ == 'mlaface.models.kernels.gated_map'
+    for other in (torch.ones(1).double(), torch.ones(1).half(), torch.ones(1, device='meta')):
         assert kernels('gated_map', torch.ones(1), other) is None
 
 

@@ -28,14 +28,14 @@ class PlaceConv(nn.Conv2d):
 
     def forward(self, x):
         """Map (N, 1, H, W) of (N, 2, H, W)."""
-        # float32 only: what it brings in half types is not measured
-        if not (self.blockwise and trains_eagerly_on_cpu(x) and x.dtype == torch.float32
-                and not torch.is_autocast_enabled('cpu')):
+        half = torch.is_autocast_enabled('cpu')
+        if not (self.blockwise and trains_eagerly_on_cpu(x) and x.dtype == (torch.bfloat16 if half else torch.float32)):
             return super().forward(x)
         if compiled := kernels('place_conv', x, self.weight):
-            return compiled.place_conv(x, self.weight)
+            return compiled.place_conv(x.float(), self.weight.float()).to(x.dtype)
         last = x.is_contiguous(memory_format=torch.channels_last)
-        return self._by_groups(x) if last and x.shape[3] % GROUP == 0 else super().forward(x)
+        # float32 only: what it brings in half types is not measured
+        return self._by_groups(x) if last and not half and x.shape[3] % GROUP == 0 else super().forward(x)
 
     def _by_groups(self, x):
         count, channels, height, width = x.shape

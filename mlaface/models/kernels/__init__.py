@@ -1,4 +1,4 @@
-"""What torch's operators do slowly on CPU in float32, compiled by numba where that is installed.
+"""What torch's operators do slowly on CPU in float32 and bfloat16, compiled by numba where that is installed.
 
 Who calls them has the same in torch's operators, for other types and where numba is missing: ``kernels(name)`` says
 which of the two.
@@ -12,6 +12,8 @@ import torch
 from mlaface.utils.errors import MissingPackageError
 from mlaface.utils.packages import import_optional, is_installed
 
+TYPES = torch.float32, torch.bfloat16
+
 
 def kernels(name, *tensors):
     """A module of this room, if it can be used.
@@ -21,9 +23,9 @@ def kernels(name, *tensors):
         *tensors (Tensor): What its functions will be given.
 
     Returns:
-        module or None: None if a tensor is not of float32 on CPU, or numba is missing or switched off.
+        module or None: None if a tensor is not of these types on CPU, or numba is missing or switched off.
     """
-    fitting = all(tensor.dtype == torch.float32 and tensor.device.type == 'cpu' for tensor in tensors)
+    fitting = all(tensor.dtype in TYPES and tensor.device.type == 'cpu' for tensor in tensors)
     return _module(name) if fitting else None
 
 

@@ -1,10 +1,12 @@
-"""How kernels are compiled, and called for a batch."""
+"""How kernels are compiled, called for a batch, and read and write numbers of either type."""
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+import numpy as np
 import torch
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 # sums may be taken by vectors; what is not finite stays what it is
 OPTIONS = dict(nogil=True, error_model='numpy', fastmath={'reassoc', 'contract'})
@@ -41,7 +43,7 @@ def over_images(kernel, *tensors):
             the count of threads.
         *tensors (Tensor): Its arguments, (N, ...) each; it fills some of them.
     """
-    arrays = [tensor.numpy() for tensor in tensors]
+    arrays = [_array(tensor) for tensor in tensors]
     count = len(arrays[0])
     threads = min(torch.get_num_threads(), count)
     if threads < 2:
@@ -53,6 +55,37 @@ def over_images(kernel, *tensors):
     kernel(*own)
     for done in waiting:
         done.result()
+
+
+def _array(tensor):
+    """A tensor's memory; of bfloat16, which numpy does not know, the bits."""
+    return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def widen(value):
+    """For kernels: a number of an array, float32; of the bits of a bfloat16 too."""
+    raise NotImplementedError('only in compiled code')
+
+
+def narrow(value, array):
+    """For kernels: a float32 as an array's type, rounded to the nearest, of two to the even one."""
+    raise NotImplementedError('only in compiled code')
+
+
+@overload(widen)
+def _widen(value):
+    if value == types.uint16:
+        return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
+    return lambda value: value
+
+
+@overload(narrow)
+def _narrow(value, array):
+    def to_bits(value, array):
+        bits = np.float32(value).view(np.uint32)
+        rounded = np.uint32(bits + np.uint32(0x7fff) + ((bits >> np.uint32(16)) & np.uint32(1)))
+        return np.uint16(rounded >> np.uint32(16)) if value == value else np.uint16(0x7fc0)
+    return to_bits if array.dtype == types.uint16 else lambda value, array: value
 
 
 @cache

@@ -7,16 +7,17 @@ import numpy as np
 import torch
 
 from mlaface.models.blockwise import rows
-from mlaface.models.kernels._numba import compiled, over_images
+from mlaface.models.kernels._numba import compiled, narrow, over_images, widen
 
+FLOAT = torch.float32  # of what is summed over the places of an image
 _SIGN = np.int64(0x7fffffff)
 
 
 def pool_channels(x):
     """See ``gated_blocks.pool_channels``."""
-    average, peak, where = (x.new_empty(x.shape[:2], dtype=dtype) for dtype in (x.dtype, x.dtype, torch.int64))
+    average, peak, where = (x.new_empty(x.shape[:2], dtype=dtype) for dtype in (FLOAT, FLOAT, torch.int64))
     over_images(_pool_channels, rows(x), average, peak, where)
-    return tuple(each[..., None, None] for each in (average, peak, where))
+    return tuple(each[..., None, None] for each in (average.to(x.dtype), peak.to(x.dtype), where))
 
 
 def pool(x, channel):
@@ -37,14 +38,14 @@ def product(x, channel, place):
 
 def of_gates(x, grad, channel, place):
     """See ``gated_blocks.of_gates``."""
-    of_place, of_channel = x.new_empty(len(x), x.shape[2] * x.shape[3], 1), x.new_empty(x.shape[:2])
+    of_place, of_channel = x.new_empty(len(x), x.shape[2] * x.shape[3], 1), x.new_empty(x.shape[:2], dtype=FLOAT)
     over_images(_of_gates, rows(x), rows(grad), _per_channel(x, channel), _per_place(x, place), of_place, of_channel)
     return of_place, of_channel
 
 
 def by_places(x, of_pooled):
     """See ``gated_blocks.by_places``."""
-    found = x.new_empty(x.shape[:2])
+    found = x.new_empty(x.shape[:2], dtype=FLOAT)
     over_images(_by_places, rows(x), *(each.contiguous() for each in of_pooled), found)
     return found
 
@@ -76,10 +77,10 @@ def _per_place(x, gate):
 def _pool_channels(x, average, peak, where):
     images, places, channels = x.shape
     for n in range(images):
-        average[n], peak[n], where[n] = x[n, 0], x[n, 0], 0
-        for p in range(1, places):
+        average[n], peak[n], where[n] = 0, -np.inf, 0
+        for p in range(places):
             for c in range(channels):
-                value = x[n, p, c]
+                value = widen(x[n, p, c])
                 average[n, c] += value
                 if value > peak[n, c] or value != value:
                     peak[n, c], where[n, c] = value, p
@@ -93,7 +94,7 @@ def _pool(x, channel, pooled, place):
         for p in range(places):
             total, best = np.float32(0), np.int64(-2 ** 63)
             for c in range(channels):
-                value = x[n, p, c] * channel[n, c]
+                value = widen(x[n, p, c]) * widen(channel[n, c])
                 total += value
                 # The bits of a float as a number of the same order, before the channel counted from the last: one
                 # maximum over vectors gives the value and its first channel. 0 is added so that zeros have one sign.
@@ -101,8 +102,8 @@ def _pool(x, channel, pooled, place):
                 best = max(best, ((bits ^ ((bits >> 31) & _SIGN)) << 32) | (channels - 1 - c))
             first = channels - 1 - (best & 0xffffffff)
             place[n, p, 0] = first
-            pooled[n, p, 0] = total / np.float32(channels)
-            pooled[n, p, 1] = x[n, p, first] * channel[n, first]
+            pooled[n, p, 0] = narrow(total / np.float32(channels), pooled)
+            pooled[n, p, 1] = narrow(widen(x[n, p, first]) * widen(channel[n, first]), pooled)
 
 
 @compiled
@@ -110,9 +111,9 @@ def _product(x, channel, place, out):
     images, places, channels = x.shape
     for n in range(images):
         for p in range(places):
-            gate = place[n, p]
+            gate = widen(place[n, p])
             for c in range(channels):
-                out[n, p, c] = x[n, p, c] * channel[n, c] * gate
+                out[n, p, c] = narrow(widen(x[n, p, c]) * widen(channel[n, c]) * gate, out)
 
 
 @compiled
@@ -121,12 +122,12 @@ def _of_gates(x, grad, channel, place, of_place, of_channel):
     for n in range(images):
         of_channel[n] = 0
         for p in range(places):
-            total, gate = np.float32(0), place[n, p]
+            total, gate = np.float32(0), widen(place[n, p])
             for c in range(channels):
-                both = x[n, p, c] * grad[n, p, c]
-                total += both * channel[n, c]
+                both = widen(x[n, p, c]) * widen(grad[n, p, c])
+                total += both * widen(channel[n, c])
                 of_channel[n, c] += both * gate
-            of_place[n, p, 0] = total
+            of_place[n, p, 0] = narrow(total, of_place)
 
 
 @compiled
@@ -135,10 +136,10 @@ def _by_places(x, mean, most, where, found):
     for n in range(images):
         found[n] = 0
         for p in range(places):
-            every, first = mean[n, p, 0], where[n, p, 0]
+            every, first = widen(mean[n, p, 0]), where[n, p, 0]
             for c in range(channels):
-                found[n, c] += every * x[n, p, c]
-            found[n, first] += most[n, p, 0] * x[n, p, first]
+                found[n, c] += every * widen(x[n, p, c])
+            found[n, first] += widen(most[n, p, 0]) * widen(x[n, p, first])
 
 
 @compiled
@@ -146,9 +147,11 @@ def _of_map(grad, channel, place, mean, most, where, average, peak, at, out):
     images, places, channels = grad.shape
     for n in range(images):
         for p in range(places):
-            gate, every, first = place[n, p], mean[n, p, 0], where[n, p, 0]
+            gate, every, first = widen(place[n, p]), widen(mean[n, p, 0]), where[n, p, 0]
             for c in range(channels):
-                out[n, p, c] = (grad[n, p, c] * gate + every) * channel[n, c] + average[n, c]
-            out[n, p, first] += most[n, p, 0] * channel[n, first]
+                through = (widen(grad[n, p, c]) * gate + every) * widen(channel[n, c])
+                out[n, p, c] = narrow(through + widen(average[n, c]), out)
+            through = widen(grad[n, p, first]) * gate + every + widen(most[n, p, 0])
+            out[n, p, first] = narrow(through * widen(channel[n, first]) + widen(average[n, first]), out)
         for c in range(channels):
-            out[n, at[n, c], c] += peak[n, c]
+            out[n, at[n, c], c] = narrow(widen(out[n, at[n, c], c]) + widen(peak[n, c]), out)

@@ -51,10 +51,26 @@ def test_elsewhere_it_is_torchs_own(case, way):
         x = x.to(memory_format=torch.channels_last)
     layer = PlaceConv(7)
     layer.blockwise = case != 'switched off'
-    with torch.autocast('cpu', torch.bfloat16, enabled=case == 'half'):
+    x = x.to(torch.float16 if case == 'half' else x.dtype)
+    with torch.autocast('cpu', torch.float16, enabled=case == 'half'):
         assert layer(x.requires_grad_(case != 'no gradient')).shape == (2, 1, *x.shape[2:])
     compiled = way[0] == 'compiled' and case in ('width', 'contiguous')  # which needs neither fours nor a layout
     assert len(way[1]) == compiled
+
+
+def test_under_autocast_it_is_compiled_for_bfloat16(way):
+    x = torch.randn(2, 2, 8, 8).to(torch.bfloat16, memory_format=torch.channels_last).requires_grad_()
+    layer = PlaceConv(7)
+    with torch.autocast('cpu', torch.bfloat16):
+        y = layer(x)
+        layer.blockwise = False
+        plain = layer(x)
+    assert y.dtype == torch.bfloat16 and len(way[1]) == (way[0] == 'compiled')
+    torch.testing.assert_close(y, plain, rtol=0.02, atol=0.02)
+    found, expected = (torch.autograd.grad(each.float().square().sum(), [x, layer.weight]) for each in (y, plain))
+    for mine, theirs in zip(found, expected):
+        assert mine.dtype == theirs.dtype
+        assert (mine - theirs).norm() <= 0.03 * theirs.norm()
 
 
 def test_it_is_counted_and_saved_as_a_convolution():
