@@ -1,16 +1,24 @@
 """PReLU (He et al., ICCV 2015, eq. 8 to 10) that stays in the cache on CPU.
 
 torch's own backward pass writes the slope's gradient per element and sums it afterwards: tensors of the map's size that
-go through memory. Here a block of images is read once, and what is in between is never larger than the block. Half
-types in channels-last memory cost torch many times float32 where the channels do not fill a vector register.
+go through memory. Here it is one compiled pass (``kernels.prelu``) where that can be used; else a block of images is
+read once, and what is in between is never larger than the block. Half types in channels-last memory cost torch many
+times float32 where the channels do not fill a vector register.
 """
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
 from mlaface.models.blockwise import blocks, fits, trains_eagerly_on_cpu
+from mlaface.models.kernels import kernels
 
 VECTOR = 32  # numbers of a half type in a register
+
+
+def _compiled(x):
+    """Kernels for a map, or None."""
+    last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return kernels('prelu', x) if last else None
 
 
 def _forward(x, slope):
@@ -18,6 +26,8 @@ def _forward(x, slope):
     by_torch = x.element_size() > 2 or x.is_contiguous() or x.shape[1] % VECTOR == 0
     if by_torch:
         return torch.prelu(x, slope.flatten())
+    if compiled := _compiled(x):
+        return compiled.forward(x, slope.flatten())
     out = torch.empty_like(x)  # torch's kernel goes number by number here
     for block in blocks(x):
         torch.mul(x[block].clamp(max=0), slope, out=out[block])
@@ -38,6 +48,10 @@ class _BlockwisePReLU(torch.autograd.Function):
     def backward(ctx, grad):
         x, weight = ctx.saved_tensors
         slope = weight.to(x.dtype).view(-1, 1, 1)
+        if compiled := _compiled(x):
+            grad = grad.contiguous(memory_format=torch.channels_last)
+            grad_x, grad_weight = compiled.backward(x, grad, slope.flatten())
+            return grad_x, grad_weight.to(weight.dtype)
         grad_x, grad_weight = torch.empty_like(x), torch.zeros_like(weight)
         for block in blocks(x):
             out = grad_x[block]

@@ -5,6 +5,7 @@ import pytest
 import tiny
 import torch
 
+from mlaface.models import prelu
 from mlaface.models.layers import StridedPointwise
 from mlaface.models.prelu import PReLU
 from mlaface.registry import ATTENTION, MODELS
@@ -90,9 +91,15 @@ def test_strided_pointwise_is_a_convolution_in_channels_last_too(channels, size)
     torch.testing.assert_close(ours.weight.grad.double(), plain.weight.grad, rtol=1e-4, atol=1e-2)
 
 
+@pytest.fixture(params=['compiled', 'blocks'])
+def passes(request, monkeypatch):
+    if request.param == 'blocks':
+        monkeypatch.setattr(prelu, 'kernels', lambda *_: None)
+
+
 @pytest.mark.parametrize('layout', (torch.contiguous_format, torch.channels_last))
 @pytest.mark.parametrize('shape', ((1, 3, 1, 1), (7, 5, 9, 4), (3, 2, 200, 300)))
-def test_prelu_is_torchs(shape, layout):
+def test_prelu_is_torchs(shape, layout, passes):
     ours, theirs = PReLU(shape[1]), torch.nn.PReLU(shape[1])
     slopes = torch.linspace(-0.5, 1.5, shape[1])
     x = torch.randn(shape).to(memory_format=layout)
@@ -112,7 +119,7 @@ def test_prelu_is_torchs(shape, layout):
 
 @pytest.mark.parametrize('layout', (torch.contiguous_format, torch.channels_last))
 @pytest.mark.parametrize('dtype, channels', ((torch.bfloat16, 5), (torch.bfloat16, 32), (torch.float16, 16)))
-def test_prelu_is_torchs_under_autocast(dtype, channels, layout):
+def test_prelu_is_torchs_under_autocast(dtype, channels, layout, passes):
     ours, theirs = PReLU(channels), torch.nn.PReLU(channels)
     x = torch.randn(9, channels, 7, 8).to(dtype).to(memory_format=layout)
     probe, results = torch.randn(9, channels, 7, 8).to(dtype), []

@@ -29,21 +29,22 @@ class _PlaceConv(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, weight):
-        ctx.save_for_backward(x, weight)
-        return _convolved(_padded(x, weight), weight)
+        padded = _padded(x, weight)
+        ctx.save_for_backward(padded, weight)
+        return _convolved(padded, weight)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        x, weight = ctx.saved_tensors
+        padded, weight = ctx.saved_tensors
         grad_x = grad_weight = None
         if ctx.needs_input_grad[0]:
             around = _padded(grad, weight)
             grad_x = torch.cat([_convolved(around, one) for one in weight.flip(2, 3).split(1, 1)], 1)
         if ctx.needs_input_grad[1]:
-            seen, starts = _padded(x, weight), _starts(x, weight)
-            given, found = nn.functional.pad(grad, (0, _rim(weight))).flatten(1), x.new_empty(len(x), len(starts))
-            over_images(_correlate, seen.flatten(1), starts.expand(len(x), -1), given, found)
+            starts, given = _starts(padded, weight), nn.functional.pad(grad, (0, _rim(weight))).flatten(1)
+            found = padded.new_empty(len(padded), len(starts))
+            over_images(_correlate, padded.flatten(1), starts.expand(len(padded), -1), given, found)
             grad_weight = found.sum(0)[:weight.numel()].view_as(weight)
         return grad_x, grad_weight
 
@@ -57,24 +58,22 @@ def _padded(x, weight):
     return nn.functional.pad(x.contiguous(), (_rim(weight) // 2,) * 4)
 
 
-def _starts(x, weight):
-    """Where each number of the kernel begins in the line of a padded image (N, C, H, W), int64; by fours, so that the
-    last may be there more than once."""
+def _starts(padded, weight):
+    """Where each number of the kernel begins in the line of a padded map, int64; by fours, the last are filled up."""
     channels, size = weight.shape[1], weight.shape[2]
-    rows, columns = x.shape[2] + _rim(weight), x.shape[3] + _rim(weight)
+    rows, columns = padded.shape[2:]
     c, i, j = torch.meshgrid(torch.arange(channels), torch.arange(size), torch.arange(size), indexing='ij')
     starts = ((c * rows + i) * columns + j).flatten()
     return nn.functional.pad(starts, (0, -len(starts) % 4))
 
 
-def _convolved(x, weight):
+def _convolved(padded, weight):
     """Convolution (N, 1, H, W) of a padded map (N, C, H + k - 1, W + k - 1)."""
-    count, _, rows, columns = x.shape
-    rim = _rim(weight)
-    starts, out = _starts(x[..., rim:, rim:], weight), x.new_empty(count, rows - rim, columns)
+    count, _, rows, columns = padded.shape
+    starts, out = _starts(padded, weight), padded.new_empty(count, rows - _rim(weight), columns)
     shares = nn.functional.pad(weight.flatten(), (0, len(starts) - weight.numel()))
-    over_images(_convolve, x.flatten(1), *(each.expand(count, -1) for each in (starts, shares)), out.flatten(1))
-    return out[..., :columns - rim].unsqueeze(1)
+    over_images(_convolve, padded.flatten(1), *(each.expand(count, -1) for each in (starts, shares)), out.flatten(1))
+    return out[..., :columns - _rim(weight)].unsqueeze(1)
 
 
 @compiled
