@@ -8,6 +8,7 @@ from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.gallery import add_faces, add_gallery, file_of, one_face, open_gallery
 from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer
 from mlaface.cli.parts.progress import tracked
+from mlaface.utils.image_files import PHOTOGRAPHS, Listed, image_files, is_image
 
 EPILOG = """exit status: 0 all is enrolled, 1 images of --people were left out, 2 an error; nothing of NAME is enrolled
 
@@ -88,18 +89,20 @@ def _enroll(gallery, inferencer, args, name, images, skipped=None):
 
 def _enroll_people(gallery, inferencer, args):
     """Enrol a folder of people, one after the other: who was enrolled stays so if it ends on the way."""
-    folders = sorted(folder for folder in Path(args.people).iterdir() if folder.is_dir())
-    if not folders:
+    listed = Listed(args.people)
+    if not listed.folders:
         raise ValueError(f'{args.people} has no folders, one a person')
     skipped, people, images = Skipped(), 0, 0
-    for file in sorted(file for file in Path(args.people).iterdir() if file.is_file() and file.name[0] != '.'):
-        skipped(file.name, f'{file} lies in no folder of a person')
-    for folder in tracked(folders, 'enrolling'):
-        files = sorted(str(file) for file in folder.iterdir() if file.is_file() and file.name[0] != '.')
-        count = _enroll(gallery, inferencer, args, folder.name, files, skipped)
+    for name in listed.files:
+        if is_image(name, PHOTOGRAPHS):
+            skipped(name, f'{Path(args.people, name)} lies in no folder of a person')
+    for name in tracked(listed.folders, 'enrolling'):
+        folder = Path(args.people, name)
+        files = [str(file) for file in image_files(folder)]
+        count = _enroll(gallery, inferencer, args, name, files, skipped)
         people, images = people + (count > 0), images + count
         if not count:
-            skipped(folder.name, f'{folder}: nobody is enrolled of this folder, which has {len(files)} files')
+            skipped(name, f'{folder}: nobody is enrolled of this folder, which has {len(files)} images')
     print(f'{people:,} people, {_images(images)} enrolled in {gallery.place}')
     return int(skipped.count > 0)
 

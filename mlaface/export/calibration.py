@@ -3,11 +3,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mlaface.evaluation.images.files import ImageFiles, is_image
+from mlaface.evaluation.images.files import ImageFiles
 from mlaface.evaluation.images.reading import DatasetImages
 from mlaface.evaluation.suite import bin_suite
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.image_files import ENDINGS, image_files
 
 
 def calibration_faces(source, count, size, seed=0):
@@ -45,7 +46,7 @@ def _open(path, size):
     if path.suffix == '.rec':
         return DatasetImages(DATASETS.build(dict(type='RecordFaces', data_root=str(path.resolve()),
                                                  image_size=tuple(size))))
-    names = sorted(str(file.relative_to(path)) for file in path.rglob('*') if is_image(file.name))
+    names = [str(file.relative_to(path)) for file in image_files(path, ENDINGS)]
     if not names:
         raise InputError(f'{path} is no .bin or .rec file and no folder with images')
     return ImageFiles(path, names, size=size)

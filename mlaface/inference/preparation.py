@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from mlaface.datasets.formats.jpeg import encode
 from mlaface.inference.images import read_image
-from mlaface.inference.sources import Source, image_files
+from mlaface.inference.sources import Source
 from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.image_files import image_files
 
 LOG = 'align.jsonl'
 CHOICES = ('largest', 'only', 'all')

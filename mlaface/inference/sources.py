@@ -3,11 +3,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from mlaface.evaluation.images.files import SUFFIXES
 from mlaface.inference.images import MAX_PIXELS, read_image
 from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.image_files import PHOTOGRAPHS, image_files
 
-IMAGES = (*SUFFIXES, '.tif', '.tiff', '.gif', '.avif', '.heic', '.heif', '.jp2', '.ppm', '.pgm')
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 
 
@@ -77,7 +76,7 @@ def _of_path(path, max_pixels):
     if path.is_dir():
         found = image_files(path)
         if not found:
-            raise MissingDataError(f'no image in {path}: files named {", ".join(IMAGES)} are taken')
+            raise MissingDataError(f'no image in {path}: files named {", ".join(PHOTOGRAPHS)} are taken')
         yield from (Source(str(file), lambda file=file: read_image(file, max_pixels)) for file in found)
     elif not path.exists():
         raise MissingDataError(f'no image, folder or video at {path}')
@@ -85,19 +84,6 @@ def _of_path(path, max_pixels):
         yield from _frames(str(path), str(path))
     else:
         yield Source(str(path), lambda: read_image(path, max_pixels))
-
-
-def image_files(folder):
-    """The image files below a folder, sorted by path; hidden ones are left out.
-
-    Args:
-        folder (Path): Where.
-
-    Returns:
-        list[Path]: With the folder.
-    """
-    return sorted(path for path in Path(folder).rglob('*') if path.suffix.lower() in IMAGES and path.is_file()
-                  and not any(part.startswith('.') for part in path.relative_to(folder).parts))
 
 
 def _frames(place, name):

@@ -3,11 +3,12 @@ import tempfile
 from pathlib import Path
 
 from mlaface.apis import init_model
-from mlaface.evaluation.images.files import ImageFiles, is_image
+from mlaface.evaluation.images.files import ImageFiles
 from mlaface.evaluation.results.result import read_result
 from mlaface.evaluation.results.thresholds import read_thresholds, thresholds_path
 from mlaface.evaluation.suite import bin_suite
 from mlaface.utils.errors import InputError
+from mlaface.utils.image_files import ENDINGS, image_files
 from mlaface.zoo.hub import upload
 from mlaface.zoo.model_file import check_name
 from mlaface.zoo.publish import publish, quality_range
@@ -53,7 +54,7 @@ def _quality(args, model):
         return None
     path = Path(args.quality_images)
     if path.is_dir():
-        names = sorted(str(file.relative_to(path)) for file in path.rglob('*') if is_image(file.name))
+        names = [str(file.relative_to(path)) for file in image_files(path, ENDINGS)]
         if not names:
             raise InputError(f'no images in {path}')
         return quality_range(model, ImageFiles(path, names, size=tuple(model.input['size'])), path)

@@ -1,7 +1,6 @@
 """Training sets as folders of images, one folder an identity."""
 import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -12,12 +11,10 @@ from mlaface.datasets.sets._base import FaceDataset
 from mlaface.datasets.sets.record_faces import check_classes
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.image_files import ENDINGS, FOREIGN, Listed, image_files, is_image
 from mlaface.utils.names import plain_name
 from mlaface.utils.texts import read_json
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
-NOT_READ = {'.heic': 'HEIC', '.heif': 'HEIC', '.avif': 'AVIF', '.gif': 'GIF', '.tif': 'TIFF', '.tiff': 'TIFF',
-            '.jp2': 'JPEG 2000', '.jxl': 'JPEG XL'}
 NOT_UTF_8 = 'its name is not UTF-8: rename it'
 SUMMARY = 'summary.json'  # what ``mlaface data`` leaves in a set that it has written
 
@@ -47,25 +44,25 @@ class FolderFaces(FaceDataset):
         ValueError: If ``num_classes`` is not the data's.
     """
 
-    def __init__(self, data_root, num_classes=None, suffixes=SUFFIXES, transforms=(), image_size=(112, 112),
+    def __init__(self, data_root, num_classes=None, suffixes=ENDINGS, transforms=(), image_size=(112, 112),
                  on_bad_image='stop', seed=0, exclude=()):
         super().__init__(transforms, image_size, on_bad_image, seed)
         self.root = resolve_data(data_root)
         if not self.root.is_dir():
             raise MissingDataError(missing_message(self.root, 'folder of identities'))
         suffixes = tuple(suffix.lower() for suffix in suffixes)
-        listed, found = _Listed(self.root), []
+        listed, found = Listed(self.root), []
         names, self.passed_over = listed.folders, [
             (file, 'place', 'it lies in no folder of an identity') for file in listed.files
-            if file.lower().endswith((*suffixes, *NOT_READ))]
+            if is_image(file, (*suffixes, *FOREIGN))]
         self.passed_over += [(name, 'name', NOT_UTF_8) for name in listed.odd]
         for label, name in enumerate(names):
             try:
-                inside = _Listed(self.root / name)
+                inside = Listed(self.root / name)
             except OSError as error:
                 self.passed_over.append((name, 'unreadable', f'the folder cannot be read: {error.strerror}'))
                 continue
-            found += [(label, f'{name}/{file}') for file in inside.files if file.lower().endswith(suffixes)]
+            found += [(label, f'{name}/{file}') for file in inside.files if is_image(file, suffixes)]
             self.passed_over += _passed_over(name, inside, suffixes) + _deeper(self.root, name, inside, suffixes)
         if not found:
             odd = next(((key, why) for key, kind, why in self.passed_over if kind != 'place'), None)
@@ -122,8 +119,7 @@ class FolderFaces(FaceDataset):
 def _no_images(root, suffixes):
     """What to say of a folder without ``IDENTITY/IMAGE``: which level was expected, and which was found."""
     expected = f'expected is {root}/IDENTITY/IMAGE'
-    found = next((Path(folder, name) for folder, _, names in os.walk(root) for name in sorted(names)
-                  if name.lower().endswith(suffixes) and not name.startswith('.')), None)
+    found, *_ = image_files(root, suffixes) or [None]
     if found is None:
         return f'{root} holds no image: {expected}, with an ending of {", ".join(suffixes)}'
     parts = found.relative_to(root).parts
@@ -139,20 +135,19 @@ def _no_images(root, suffixes):
 
 def _passed_over(name, listed, suffixes):
     """What of an identity's folder looks like an image and is not read: key, kind of fault and what is wrong."""
-    found = [(f'{name}/{file}', 'name', NOT_UTF_8) for file in listed.odd if file.lower().endswith(suffixes)]
+    found = [(f'{name}/{file}', 'name', NOT_UTF_8) for file in listed.odd if is_image(file, suffixes)]
     for file in listed.files:
-        if not file.lower().endswith(suffixes) and (kind := NOT_READ.get(os.path.splitext(file)[1].lower())):
+        if not is_image(file, suffixes) and (kind := FOREIGN.get(os.path.splitext(file)[1].lower())):
             found.append((f'{name}/{file}', 'format', f'{kind} is not read: convert it to JPEG'))
     return found + [(f'{name}/{file}', 'unreadable', 'it is a pipe, a socket or a device, and no file')
-                    for file in listed.special if file.lower().endswith(suffixes)]
+                    for file in listed.special if is_image(file, suffixes)]
 
 
 def _deeper(root, name, listed, suffixes):
     """Images in folders within an identity's, as ``_passed_over``; links to folders are not followed there."""
     inside = [folder for folder in listed.folders if not os.path.islink(root / name / folder)]
-    return [(os.path.join(os.path.relpath(folder, root), file), 'place', f'it lies deeper than {name}/IMAGE')
-            for inner in inside for folder, _, files in os.walk(root / name / inner) for file in sorted(files)
-            if file.lower().endswith(suffixes) and not file.startswith('.')]
+    return [(str(file.relative_to(root)), 'place', f'it lies deeper than {name}/IMAGE')
+            for inner in inside for file in image_files(root / name / inner, suffixes)]
 
 
 def _written_here(root):
@@ -162,43 +157,3 @@ def _written_here(root):
     except (OSError, InputError):
         return False
     return isinstance(summary, dict) and 'mlaface' in summary and summary.get('layout') == 'folder'
-
-
-def _kind(entry):
-    """0 for a folder, 1 for a file, 2 for what is neither; a link to nothing is a file, and reading it says so."""
-    try:
-        if entry.is_file():
-            return 1
-        if entry.is_dir():
-            return 0
-        entry.stat()
-    except OSError:
-        return 1
-    return 2
-
-
-class _Listed:
-    """What is in a folder, sorted, without what begins with a dot.
-
-    Attributes:
-        folders, files, special (list[str]): Names; ``special`` is neither of the two.
-        odd (list[str]): Names that are not UTF-8, written as ``caf\\xe9``.
-    """
-
-    def __init__(self, folder):
-        self.folders, self.files, self.special, self.odd = found = [], [], [], []
-        for entry in os.scandir(folder):
-            if not entry.name.startswith('.'):
-                if _is_utf_8(entry.name):
-                    found[_kind(entry)].append(entry.name)
-                else:
-                    self.odd.append(os.fsencode(entry.name).decode('utf-8', 'backslashreplace'))
-        for names in found:
-            names.sort()
-
-
-def _is_utf_8(name):
-    try:
-        return name.isascii() or bool(name.encode())
-    except UnicodeEncodeError:
-        return False

@@ -8,8 +8,7 @@ import numpy as np
 from mlaface.datasets.formats.errors import DecodeError
 from mlaface.datasets.formats.jpeg import decode
 from mlaface.evaluation.images.alignment import TEMPLATE, similarity
-
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+from mlaface.utils.image_files import ENDINGS, is_image
 
 
 class ImageFiles:
@@ -100,11 +99,6 @@ def find_images(root, names):
     return [found[name] for name in names]
 
 
-def is_image(name):
-    """Whether a file's name ends as images do, in any case; a hidden file is none."""
-    return splitext(name)[1].lower() in SUFFIXES and not name.startswith('.')
-
-
 def without_suffix(name):
     """A name without the suffix of an image; what else has a dot in it stays."""
     return splitext(name)[0] if is_image(name) else name
@@ -113,5 +107,5 @@ def without_suffix(name):
 def _listed(folder):
     """Names of a folder's files, and stem -> name of its images, the usual kinds first."""
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    usual = sorted(filter(is_image, names), key=lambda name: SUFFIXES.index(splitext(name)[1].lower()))
+    usual = sorted(filter(is_image, names), key=lambda name: ENDINGS.index(splitext(name)[1].lower()))
     return set(names), {without_suffix(name): name for name in reversed(usual)}

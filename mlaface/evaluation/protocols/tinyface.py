@@ -4,13 +4,14 @@ from pathlib import Path
 import numpy as np
 
 from mlaface.evaluation.functional.retrieval import find_all, retrieval_entry, retrieval_metrics
-from mlaface.evaluation.images.files import ImageFiles, is_image
+from mlaface.evaluation.images.files import ImageFiles
 from mlaface.evaluation.protocols.image_search import ImageSearch, labelled_pairs
 from mlaface.evaluation.protocols.lists import cell_text, find_file, find_folder, read_mat
 from mlaface.evaluation.results.certainty import Sample
 from mlaface.evaluation.search.choice import choose_search
 from mlaface.evaluation.suite import Suite
 from mlaface.registry import PROTOCOLS
+from mlaface.utils.image_files import is_image
 
 EXACT = 1 << 53  # float64, which MATLAB writes numbers in, holds every integer below it
 
