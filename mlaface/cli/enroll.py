@@ -5,14 +5,23 @@ from pathlib import Path
 
 from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.gallery import add_faces, add_gallery, file_of, one_face, open_gallery
+from mlaface.cli.parts.gallery import (
+    add_faces,
+    add_gallery,
+    enroll_file,
+    file_of,
+    one_face,
+    open_gallery,
+    tell_enrolled,
+)
 from mlaface.cli.parts.inference import Skipped, add_detector, add_model, open_inferencer
 from mlaface.cli.parts.progress import tracked
 from mlaface.utils.image_files import PHOTOGRAPHS, Listed, image_files, is_image
 
 EPILOG = """exit status: 0 all is enrolled, 1 images of --people were left out, 2 an error; nothing of NAME is enrolled
 
-The gallery is made if there is none, and is bound to the model. Only embeddings are kept unless --keep-images is given.
+The gallery is made if there is none, and is bound to the model. Images that a person has already are skipped: a command
+that was stopped can be given again. Only embeddings are kept unless --keep-images is given.
 
 examples:
   mlaface enroll staff.gallery 'Ann Lee' ann1.jpg ann2.jpg
@@ -46,32 +55,20 @@ def main(argv=None):
         if sum(given) != 1 or (args.name and not args.images):
             raise ValueError('give NAME and IMAGE..., or --people FOLDER, or --embeddings FILE; --help shows examples')
         if args.embeddings:
-            return _enroll_file(args)
+            enroll_file(args, args.embeddings)
+            return 0
         inferencer = open_inferencer(args, not args.aligned)
         with open_gallery(args, inferencer.model, create=True) as gallery:
             if args.images:
-                _enroll(gallery, inferencer, args, args.name, args.images)
-                print(f'{args.name}: {_images(len(args.images))} enrolled in {gallery.place}')
+                counts = _enroll(gallery, inferencer, args, args.name, args.images)
+                tell_enrolled(f'{args.name}: ', gallery, *counts)
                 return 0
             return _enroll_people(gallery, inferencer, args)
 
 
-def _images(count):
-    return f'{count:,} {"image" if count == 1 else "images"}'
-
-
-def _enroll_file(args):
-    """Enrol what a file holds; a gallery is made only of a file that names its model."""
-    from mlaface.gallery.transfer import read, stated_model
-    new = '://' not in args.gallery and not Path(args.gallery).exists()
-    with open_gallery(args, stated_model(args.embeddings) if new else None, create=new) as gallery:
-        count = len(gallery.enroll_all(read(args.embeddings, gallery.model)))
-    print(f'{_images(count)} enrolled in {gallery.place}')
-    return 0
-
-
 def _enroll(gallery, inferencer, args, name, images, skipped=None):
-    """Enrol images of a person: all of them, or all but those that ``skipped`` is told of."""
+    """Enrol images of a person: all of them, or all but those that ``skipped`` is told of; gives how many have a face
+    to enrol, and how many of those were not there already."""
     from mlaface.gallery import Enrolment
     found = []
     for source, faces in inferencer.faces(images, args.aligned, skipped):
@@ -83,8 +80,7 @@ def _enroll(gallery, inferencer, args, name, images, skipped=None):
             skipped(source, error)
             continue
         found.append(Enrolment(name, embedding, args.metadata, file_of(source) if args.keep_images else None))
-    gallery.enroll_all(found)
-    return len(found)
+    return len(found), len(gallery.enroll_new(found))
 
 
 def _enroll_people(gallery, inferencer, args):
@@ -92,18 +88,18 @@ def _enroll_people(gallery, inferencer, args):
     listed = Listed(args.people)
     if not listed.folders:
         raise ValueError(f'{args.people} has no folders, one a person')
-    skipped, people, images = Skipped(), 0, 0
+    skipped, people, given, new = Skipped(), 0, 0, 0
     for name in listed.files:
         if is_image(name, PHOTOGRAPHS):
             skipped(name, f'{Path(args.people, name)} lies in no folder of a person')
     for name in tracked(listed.folders, 'enrolling'):
         folder = Path(args.people, name)
         files = [str(file) for file in image_files(folder)]
-        count = _enroll(gallery, inferencer, args, name, files, skipped)
-        people, images = people + (count > 0), images + count
-        if not count:
+        found, added = _enroll(gallery, inferencer, args, name, files, skipped)
+        people, given, new = people + (added > 0), given + found, new + added
+        if not found:
             skipped(name, f'{folder}: nobody is enrolled of this folder, which has {len(files)} images')
-    print(f'{people:,} people, {_images(images)} enrolled in {gallery.place}')
+    tell_enrolled(f'{people:,} people, ', gallery, given, new)
     return int(skipped.count > 0)
 
 

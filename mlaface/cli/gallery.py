@@ -1,11 +1,10 @@
 """``mlaface gallery``: who is in a gallery, and what is done with it."""
 import json
 import sys
-from pathlib import Path
 
 from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.gallery import add_faces, add_gallery, given_embeddings, one_face, open_gallery
+from mlaface.cli.parts.gallery import add_faces, add_gallery, enroll_file, given_embeddings, one_face, open_gallery
 from mlaface.cli.parts.inference import add_detector, add_model, add_threshold, open_inferencer
 
 EPILOG = """exit status: 0; verify: 0 the person, 1 somebody else, 2 no verdict; check: 1 for damage; 2 for an error
@@ -30,7 +29,7 @@ def make_parser():
         '--no-compact', action='store_true', help='leave the clearing to a later mlaface gallery compact')
     _add_verify(_add(actions, 'verify', 'is it this person?', 'NAME'))
     _add(actions, 'check', 'read everything and look for damage')
-    _add(actions, 'import', 'enrol all of a file, or nothing', 'FILE')
+    _add(actions, 'import', 'enrol all of a file but what is there already, or nothing', 'FILE')
     _add(actions, 'export', 'write all to a .npz or .jsonl file, not encrypted', 'FILE')
     _add(actions, 'compact', 'clear the files of what was deleted, and make them smaller')
     return parser
@@ -144,10 +143,7 @@ def _check(args):
 
 
 def _import(args):
-    from mlaface.gallery.transfer import stated_model
-    new = '://' not in args.gallery and not Path(args.gallery).exists()
-    with open_gallery(args, stated_model(args.file) if new else None, create=new) as gallery:
-        print(f'{gallery.import_(args.file):,} images imported into {gallery.place}')
+    enroll_file(args, args.file)
 
 
 def _export(args):

@@ -7,7 +7,15 @@ from mlaface.evaluation.functional.rows import cosines, unit_rows
 from mlaface.gallery.coding import Coding
 from mlaface.gallery.finder import LIKELY, Finder
 from mlaface.gallery.header import check_header, check_model, new_header
-from mlaface.gallery.records import Enrolment, Match, NobodyError, check_embeddings, check_name, encode_metadata
+from mlaface.gallery.records import (
+    Enrolment,
+    Match,
+    NobodyError,
+    check_embeddings,
+    check_name,
+    encode_metadata,
+    new_images,
+)
 from mlaface.gallery.sealing import open_seal
 from mlaface.gallery.search.ranking import rank
 from mlaface.registry import GALLERY_ENGINES
@@ -98,21 +106,48 @@ class Gallery:
         Returns:
             list[int]: Numbers of the images, in order.
         """
-        enrolments = list(enrolments)
+        return self._enroll_all(list(enrolments), new_only=False)
+
+    def enroll_new(self, enrolments):
+        """``enroll_all`` but for images that their people have already, which are left as they are.
+
+        Args:
+            enrolments (Iterable[Enrolment]): As many as memory holds. One is there already if the person has an
+                embedding of the same image, as ``records.new_images`` tells; metadata are not looked at.
+
+        Returns:
+            list[int]: Numbers of those that were not there, in order.
+        """
+        return self._enroll_all(list(enrolments), new_only=True)
+
+    def _enroll_all(self, enrolments, new_only):
         if not enrolments:
             return []
         rows = check_embeddings(_stacked(enrolments), self.size)
         names = [check_name(each.name) for each in enrolments]
         records = [encode_metadata(each.metadata) for each in enrolments]
         with self.lock, self.engine.writing():
-            people = self._numbers(names)
+            numbers, newcomer = self._numbers(names)
+            people = np.array([numbers[name] for name in names])
+            chosen = self._new(people, newcomer, rows) if new_only else range(len(rows))
             first = self.engine.add_images([
-                self.coding.encode(people[name], row, record, each.picture)
-                for name, row, record, each in zip(names, rows, records, enrolments)])
-        return list(range(first, first + len(rows)))
+                self.coding.encode(int(people[place]), rows[place], records[place], enrolments[place].picture)
+                for place in chosen])
+        return list(range(first, first + len(chosen)))
+
+    def _new(self, people, newcomer, rows):
+        """Places of the images that their people do not have; those from number ``newcomer`` on have none."""
+        new = np.empty(len(rows), bool)
+        order = np.argsort(people, kind='stable')
+        for places in np.split(order, np.flatnonzero(np.diff(people[order])) + 1):
+            person = int(people[places[0]])
+            blocks = self.engine.images(person) if person < newcomer else ()
+            known = [self.coding.embeddings(block) for block in blocks]
+            new[places] = new_images(rows[places], np.concatenate([*known, np.empty((0, self.size))]))
+        return np.flatnonzero(new)
 
     def _numbers(self, names):
-        """Numbers of the people with these names, by name; who is not there is added."""
+        """Numbers of the people with these names, by name, and the first of those who were not there and are added."""
         keys = {name: self.coding.key(name) for name in names}
         known = self.engine.find(list(keys.values()))
         new = [name for name, key in keys.items() if key not in known]
@@ -120,7 +155,7 @@ class Gallery:
         self.engine.add_people([(person, keys[name], self.coding.encode_name(person, name))
                                 for person, name in enumerate(new, first)])
         return {name: known.get(key) for name, key in keys.items()} | {
-            name: person for person, name in enumerate(new, first)}
+            name: person for person, name in enumerate(new, first)}, first
 
     def identify(self, embeddings, k=5, threshold=None, score='best'):
         """Who is it? The people who are most alike, among whom there may be nobody.
@@ -243,7 +278,7 @@ class Gallery:
         return export(self, file)
 
     def import_(self, file):
-        """Enrol all that such a file holds, or nothing; gives how many images."""
+        """Enrol all that such a file holds and is not there, or nothing; gives how many images."""
         from mlaface.gallery.transfer import import_
         return import_(self, file)
 

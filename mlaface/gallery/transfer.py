@@ -41,7 +41,7 @@ def export(gallery, file):
 
 
 def import_(gallery, file):
-    """Enrol all images of a file, or none.
+    """Enrol all images of a file but those that are there, or none.
 
     Args:
         gallery (Gallery): Where to.
@@ -54,7 +54,7 @@ def import_(gallery, file):
         FileNotFoundError: If there is no such file.
         InputError: If it is no such file, is torn, or another model made it; names what is wrong where.
     """
-    return len(gallery.enroll_all(read(file, gallery.model)))
+    return len(gallery.enroll_new(read(file, gallery.model)))
 
 
 def read(file, model):

@@ -155,6 +155,23 @@ def test_a_folder_of_people(run, folder):
     assert status == 1 and out == '2 people, 2 images enrolled in g\n' and 'no face in people/Ann/2.jpg' in err
 
 
+def test_the_same_call_again_skips_what_is_there(run, folder):
+    for name in ('Ann', 'Bob'):
+        (folder / 'people' / name).mkdir(parents=True)
+        (folder / 'people' / name / '1.jpg').write_text(str(len(name) + ord(name[0])))
+    assert run('enroll', 'g', '--people', 'people')[:2] == (0, '2 people, 2 images enrolled in g\n')
+    (folder / 'people/Bob/2.jpg').write_text('9')
+    assert run('enroll', 'g', '--people', 'people') == (
+        0, '1 people, 1 image enrolled in g, 2 skipped that were there already\n', '')
+    assert run('enroll', 'g', 'Bob', 'people/Bob/2.jpg')[1] == (
+        'Bob: 0 images enrolled in g, 1 skipped that were there already\n')
+    assert run('gallery', 'export', 'g', 'g.jsonl')[0] == 0
+    assert run('gallery', 'import', 'new', 'g.jsonl')[1] == '3 images enrolled in new\n'
+    assert run('gallery', 'import', 'new', 'g.jsonl')[1] == (
+        '0 images enrolled in new, 3 skipped that were there already\n')
+    assert run('gallery', 'list', 'g')[1] == '     1  Ann\n     2  Bob\n'
+
+
 def test_another_model_and_an_empty_gallery(run, enrolled, monkeypatch):
     Gallery.open('empty', MODEL, create=True).close()
     status, out, err = run('identify', 'empty', 'ann.jpg')

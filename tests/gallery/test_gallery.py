@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mlaface.gallery import Enrolment, Gallery
+from mlaface.gallery import Enrolment, Gallery, records
 from mlaface.utils.errors import InputError, MissingDataError
 from tests.gallery.people import MODEL, SIZE, person
 
@@ -134,3 +134,22 @@ def test_a_gallery_that_is_not_there_is_not_made_by_reading(opened, tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(InputError, match='0 engines'):
         Gallery.open('oracle://host/db', MODEL)
+
+
+def test_images_that_are_there_are_not_enrolled_again(gallery):
+    images = [Enrolment('a', person(1), dict(door=3)), Enrolment('b', person(2)), Enrolment('a', person(3, near=1))]
+    first = gallery.enroll_new([*images, images[0]])
+    assert len(first) == 3 and gallery.people() == {'a': 2, 'b': 1}
+    again = [Enrolment(each.name, each.embedding * np.float32(1 + 1e-6), each.metadata) for each in images]
+    assert gallery.enroll_new(again) == [] and gallery.people() == {'a': 2, 'b': 1}
+    assert gallery.enroll_new([*again, Enrolment('c', person(1)), Enrolment('b', person(5))]) == [
+        first[-1] + 1, first[-1] + 2]
+    assert gallery.people() == {'a': 2, 'b': 2, 'c': 1}
+    assert gallery.enroll('a', person(1)) == first[-1] + 3 and gallery.people()['a'] == 3
+
+
+def test_many_images_of_one_person_are_compared_block_by_block(monkeypatch):
+    monkeypatch.setattr(records, 'BLOCK', 3)
+    rows = np.stack([person(number % 7) for number in range(20)]).astype(np.float64)
+    assert records.new_images(rows, np.empty((0, SIZE))).nonzero()[0].tolist() == list(range(7))
+    assert records.new_images(rows, np.stack([person(2), person(6)])).nonzero()[0].tolist() == [0, 1, 3, 4, 5]

@@ -28,6 +28,21 @@ def open_gallery(args, model=None, create=False):
     return Gallery.open(args.gallery, model, create, read_key(args.key_file))
 
 
+def enroll_file(args, file):
+    """Enrol what a file holds and is not there; a gallery is made only of a file that names its model. Says so."""
+    from mlaface.gallery.transfer import read, stated_model
+    new = '://' not in args.gallery and not Path(args.gallery).exists()
+    with open_gallery(args, stated_model(file) if new else None, create=new) as gallery:
+        enrolments = read(file, gallery.model)
+        tell_enrolled('', gallery, len(enrolments), len(gallery.enroll_new(enrolments)))
+
+
+def tell_enrolled(whose, gallery, given, new):
+    """Print how many images of those given were enrolled, and how many were there already."""
+    there = f', {given - new:,} skipped that were there already' if given > new else ''
+    print(f'{whose}{new:,} {"image" if new == 1 else "images"} enrolled in {gallery.place}{there}')
+
+
 def one_face(name, faces, largest=False):
     """The face that an image was given for.
 
