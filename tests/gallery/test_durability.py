@@ -1,9 +1,11 @@
 """What was acknowledged is kept, and nothing is half kept: kills, full disks, two writers, damage."""
 import multiprocessing
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from mlaface.cli.benchmarks._gallery_kills import kill_often
 from mlaface.gallery import Enrolment, Gallery
+from mlaface.gallery.engines import sqlite
 from mlaface.utils.errors import InputError, UserError
 from tests.gallery.people import KEY, MODEL, person
 
@@ -148,3 +151,65 @@ def test_only_its_owner_reads_the_files(local, tmp_path):
     local.enroll('a', person(1))
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
     assert {file.name for file in tmp_path.iterdir()} == {f'people.gallery{end}' for end in ('', '-wal', '-shm')}
+
+
+@pytest.fixture
+def read_only():
+    """A function that makes a folder one that cannot be written to, to whomever the rest of the test is run by."""
+    folder, me = Path(tempfile.mkdtemp()), os.geteuid()
+
+    def close():
+        for file in folder.iterdir():
+            file.chmod(0o444)
+        folder.chmod(0o555)
+        if not me:
+            os.seteuid(65534)
+    yield folder, close
+    os.seteuid(me)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_a_gallery_that_cannot_be_written_to_is_searched_and_nothing_is_written(read_only):
+    folder, close = read_only
+    with Gallery.open(folder / 'g', MODEL, create=True) as gallery:
+        gallery.enroll('a', person(1))
+        assert gallery.identify(person(1))[0][0].name == 'a'  # all modules are there
+    close()
+    with pytest.raises(OSError, match='ermission denied'):
+        (folder / 'file').touch()
+    with Gallery.open(folder / 'g', MODEL, create=True) as gallery:
+        assert gallery.identify(person(1))[0][0].name == 'a' and gallery.check() == []
+        for change in (lambda: gallery.enroll('b', person(2)), lambda: gallery.delete('a'), gallery.compact):
+            with pytest.raises(UserError, match='readonly database: is the file yours'):
+                change()
+    assert [file.name for file in folder.iterdir()] == ['g']
+
+
+def test_a_log_that_cannot_be_read_is_not_passed_over(read_only):
+    folder, close = read_only
+    with Gallery.open(folder / 'g', MODEL, create=True) as gallery:
+        gallery.enroll('a', person(1))
+        shutil.copy(folder / 'g', folder / 'h')
+        shutil.copy(folder / 'g-wal', folder / 'h-wal')
+    close()
+    with pytest.raises(UserError, match='h-wal holds what the file lacks'):
+        Gallery.open(folder / 'h', MODEL)
+
+
+def test_what_somebody_else_writes_is_seen_by_who_may_not(local, tmp_path, monkeypatch):
+    local.enroll('a', person(1))
+    local.compact()
+    connect = sqlite._connect
+
+    def refused(path, way):
+        if 'immutable' not in way and not allowed:
+            raise sqlite3.OperationalError('unable to open database file')
+        return connect(path, way)
+    monkeypatch.setattr(sqlite, '_connect', refused)
+    allowed = []
+    with Gallery.open(tmp_path / 'people.gallery', MODEL) as other:
+        assert other.identify(person(1))[0][0].name == 'a'
+        allowed.append(True)  # as a log that is there allows it
+        local.enroll('b', person(2))
+        assert other.identify(person(2))[0][0].name == 'b'

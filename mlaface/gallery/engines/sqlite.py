@@ -18,6 +18,7 @@ from mlaface.utils.files import sync_folder
 APPLICATION = 0x4D4C4147  # 'MLAG', which `file` and others can tell a gallery by
 PAGE = 16384  # seven embeddings of 512 numbers a page; a page of 4,096 holds one, and half of it is lost
 PATIENCE = 60  # seconds that one who writes waits for another
+DENIED = ('readonly', 'unable to open')  # what SQLite says of files and folders that cannot be written to
 TYPES = dict(int='INTEGER', bytes='BLOB')
 
 
@@ -32,10 +33,7 @@ class SqliteEngine(SqlEngine):
                 raise MissingDataError(f'no gallery at {self.path}: mlaface enroll makes one')
             self._make(header)
         with self._explained():
-            self.connection = _connect(self.path)
-            self._check_kind()
-            # the log is made now, so that a disk that cannot be written to is found before anything is promised
-            self.connection.execute('PRAGMA journal_mode=WAL')
+            self._open()
 
     @classmethod
     def accepts(cls, location):
@@ -49,7 +47,7 @@ class SqliteEngine(SqlEngine):
         os.close(handle)
         try:
             with self._explained():
-                self.connection = _connect(name)
+                self.connection, self.unchanged = _connect(name), None
                 self.connection.execute(f'PRAGMA page_size={PAGE}')
                 self.connection.execute(f'PRAGMA application_id={APPLICATION}')
                 with self.writing():
@@ -63,6 +61,33 @@ class SqliteEngine(SqlEngine):
             for end in ('', '-wal', '-shm', '-journal'):
                 Path(name + end).unlink(missing_ok=True)
 
+    def _open(self):
+        """Connect: to write; where file or folder cannot be written to, to read beside one who writes, whose log is
+        there; and where there is no log, to read a file that nobody changes, which ``_run`` looks after."""
+        stamp, failed = self._stamp(), None
+        for way in ('mode=rw', 'mode=ro', *(['mode=ro&immutable=1'] if not stamp[-1] else [])):
+            try:
+                self.connection = _connect(self.path, way)
+                self._check_kind()
+                # the log is made now, so that a disk that cannot be written to is found before anything is promised
+                self.connection.execute('PRAGMA journal_mode=WAL')
+            except sqlite3.OperationalError as error:
+                if not any(words in str(error) for words in DENIED):
+                    raise
+                failed = failed or error
+            else:
+                self.unchanged = stamp if 'immutable' in way else None
+                return
+        if stamp[-1]:
+            raise UserError(f'{self.path}-wal holds what the file lacks, and cannot be read where nothing can be '
+                            f'written: mlaface gallery compact {self.path}, by who may write, empties it') from failed
+        raise failed
+
+    def _stamp(self):
+        """What changes with the file: its number, size and time of change, and whether its log holds anything."""
+        stat, log = self.path.stat(), Path(f'{self.path}-wal')
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns, log.exists() and log.stat().st_size > 0
+
     def _check_kind(self):
         kind, = self.connection.execute('PRAGMA application_id').fetchone()
         if kind != APPLICATION:
@@ -70,6 +95,9 @@ class SqliteEngine(SqlEngine):
 
     def _run(self, statement, values=()):
         with self.lock, self._explained():
+            if self.unchanged and self.unchanged != self._stamp():
+                self.connection.close()
+                self._open()
             return _Answer(self.connection.execute(statement, values))
 
     def _run_many(self, statement, rows):
@@ -103,7 +131,7 @@ class SqliteEngine(SqlEngine):
             if 'locked' in text or 'busy' in text:
                 raise UserError(f'{self.path}: another process has been writing for {PATIENCE} seconds: wait for it, '
                                 'or end it') from error
-            if 'readonly' in text or 'unable to open' in text:
+            if any(words in text for words in DENIED):
                 raise UserError(f'{self.path}: {text}: is the file yours, and its folder writable?') from error
             raise InputError(f'{self.path} is damaged, or no gallery ({text}): go back to a copy or an export'
                              ) from error
@@ -157,8 +185,9 @@ class _Answer:
         return self.rows
 
 
-def _connect(path):
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+def _connect(path, way='mode=rw'):
+    connection = sqlite3.connect(f'{Path(path).absolute().as_uri()}?{way}', uri=True, timeout=PATIENCE,
+                                 isolation_level=None, check_same_thread=False)
     for setting in ('trusted_schema=OFF', 'cell_size_check=ON', 'foreign_keys=ON', 'secure_delete=ON',
                     'synchronous=FULL'):
         connection.execute(f'PRAGMA {setting}')
