@@ -7,11 +7,11 @@ import numpy as np
 
 from mlaface.datasets.formats.exif import upright
 from mlaface.datasets.formats.jpeg import decode
+from mlaface.datasets.formats.names import image_kind
 from mlaface.utils.errors import InputError
 
 MAX_PIXELS = 120_000_000
 ORIENTATION = 0x0112
-HEIC = (b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1')
 
 
 def read_image(source, max_pixels=MAX_PIXELS):
@@ -73,7 +73,7 @@ def _header(data):
     except Image.DecompressionBombError as error:
         raise InputError(f'the image is too large to be decoded safely ({error})') from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        if data[4:8] == b'ftyp' and data[8:12] in HEIC:
+        if image_kind(data) == '.heic':
             raise InputError('a HEIC image, which is not read here: save it as JPEG or PNG, or give it as an array or '
                              'PIL image (package pillow-heif)') from None
         return None

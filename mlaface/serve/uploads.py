@@ -6,6 +6,7 @@ from typing import NamedTuple
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from mlaface.datasets.formats.names import image_kind
 from mlaface.serve.refusals import RefusedError
 
 HEADS = {b'\xff\xd8\xff': 'JPEG', b'\x89PNG\r\n\x1a\n': 'PNG', b'GIF87a': 'GIF', b'GIF89a': 'GIF', b'BM': 'BMP',
@@ -127,8 +128,9 @@ def check_picture(picture, pixels):
     kind = 'WEBP' if data[:4] == b'RIFF' and data[8:12] == b'WEBP' else next(
         (kind for head, kind in HEADS.items() if data.startswith(head)), None)
     if kind is None:
-        heic = ' (this is HEIC: phones save JPEG as well)' if data[4:8] == b'ftyp' else ''
-        raise RefusedError(f'{picture.name}: {len(data):,} bytes of no known format{heic}; {TAKEN}', 415,
+        named = {'.heic': ' (this is HEIC: phones save JPEG as well)', '.avif': ' (this is AVIF: save it as JPEG)'}
+        raise RefusedError(f'{picture.name}: {len(data):,} bytes of no known format{named.get(image_kind(data), "")}; '
+                           f'{TAKEN}', 415,
                            'unsupported_media_type')
     try:
         width, height = Image.open(io.BytesIO(data), formats=[kind]).size

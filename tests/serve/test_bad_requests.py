@@ -200,3 +200,13 @@ def test_a_mistake_of_ours_tells_nothing_of_what_was_sent(client, monkeypatch, c
     client._transport.raise_server_exceptions = False
     refused(client.get('/v1/people'), 500, 'internal_error')
     assert 'broken' in caplog.text
+
+
+@pytest.mark.parametrize('data, said', [
+    (b'\0\0\0\x1cftypavif\0\0\0\0avifmif1' + bytes(64), 'this is AVIF'),
+    (b'\0\0\0\x1cftypmif1\0\0\0\0mif1avif' + bytes(64), 'this is AVIF'),
+    (b'\0\0\0\x18ftypheic\0\0\0\0mif1heic' + bytes(64), 'this is HEIC'),
+    (b'\0\0\0\x18ftypisom\0\0\0\0isommp42' + bytes(64), 'no known format;')],
+    ids=['AVIF', 'AVIF as mif1', 'HEIC', 'video'])
+def test_formats_of_phones_are_called_by_their_name(data, said, small):
+    assert said in refused(send(small, 'detect', image=data), 415, 'unsupported_media_type')

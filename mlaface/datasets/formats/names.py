@@ -6,7 +6,8 @@ from mlaface.utils.names import escape
 
 KINDS = ((b'\xff\xd8', '.jpg'), (b'\x89PNG', '.png'), (b'BM', '.bmp'), (b'GIF8', '.gif'), (b'II*\0', '.tif'),
          (b'MM\0*', '.tif'))
-PHONES = (b'heic', b'heix', b'hevc', b'mif1', b'msf1', b'avif')  # brands of ISO/IEC 23008-12
+HEIC = {b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1'}  # brands of ISO/IEC 23008-12
+AVIF = {b'avif', b'avis'}  # of AV1 in the same container, which names mif1 too
 
 
 def folder_name(name):
@@ -39,6 +40,7 @@ def image_kind(data):
         return KINDS[0][1]  # as nearly always
     if data[:4] == b'RIFF' and data[8:12] == b'WEBP':
         return '.webp'
-    if data[4:8] == b'ftyp' and data[8:12] in PHONES:
-        return '.avif' if data[8:12] == b'avif' else '.heic'
+    if data[4:8] == b'ftyp':  # a box of its length, its name, the first brand, a number, and brands that it is, too
+        brands = {bytes(data[at:at + 4]) for at in (8, *range(16, min(int.from_bytes(data[:4], 'big'), 256), 4))}
+        return '.avif' if brands & AVIF else '.heic' if brands & HEIC else ''
     return next((ending for begin, ending in KINDS if data.startswith(begin)), '')
