@@ -14,7 +14,7 @@ from mlaface.evaluation.networks.input_format import (
 )
 from mlaface.registry import NETWORKS
 from mlaface.utils.checksums import checksum, damaged
-from mlaface.utils.errors import InputError
+from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.packages import import_optional
 
 METADATA = 'mlaface'  # the branch of a model's rt_info
@@ -35,6 +35,7 @@ class OpenvinoNetwork(Network):
 
     Raises:
         MissingPackageError: If OpenVINO is not installed.
+        MissingDataError: If there is no ``.bin`` beside the ``.xml``; names it.
         InputError: If the file is no model of one input; names it.
         DamagedFileError: If the ``.bin`` is not the one that the ``.xml`` was written with.
     """
@@ -55,8 +56,8 @@ class OpenvinoNetwork(Network):
 
     @classmethod
     def accepts(cls, name):
-        """A file ``.xml`` with a ``.bin`` beside it; see the base class."""
-        return name.endswith('.xml') and Path(name).is_file() and Path(name).with_suffix('.bin').is_file()
+        """A file ``.xml``; that its ``.bin`` lies beside it is looked at when it is opened. See the base class."""
+        return name.endswith('.xml') and Path(name).is_file()
 
     def embed(self, images):
         """Embeddings float32 (N, D) of images uint8 (N, 3, H, W)."""
@@ -97,6 +98,10 @@ def core():
 
 
 def _read(path):
+    weights = Path(path).with_suffix('.bin')
+    if not weights.is_file():
+        raise MissingDataError(f'{weights} is missing, which holds the weights of {path}: an OpenVINO model is two '
+                               'files, copy both')
     try:
         model = core().read_model(str(path))
     except RuntimeError as error:

@@ -304,3 +304,10 @@ def test_an_output_that_is_not_one_row_an_image_is_never_reshaped_into_one(monke
     monkeypatch.setattr(toy_networks, 'bad', output, raising=False)
     with pytest.raises(ValueError, match=message):
         CallableNetwork('toy_networks:bad').embed(images())
+
+
+def test_an_openvino_model_without_its_weights_names_the_missing_file(tmp_path):
+    (tmp_path / 'm.xml').write_text('<net/>')
+    with pytest.raises(FileNotFoundError, match=r'm\.bin is missing, which holds the weights of \S*m\.xml') as error:
+        open_network(str(tmp_path / 'm.xml'))
+    assert '\n' not in str(error.value)
