@@ -18,8 +18,9 @@ def read_image(source, max_pixels=MAX_PIXELS):
     """Any image as an array.
 
     Args:
-        source (str | Path | bytes | ndarray | PIL.Image.Image): A file or its bytes, of any format that OpenCV reads,
-            of an animated one the first picture; an array RGB, RGBA or grey, uint8 or uint16.
+        source (str | Path | bytes | BytesIO | ndarray | PIL.Image.Image): A file, its bytes, or a stream of them
+            that is open, from its begin if it has one; of any format that OpenCV reads, of an animated one the first
+            picture; an array RGB, RGBA or grey, uint8 or uint16.
         max_pixels (int): A larger image is refused, before it is decoded. Default 120 million.
 
     Returns:
@@ -31,6 +32,8 @@ def read_image(source, max_pixels=MAX_PIXELS):
     """
     if isinstance(source, np.ndarray):
         return _of_array(source, max_pixels)
+    if is_stream(source):
+        source = _content(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return decode_upright(bytes(source), max_pixels)
     if isinstance(source, (str, Path)):
@@ -43,6 +46,21 @@ def read_image(source, max_pixels=MAX_PIXELS):
         stated = source.getexif().get(ORIENTATION)
         return upright(_of_array(_pixels_of(source), max_pixels), stated if stated in range(1, 9) else 1)
     raise InputError(f'a {type(source).__name__} is no image: give a file, bytes, an array or a PIL image')
+
+
+def is_stream(source):
+    """Whether bytes are read from it as from a file that is open (bool)."""
+    return isinstance(source, io.IOBase) or hasattr(source, 'read') and hasattr(source, 'seekable')
+
+
+def _content(stream):
+    """The bytes of an open file, from its begin if it has one."""
+    if stream.seekable():
+        stream.seek(0)
+    data = stream.read()
+    if not isinstance(data, bytes):
+        raise InputError(f"a {type(stream).__name__} gives {type(data).__name__} and no bytes: open the file by 'rb'")
+    return data
 
 
 def decode_upright(data, max_pixels=MAX_PIXELS):

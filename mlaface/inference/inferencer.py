@@ -49,6 +49,9 @@ class Inferencer:
         threshold (float or None): A cosine that decides in its place.
         max_pixels (int): Larger images are refused.
 
+    Raises:
+        InputError: If an argument is none; names it.
+
     Attributes:
         finder (FaceFinder): What comes before the network.
         calibration (dict or None): The report that thresholds are taken from, as ``mlaface calibrate`` writes it.
@@ -58,6 +61,9 @@ class Inferencer:
                  max_pixels=MAX_PIXELS):
         if flip not in (None, *FLIPS):
             raise InputError(f'flip is one of {", ".join(FLIPS)}; got {flip!r}')
+        for name, number, least in (('batch_size', batch_size, 1), ('workers', workers, 0)):
+            if not isinstance(number, (int, np.integer)) or number < least:
+                raise InputError(f'{name} is a whole number of at least {least}; got {number!r}')
         self.network, self.batch_size = network, batch_size
         self.finder = FaceFinder(detector, network.size, workers, max_pixels)
         self._described, self._size, self._given = network.describe(), None, threshold

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from mlaface.inference.images import MAX_PIXELS, read_image
+from mlaface.inference.images import MAX_PIXELS, is_stream, read_image
 from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.image_files import PHOTOGRAPHS, image_files
 
@@ -69,7 +69,7 @@ def _is_single(given):
     """Whether it is one source rather than an iterable of them; an array of one image counts as one."""
     from collections.abc import Iterable
     return isinstance(given, (str, Path, bytes, bytearray, memoryview, int, Source)) or hasattr(given, 'shape') \
-        or not isinstance(given, Iterable)
+        or is_stream(given) or not isinstance(given, Iterable)
 
 
 def _of_path(path, max_pixels):

@@ -194,3 +194,11 @@ def test_sixty_megapixels_are_looked_at(models, grid):
     data = io.BytesIO()
     Image.new('RGB', (9000, 6700), (90, 120, 90)).save(data, 'JPEG')
     assert [faces for _, faces in FaceInferencer(grid).faces(data.getvalue())] == [[]]
+
+
+@pytest.mark.parametrize('settings, said', [
+    (dict(batch_size=0), 'batch_size is a whole number of at least 1; got 0'), (dict(batch_size='a'), "got 'a'"),
+    (dict(batch_size=2.5), 'got 2.5'), (dict(workers=-1), 'workers is a whole number of at least 0; got -1')])
+def test_numbers_that_are_none_are_refused_at_the_start(grid, settings, said):
+    with pytest.raises(InputError, match=said):
+        FaceInferencer(grid, None, **settings)

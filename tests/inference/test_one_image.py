@@ -116,3 +116,15 @@ def test_sources_that_are_not_there(tmp_path, name, message):
     (tmp_path / 'torn.mp4').write_bytes(b'nothing')
     with pytest.raises((MissingDataError, InputError), match=message):
         list(open_sources(tmp_path / name))
+
+
+def test_streams_are_images_as_their_bytes_are(tmp_path):
+    stream = io.BytesIO()
+    Image.fromarray(RGB).save(stream, 'PNG')  # and stands at its end
+    (tmp_path / 'a.png').write_bytes(stream.getvalue())
+    with open(tmp_path / 'a.png', 'rb') as opened:
+        for source in (stream, stream, opened, [stream], stream.getvalue(), [stream.getvalue()]):
+            found, = open_sources(source)
+            np.testing.assert_array_equal(found.read(), RGB)
+    with pytest.raises(InputError, match="a StringIO gives str and no bytes: open the file by 'rb'"):
+        read_image(io.StringIO('text'))
