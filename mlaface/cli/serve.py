@@ -32,8 +32,9 @@ def make_parser():
     parser.add_argument('--host', default='127.0.0.1', help='where to listen (default: 127.0.0.1, this machine alone; '
                         'others need --keys)')
     parser.add_argument('--port', type=port, default=8000, help='0 takes a free one (default: 8000)')
-    parser.add_argument('--galleries', default='galleries', metavar='PLACE', help="where people are kept, a gallery a "
-                        'key: a folder, or postgresql://USER@HOST/DATABASE (default: the folder galleries)')
+    parser.add_argument('--galleries', metavar='PLACE', help="where people are kept, a gallery a "
+                        'key: a folder, or postgresql://USER@HOST/DATABASE (default: the folder galleries, '
+                        'made when somebody is enrolled; one that is named is made, or tried, at the start)')
     parser.add_argument('--key-file', metavar='FILE', help='key that encrypts the galleries, 64 hexadecimal digits '
                         '(default: the variable MLAFACE_GALLERY_KEY)')
     add_threshold(parser, 'decide')
@@ -82,13 +83,16 @@ def application(args, keys):
     """The application that the arguments ask for, with its network loaded and warm."""
     from mlaface.gallery.sealing import read_key
     from mlaface.serve.app import make_app
-    from mlaface.serve.galleries import Galleries
+    from mlaface.serve.galleries import Galleries, try_place
     from mlaface.serve.limits import Limits
     from mlaface.serve.service import FaceService
+    if args.galleries:
+        try_place(args.galleries)
     limits = Limits(batch=args.batch_size, **{name: getattr(args, f'max_{name}') for name in LIMITS})
     inferencer = open_inferencer(args, far=args.far, threshold=args.threshold)
     service = FaceService(inferencer, limits, attention_of(inferencer.network), max(args.workers, 1))
-    galleries = Galleries(args.galleries, service.model, read_key(args.key_file), service.metrics.searches.observe)
+    galleries = Galleries(args.galleries or 'galleries', service.model, read_key(args.key_file),
+                          service.metrics.searches.observe)
     return make_app(service, galleries, keys)
 
 

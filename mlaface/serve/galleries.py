@@ -5,13 +5,35 @@ from pathlib import Path
 from threading import Lock
 
 from mlaface.gallery import Enrolment, Gallery
-from mlaface.gallery.engines.postgresql import is_server
+from mlaface.gallery.engines.postgresql import SCHEMES, is_server, try_server
 from mlaface.gallery.records import NobodyError, check_name
 from mlaface.serve.batching import Batcher
 from mlaface.serve.refusals import RefusedError, of_gallery
 from mlaface.utils.errors import InputError, UserError
 
 PROBES, THREADS = 16, 4
+
+
+def try_place(place):
+    """Make the folder of galleries if it is not there, or connect to the server once.
+
+    Args:
+        place (str | Path): See ``Galleries``.
+
+    Raises:
+        UserError: If people cannot be kept there; names the place.
+    """
+    if is_server(place):
+        try_server(place)
+    elif '://' in str(place):
+        raise UserError(f'--galleries {place}: people are kept in a folder, or at {SCHEMES[0]}USER@HOST/DATABASE')
+    else:
+        try:
+            Path(place).mkdir(parents=True, exist_ok=True)
+            next(Path(place).iterdir(), None)
+        except OSError as error:
+            raise UserError(f'--galleries {place}: no folder to keep people in ({error.strerror}): name another, or '
+                            'give the user of the server a right to it') from error
 
 
 class Galleries:

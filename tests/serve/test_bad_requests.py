@@ -7,7 +7,10 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from mlaface.cli.main import main
 from mlaface.gallery.gallery import Gallery
+from mlaface.serve.galleries import try_place
+from mlaface.utils.errors import UserError
 from tests.serve.served import Grid, encoded, png, send, served
 
 
@@ -210,3 +213,26 @@ def test_a_mistake_of_ours_tells_nothing_of_what_was_sent(client, monkeypatch, c
     ids=['AVIF', 'AVIF as mif1', 'HEIC', 'video'])
 def test_formats_of_phones_are_called_by_their_name(data, said, small):
     assert said in refused(send(small, 'detect', image=data), 415, 'unsupported_media_type')
+
+
+@pytest.mark.parametrize('place, said', [
+    ('file', 'file: no folder to keep people in'), ('file/below', 'file/below: no folder to keep people in'),
+    ('mysql://host/x', 'people are kept in a folder, or at postgresql://USER@HOST/DATABASE')])
+def test_a_wrong_place_of_galleries_is_told_at_the_start(place, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'file').touch()
+    with pytest.raises(SystemExit) as end:
+        main(['serve', '--port', '0', '--galleries', place])
+    err = capsys.readouterr().err
+    assert end.value.code == 2 and said in err and err.count('\n') == 1 and [*tmp_path.iterdir()] == [tmp_path / 'file']
+
+
+def test_a_database_that_does_not_answer_is_told_at_the_start(capsys):
+    pytest.importorskip('psycopg', reason='psycopg is not installed')
+    with pytest.raises(UserError, match='no database at 127.0.0.1:1/faces: .*refused'):
+        try_place('postgresql://somebody:secret@127.0.0.1:1/faces')
+
+
+def test_a_folder_of_galleries_is_made_at_the_start(tmp_path):
+    try_place(tmp_path / 'a' / 'b')
+    assert (tmp_path / 'a' / 'b').is_dir()

@@ -101,5 +101,22 @@ class PostgresqlEngine(SqlEngine):
             self.connection.close()
 
 
+def try_server(url):
+    """Connect to a server once, so that a wrong address is told before anybody waits for it.
+
+    Args:
+        url (str): ``postgresql://USER@HOST:PORT/DATABASE``.
+
+    Raises:
+        MissingPackageError: If the driver is not installed.
+        UserError: If there is no connection; names server and reason.
+    """
+    driver = _driver()
+    try:
+        driver.connect(url, connect_timeout=10).close()
+    except driver.Error as error:
+        raise UserError(f'no database at {url.rpartition("@")[2]}: {" ".join(str(error).split())}') from error
+
+
 def _driver():
     return import_optional('psycopg', 'a gallery on a PostgreSQL server')
