@@ -9,9 +9,10 @@ from mlaface.datasets.formats.jpeg import encode
 from mlaface.inference.images import read_image
 from mlaface.inference.sources import Source
 from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.files import held
 from mlaface.utils.image_files import image_files
 
-LOG = 'align.jsonl'
+LOG, LOCK = 'align.jsonl', '.align.lock'
 CHOICES = ('largest', 'only', 'all')
 
 
@@ -38,7 +39,7 @@ class FaceRules(NamedTuple):
         return 'looks aside' if abs(face.quality['yaw']) > self.max_yaw else None
 
 
-def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=None):  # noqa: B008, a tuple
+def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=None, detector=None):  # noqa: B008
     """Cut the faces out of the images below a folder, into files of the same names below another.
 
     Args:
@@ -49,6 +50,7 @@ def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=
         quality (int): Of the JPEG files.
         settled (callable, optional): In place of ``settle``: given the names (list[str]) of all images, gives the fates
             of those that are not done, at least, whose faces are written.
+        detector (dict, optional): Plain values that tell the finder's detector from another, for the log.
 
     Yields:
         dict: For each image that was not done before ``source`` (its path below the folder), ``kept`` (files) and
@@ -56,24 +58,25 @@ def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=
 
     Raises:
         MissingDataError: If the source is no folder of images.
-        InputError: If the target's log is of other rules.
+        InputError: If the target's log is of other rules, another size or detector, or another process writes it.
     """
     source, target = Path(source), Path(target)
     stems = names_of(source)
     if target.resolve().is_relative_to(source.resolve()):
         raise InputError(f'{target} lies in {source}: faces would take the place of photographs, or be taken for some; '
                          'give a folder outside')
-    target.mkdir(parents=True, exist_ok=True)
-    done = _open_log(target / LOG, dict(rules=rules._asdict(), quality=quality, size=list(finder.size)))
-    left = [name for name in stems if name not in done]
-    records = () if not left else settled(list(stems)) if settled else settle(
-        finder, source, target, {name: stems[name] for name in left}, rules, quality)
-    with open(target / LOG, 'a', encoding='utf-8') as log:
-        for record in records:
-            if record['source'] not in done:
-                log.write(json.dumps(record) + '\n')  # after the faces: a face without its line is written again
-                log.flush()
-                yield record
+    settings = dict(rules=rules._asdict(), quality=quality, size=list(finder.size), detector=detector)
+    with held(target / LOCK, f'{target} is being filled by another process: wait for it, or give another folder'):
+        done = _open_log(target / LOG, json.loads(json.dumps(settings, default=str)))
+        left = [name for name in stems if name not in done]
+        records = () if not left else settled(list(stems)) if settled else settle(
+            finder, source, target, {name: stems[name] for name in left}, rules, quality)
+        with open(target / LOG, 'a', encoding='utf-8') as log:
+            for record in records:
+                if record['source'] not in done:
+                    log.write(json.dumps(record) + '\n')  # after the faces: a face without its line is written again
+                    log.flush()
+                    yield record
 
 
 def names_of(source):
@@ -150,8 +153,9 @@ def _open_log(path, settings):
     if not lines:
         return _open_log(path, settings)
     first, *rest = map(json.loads, lines)
-    if first != settings:
-        raise InputError(f'{path} was made by other settings ({first}): give the same, or another folder')
+    others = [f'{key} {first[key]}, now {value}' for key, value in settings.items() if first.get(key, value) != value]
+    if others:  # a log of an earlier version lacks the detector
+        raise InputError(f'{path} was made by other settings ({"; ".join(others)}): give the same, or another folder')
     return {record['source'] for record in rest}
 
 

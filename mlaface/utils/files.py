@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlaface.utils.archive import checked
 from mlaface.utils.checksums import DamagedFileError
+from mlaface.utils.errors import InputError
 
 
 @contextlib.contextmanager
@@ -36,6 +37,30 @@ def atomic_path(path):
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def held(lock, refusal):
+    """Hold a lock, a file of no bytes that stays, while the block runs; it ends with the process, however that ends.
+
+    Args:
+        lock (str | Path): The file; its folder is made.
+        refusal (str): What to say where another process holds it.
+
+    Raises:
+        InputError: If another process holds it.
+    """
+    from filelock import FileLock, Timeout
+    Path(lock).parent.mkdir(parents=True, exist_ok=True)
+    taken = FileLock(lock)
+    try:
+        taken.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(refusal) from error
+    try:
+        yield
+    finally:
+        taken.release()
 
 
 def sync_folder(folder):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlaface.inference.dropped import write_page
 from mlaface.inference.finder import FaceFinder
-from mlaface.inference.preparation import LOG, FaceRules, _distinct_stems, align_folder, read_log
+from mlaface.inference.preparation import LOCK, LOG, FaceRules, _distinct_stems, align_folder, read_log
 from mlaface.utils.errors import InputError, MissingDataError
 
 
@@ -31,7 +31,8 @@ def aligned(tiles, source, target, **rules):
 
 
 def files(target):
-    return {str(path.relative_to(target)): path.read_bytes() for path in target.rglob('*') if path.is_file()}
+    return {str(path.relative_to(target)): path.read_bytes() for path in target.rglob('*')
+            if path.is_file() and path.name != LOCK}
 
 
 @pytest.mark.parametrize('rules, kept, dropped', [
@@ -100,3 +101,25 @@ def test_no_face_takes_the_place_of_another(names):
     assert len(set(written)) == len(written)
     if len(names) == 1:
         assert stems == {names[0]: str(Path(names[0]).with_suffix(''))}
+
+
+def test_another_detector_in_a_folder_that_was_begun_is_refused(tiles, photographs, tmp_path):
+    one, two = (dict(type='yunet', score=score) for score in (0.5, 0.9))
+    assert len(list(align_folder(FaceFinder(tiles), photographs, tmp_path / 'out', detector=one))) == 5
+    assert not list(align_folder(FaceFinder(tiles), photographs, tmp_path / 'out', detector=one))
+    with pytest.raises(InputError, match=r'other settings .detector .*0\.5.*, now .*0\.9.*give the same, or'):
+        list(align_folder(FaceFinder(tiles), photographs, tmp_path / 'out', detector=two))
+    log = tmp_path / 'out' / LOG
+    settings, *lines = log.read_text().splitlines(keepends=True)
+    log.write_text(json.dumps({key: value for key, value in json.loads(settings).items() if key != 'detector'})
+                   + '\n' + ''.join(lines))  # as an earlier version wrote it
+    assert not list(align_folder(FaceFinder(tiles), photographs, tmp_path / 'out', detector=two))
+
+
+def test_two_at_once_in_one_folder_are_one(tiles, photographs, tmp_path):
+    first = align_folder(FaceFinder(tiles), photographs, tmp_path / 'out')
+    next(first)
+    with pytest.raises(InputError, match='out is being filled by another process: wait for it'):
+        next(align_folder(FaceFinder(tiles), photographs, tmp_path / 'out'))
+    assert len(list(first)) == 4 and len(read_log(tmp_path / 'out')) == 5
+    assert not list(align_folder(FaceFinder(tiles), photographs, tmp_path / 'out'))

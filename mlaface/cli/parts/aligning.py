@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from mlaface.cli.parts.executors import as_arguments, portable
-from mlaface.cli.parts.inference import open_detector
+from mlaface.cli.parts.inference import detector_settings, open_detector
 from mlaface.inference.finder import FaceFinder
 from mlaface.inference.preparation import FaceRules, align_folder, names_of, settle
 
@@ -38,7 +38,8 @@ def aligned(args, source, target, workers, rules=FaceRules(), spread=None):  # n
         for content in job.contents():
             yield from map(json.loads, content.splitlines())
         job.remove()
-    yield from align_folder(_finder(args, workers), source, target, rules, args.quality, settled if spread else None)
+    yield from align_folder(_finder(args, workers), source, target, rules, args.quality, settled if spread else None,
+                            detector_settings(args))
 
 
 def _finder(args, workers):

@@ -59,15 +59,20 @@ def add_threshold(parser, does):
 
 def open_detector(args):
     """The detector that the arguments name."""
+    from mlaface.apis.inference import build_detector
     import_modules(args.imports)
-    return detector_of(args.detector, _device(args), **({} if args.min_score is None else dict(score=args.min_score)))
+    return build_detector(detector_settings(args), _device(args))
+
+
+def detector_settings(args):
+    """The detector that the arguments name, as a config (dict)."""
+    return _stated(args.detector) | ({} if args.min_score is None else dict(score=args.min_score))
 
 
 def detector_of(name, device='cpu', **settings):
     """A detector by its registered name, or by a config (str) that states it; ``settings`` are its arguments."""
     from mlaface.apis.inference import build_detector
-    stated = _stated(name) if name.endswith('.py') else dict(type=name)
-    return build_detector({**stated, **settings}, device)
+    return build_detector(_stated(name) | settings, device)
 
 
 def open_inferencer(args, detector=True, **settings):
@@ -109,6 +114,8 @@ def _device(args):
 
 
 def _stated(config):
+    if not config.endswith('.py'):
+        return dict(type=config)
     from mlaface.utils.configs import config_of_file
     detector = config_of_file(config).get('detector')
     if detector is None:

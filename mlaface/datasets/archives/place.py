@@ -4,10 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from mlaface.utils.errors import InputError
-from mlaface.utils.files import sync_folder
+from mlaface.utils.files import held, sync_folder
 
 WHOLE = 'whole'  # an empty file: nothing but a renaming is left to do
 
@@ -29,26 +27,21 @@ def claimed(out, single=None):
     """
     out = Path(out).absolute()
     work = out.with_name(f'{out.name}.part')
-    lock = FileLock(out.with_name(f'.{out.name}.lock'))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(f'{out} is being made by another process: wait for it, or give another name') from error
-    try:
-        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise InputError(f'{out} is there already: give another name, or remove it')
-        work.mkdir(exist_ok=True)
-        yield work
-        if (work / WHOLE).exists():
-            _settle(work, out, single)
-    finally:
-        with contextlib.suppress(OSError):  # where nothing is begun
-            work.rmdir()
-        if not work.exists():
-            with contextlib.suppress(OSError):
-                Path(lock.lock_file).unlink()
-        lock.release()
+    lock = out.with_name(f'.{out.name}.lock')
+    with held(lock, f'{out} is being made by another process: wait for it, or give another name'):
+        try:
+            if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+                raise InputError(f'{out} is there already: give another name, or remove it')
+            work.mkdir(exist_ok=True)
+            yield work
+            if (work / WHOLE).exists():
+                _settle(work, out, single)
+        finally:
+            with contextlib.suppress(OSError):  # where nothing is begun
+                work.rmdir()
+            if not work.exists():
+                with contextlib.suppress(OSError):
+                    lock.unlink()
 
 
 def _settle(work, out, single):
