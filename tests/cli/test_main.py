@@ -83,3 +83,18 @@ def test_help_imports_neither_torch_nor_mmengine():
             "sys.exit(bool({'torch', 'mmengine', 'numpy'} & set(sys.modules)))")
     assert subprocess.run([sys.executable, '-c', code], env={**os.environ, 'PYTHONPATH': str(ROOT)},
                           capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize('argv, said', [
+    (['align', 'a', 'b', '--quality', '0'], 'mlaface align: error: argument --quality: must be at least 1, got 0. See '
+                                            'mlaface align --help\n'),
+    (['test', '--import'], 'mlaface test: error: argument --import: expected one argument. See mlaface test --help\n'),
+    (['align'], 'mlaface align: error: the following arguments are required: FOLDER, OUT. See mlaface align --help\n'),
+    (['gallery', 'list', 'g', '--jsn'], 'mlaface gallery: error: unrecognized arguments: --jsn. See mlaface gallery '
+                                        '--help\n'),
+    (['gallery', 'rename', 'g'], 'mlaface gallery rename: error: the following arguments are required: NAME, NEW. See '
+                                 'mlaface gallery rename --help\n')])
+def test_arguments_that_are_none_are_told_in_one_line(argv, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(argv)
+    assert end.value.code == 2 and capsys.readouterr() == ('', said)

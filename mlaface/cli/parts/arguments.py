@@ -8,6 +8,14 @@ from pathlib import Path
 from mlaface.utils.errors import InputError
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with arguments in one line, as commands do of all else; the usage is in the help."""
+
+    def error(self, message):
+        """End with status 2."""
+        self.exit(2, f'{self.prog}: error: {message.rstrip(".")}. See {self.prog} --help\n')
+
+
 def command(name, description, epilog=None):
     """A parser without arguments, whose texts keep their lines.
 
@@ -23,8 +31,8 @@ def command(name, description, epilog=None):
     program = f'mlaface {name}'
     if begun.suffix == '.py' and 'tools' in begun.parts:
         program = ' '.join(['python', str(begun), *(rest if begun.stem == first else ())])
-    return argparse.ArgumentParser(program, description=description, epilog=epilog,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    return _Parser(program, description=description, epilog=epilog,
+                   formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def count(text, least=1):

@@ -21,6 +21,10 @@ def import_early(argv):
     Args:
         argv (list[str]): Arguments of a command.
     """
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     add_imports(early)
-    import_modules(early.parse_known_args(argv)[0].imports)
+    try:
+        named = early.parse_known_args(argv)[0].imports
+    except argparse.ArgumentError:  # which the command's own parser tells
+        return
+    import_modules(named)
