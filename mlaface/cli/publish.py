@@ -7,8 +7,6 @@ Examples:
   python tools/publish.py best.pth out --results result.json --quality-images dev.bin --data "MS1MV3"
   python tools/publish.py best.pth --name mla_mbf_mine --to hf://OWNER/NAME --private
 """
-from pathlib import Path
-
 from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.imports import add_imports
@@ -18,10 +16,12 @@ def parse(arguments=None):
     """Parse the command line."""
     parser = command('publish', __doc__)
     parser.add_argument('checkpoint', help='checkpoint of mlaface (.pth)')
-    parser.add_argument('out', nargs='?', metavar='OUT_DIR', help='folder for the file, its card and its index entry')
+    parser.add_argument('out', nargs='?', metavar='OUT_DIR',
+                        help='folder for the file, its card NAME.md and its index entry NAME.yml')
     parser.add_argument('--to', metavar='HUB', help='hf://OWNER/NAME to put file and card on')
     parser.add_argument('--private', action='store_true', help='a new repository is seen by its owner only')
-    parser.add_argument('--name', help='of the model (default: that of the checkpoint\'s folder)')
+    parser.add_argument('--name', help='of the model (default: that of a published file, '
+                        'of a checkpoint its folder\'s)')
     parser.add_argument('--config', help='config of the network, for a checkpoint without one')
     add_imports(parser)
     parser.add_argument('--no-average', action='store_true', help='the last weights, not their moving average')
@@ -48,8 +48,10 @@ def main(argv=None):
     with explained():
         if not args.out and not args.to:
             raise ValueError('where to? Give OUT_DIR, or --to hf://OWNER/NAME')
+        if args.out and '://' in args.out:
+            raise ValueError(f'{args.out} is an address and no folder: give OUT_DIR, or --to hf://OWNER/NAME')
         from mlaface.cli.parts.publishing import run
-        run(args, args.name or Path(args.checkpoint).resolve().parent.name)
+        run(args)
 
 
 if __name__ == '__main__':

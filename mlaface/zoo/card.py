@@ -8,7 +8,8 @@ def model_card(facts):
     """A card with the front matter that hubs read.
 
     Args:
-        facts (dict): Metadata of the model file, with ``file``, ``sha256``, ``size`` (bytes) and ``parameters``.
+        facts (dict): Metadata of the model file, with ``file``, ``sha256``, ``size`` (bytes), ``parameters`` and
+            ``warning`` (str or None).
 
     Returns:
         str: Markdown.

@@ -137,7 +137,8 @@ def upload(written, address, name, private=False):
     hub, api = _api()
     with in_one_line(address):
         api.create_repo(wanted.repo, exist_ok=True, private=private)
-        steps = [hub.CommitOperationAdd(path.name, str(path)) for path in (written['model'], written['card'])]
+        steps = [hub.CommitOperationAdd(name_there, str(path)) for name_there, path in (
+            (written['model'].name, written['model']), ('README.md', written['card']))]
         old = [file for file in api.list_repo_files(wanted.repo)
                if HASHED.sub('', file) == name and file != written['model'].name]
         steps += [hub.CommitOperationDelete(file) for file in old]

@@ -3,6 +3,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlaface.evaluation.results.result import file_sha256
 from mlaface.utils.errors import InputError
 from mlaface.utils.texts import read_text
 
@@ -61,6 +62,21 @@ def read_index(path=None):
     own = os.environ.get('MLAFACE_ZOO')
     paths = [path] if path is not None else [index_file(), *([own] if own else [])]
     return {name: entry for path in paths for name, entry in _read(Path(path)).items()}
+
+
+def entry_of(file):
+    """The model of the index that a file is.
+
+    Args:
+        file (str | Path | None): A model's file.
+
+    Returns:
+        Entry or None: That with its SHA-256; None where no index knows it.
+    """
+    if file is None:
+        return None
+    sha256 = file_sha256(file)
+    return next((entry for entry in read_index().values() if entry.metadata.get('SHA256') == sha256), None)
 
 
 def _read(path):

@@ -7,7 +7,7 @@ def metafile(facts):
 
     Args:
         facts (dict): Metadata of the model file, with ``collection``, ``file``, ``sha256``, ``size`` (bytes),
-            ``parameters`` and ``weights_address`` (str or None).
+            ``parameters``, and ``weights_address`` and ``warning`` (str or None).
 
     Returns:
         str: ``Models`` with one model, which has ``Weights`` if it has an address.
@@ -15,7 +15,7 @@ def metafile(facts):
     import yaml
     metadata = {'Training Data': facts['data'], 'Parameters': facts['parameters'], 'File': facts['file'],
                 'File Size': facts['size'], 'SHA256': facts['sha256'], 'License Weights': facts['license_weights'],
-                'License Data': facts['license_data'], 'Commit': facts['commit']}
+                'License Data': facts['license_data'], 'Warning': facts.get('warning'), 'Commit': facts['commit']}
     model = {'Name': facts['name'], 'In Collection': facts['collection'], 'Config': facts['recipe'],
              'Weights': facts.get('weights_address'), 'Metadata': _known(metadata),
              'Results': index_results(facts['results'])}

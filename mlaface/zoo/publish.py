@@ -1,5 +1,6 @@
 """A trained network as a published file, its card, and its entry of an index."""
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ from mlaface.evaluation.images.alignment import TEMPLATE
 from mlaface.evaluation.networks.recognizer import RecognizerNetwork
 from mlaface.evaluation.results.result import file_sha256
 from mlaface.registry import MODELS
+from mlaface.utils.configs import find_config
 from mlaface.utils.errors import InputError
 from mlaface.utils.files import atomic_path
 from mlaface.version import __version__
 from mlaface.zoo.card import model_card
+from mlaface.zoo.index import Entry, entry_of
 from mlaface.zoo.metafile import metafile
-from mlaface.zoo.model_file import check_name, write_model_file
+from mlaface.zoo.model_file import SUFFIX, check_name, read_model_file, write_model_file
 
 PERCENTILES = 1, 5, 25, 50, 75, 95, 99
 HALF = 0.9999  # cosine of embeddings by rounded weights to those by the weights as trained
@@ -23,6 +26,8 @@ NOT_OF_THE_MODEL = {'head', 'compile'}  # class centres, and how fast the traine
 def publish(model, folder, name, thresholds=None, quality=None, result=None, license_weights=None, license_data=None,
             data=None, recipe=None, collection=None, half=False, address=None):
     """Write a network as one safetensors file with all that is known of it; beside it a card and an index entry.
+
+    What is not given is that of the published file, or of the entry of the index, that the network was opened from.
 
     Args:
         model (FaceRecognizer): From ``init_model``, with its moving average if it has one; no head is kept.
@@ -43,22 +48,35 @@ def publish(model, folder, name, thresholds=None, quality=None, result=None, lic
         dict: ``model``, ``card`` and ``metafile`` (Path), and ``metadata``.
 
     Raises:
-        InputError: If the name cannot be a file's, the config holds more than plain values, the result is of another
-            network, or the file would not give back the network; nothing is written then.
+        InputError: If the name cannot be a file's, there is no such recipe, the config holds more than plain values,
+            the result is of another network, or the file would not give back the network; nothing is written then.
     """
     check_name(name)
     check_address(address)
-    metadata = _metadata(model, name, thresholds, quality, result)
-    metadata.update(license_weights=license_weights, license_data=license_data, data=data, recipe=recipe)
+    if recipe is not None and not find_config(recipe).is_file():
+        raise InputError(f'no recipe at {recipe}: give the config that trains it, such as configs/mla_mbf_synthetic.py')
+    known, entry = model.restored.content, entry_of(model.restored.file) or Entry(name, None)
     state = {key: value for key, value in model.state_dict().items() if not key.startswith('head.')}
-    if half:
+    measured = known if _is_published(model.restored.file, state) else {}
+    metadata = _metadata(model, name)
+    metadata.update(thresholds=_own(thresholds, model, 'thresholds') or measured.get('thresholds'),
+                    quality=quality or measured.get('quality'),
+                    results=_own(result, model, 'result') or measured.get('results'))
+    metadata.update(
+        license_weights=license_weights or known.get('license_weights') or entry.metadata.get('License Weights'),
+        license_data=license_data or known.get('license_data') or entry.metadata.get('License Data'),
+        data=data or known.get('data') or entry.metadata.get('Training Data'),
+        recipe=recipe or known.get('recipe') or entry.config)
+    rounded = measured.get('weights') == 'float16'  # already: nothing is lost
+    if half or rounded:
         state = {key: value.half() if value.dim() > 1 and value.is_floating_point() else value
                  for key, value in state.items()}
-    metadata.update(weights='float16' if half else 'as trained')
-    check_reproduced(model, metadata['config'], state, HALF if half else None)
+    metadata.update(weights='float16' if half or rounded else 'as trained')
+    check_reproduced(model, metadata['config'], state, HALF if half and not rounded else None)
     path = write_model_file(folder, name, state, metadata)
     try:
-        facts = dict(metadata, collection=collection, weights_address=address and f'{address.rstrip("/")}/{path.name}')
+        facts = dict(metadata, collection=collection or entry.collection, warning=entry.metadata.get('Warning'),
+                     weights_address=address and f'{address.rstrip("/")}/{path.name}')
         return dict(_describe(path, facts, model), metadata=metadata)
     except BaseException:
         path.unlink()
@@ -66,18 +84,22 @@ def publish(model, folder, name, thresholds=None, quality=None, result=None, lic
 
 
 def check_address(address):
-    """Refuse what is no address of a folder.
+    """Refuse what is no address of a folder, and warn of one that is not encrypted.
 
     Raises:
         InputError: If it is neither None nor begins with http:// or https://.
     """
     if address is not None and not address.startswith(('http://', 'https://')):
         raise InputError(f'{address!r} is no address to download from: https://HOST/FOLDER')
+    if address is not None and address.startswith('http://'):
+        warnings.warn(f'{address} is not encrypted: mlaface compares what it fetches with the SHA-256, mim does '
+                      'not; give https:// where the host has it', stacklevel=2)
 
 
 def _describe(path, metadata, model):
     """Write card and index entry beside a model file; gives the three paths."""
-    written = dict(model=path, card=path.with_name('README.md'), metafile=path.with_name(f'{metadata["name"]}.yml'))
+    written = dict(model=path, **{key: path.with_name(f'{metadata["name"]}.{ending}')
+                                  for key, ending in (('card', 'md'), ('metafile', 'yml'))})
     facts = dict(metadata, file=path.name, sha256=file_sha256(path), size=path.stat().st_size,
                  parameters=sum(value.numel() for value in model.parameters()))
     for key, text in (('card', model_card(facts)), ('metafile', metafile(facts))):
@@ -86,15 +108,23 @@ def _describe(path, metadata, model):
     return written
 
 
-def _metadata(model, name, thresholds, quality, result):
-    """What the file says of the network."""
+def _is_published(file, state):
+    """Whether these weights are those of a published file, so that what was measured holds for them."""
+    if not str(file).endswith(SUFFIX):
+        return False
+    _, stored = read_model_file(file)
+    return stored.keys() == state.keys() and all(
+        bool((stored[key].to(value.dtype) == value.cpu()).all()) for key, value in state.items())
+
+
+def _metadata(model, name):
+    """What the file says of the network itself."""
     known = model.restored.content
     return dict(
         mlaface=__version__, name=name, config=plain_config(model.restored.config), input=model.input,
         template=TEMPLATE.tolist(), embedding_size=model.embedding_size, flip=getattr(model, 'flip', None),
-        thresholds=_own(thresholds, model, 'thresholds'), quality=quality, results=_own(result, model, 'result'),
         classes_sha256=known.get('classes_sha256'), num_classes=known.get('num_classes'), commit=known.get('commit'),
-        seed=known.get('seed'), trained_by=known.get('mlaface'))
+        seed=known.get('seed'), trained_by=known.get('trained_by') or known.get('mlaface'))
 
 
 def plain_config(config):

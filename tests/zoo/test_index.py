@@ -97,7 +97,8 @@ def test_weights_are_downloaded_once(written, tmp_path, monkeypatch, capsys):
 def test_a_published_entry_with_an_address_is_downloaded(tmp_path, monkeypatch, capsys):
     model = init_model(None, CONFIG)
     with serve(files := {}, Faults()) as address:
-        written = publish(model, tmp_path, 'near', address=f'{address}/')
+        with pytest.warns(UserWarning, match='is not encrypted: .* give https://'):
+            written = publish(model, tmp_path, 'near', address=f'{address}/')
         files[f'/{written["model"].name}'] = written['model'].read_bytes()
         monkeypatch.setenv('MLAFACE_ZOO', str(written['metafile']))
         written['model'].rename(tmp_path / 'gone')
@@ -170,14 +171,18 @@ def test_publish_by_the_command(written, tmp_path, capsys, monkeypatch):
     (tmp_path / 'best.thresholds.json').write_text(json.dumps(dict(
         schema=1, flip='sum', inputs=[], thresholds={}, model=None)))
     main(['publish', str(tmp_path / 'best.pth'), str(tmp_path / 'out'), '--config', str(tmp_path / 'net.py'), '--name',
-          'again', '--quality-images', str(faces(tmp_path / 'faces')), '--half', '--recipe', 'configs/x.py'])
+          'again', '--quality-images', str(faces(tmp_path / 'faces')), '--half', '--recipe',
+          'configs/mla_r18w025_heads.py'])
     path, = (tmp_path / 'out').glob('again-*.safetensors')
     metadata = read_metadata(path)
     assert str(path) in capsys.readouterr().out and metadata['quality']['images'] == 3
     assert metadata['weights'] == 'float16' and metadata['thresholds']['flip'] == 'sum'
-    assert metadata['recipe'] == 'configs/x.py'
+    assert metadata['recipe'] == 'configs/mla_r18w025_heads.py'
     for arguments, message in ([['best.pth'], 'where to'], [['none.pth', 'o'], 'no checkpoint at'],
                                [['best.pth', 'o', '--name', '../x'], 'cannot name a model'],
+                               [['best.pth', 'hf://me/x', '--name', 'x'], 'hf://me/x is an address'],
+                               [['best.pth', 'o', '--config', 'net.py', '--recipe', 'configs/none.py'],
+                                'no recipe at configs/none.py: give the config'],
                                [['best.pth', 'o', '--config', 'net.py', '--quality-images', 'out'], 'no images in']):
         monkeypatch.chdir(tmp_path)
         with pytest.raises(SystemExit, match=f'error: .*{message}'):

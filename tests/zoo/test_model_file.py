@@ -13,6 +13,8 @@ from mlaface.evaluation.functional.calibration import calibrate_thresholds
 from mlaface.evaluation.results.thresholds import read_thresholds
 from mlaface.utils.checksums import DamagedFileError
 from mlaface.utils.errors import InputError, UserError
+from mlaface.zoo.index import read_index
+from mlaface.zoo.locate import find_model
 from mlaface.zoo.model_file import SCHEMA, read_metadata, write_model_file
 from mlaface.zoo.publish import publish, quality_range
 
@@ -181,9 +183,35 @@ def test_what_belongs_to_another_network_is_refused(model, written, tmp_path):
 
 def test_the_card_says_whose_it_is_and_what_it_reaches(model, written, tmp_path):
     entry = dict(metrics=dict(accuracy=dict(value=0.75), auc=dict(value=0.8)), rules=dict(flip='sum', norm='l2'))
-    bare = publish(model, tmp_path, 'x', result=dict(schema=1, benchmarks=dict(dev=entry)), recipe='configs/x.py')
+    bare = publish(model, tmp_path, 'x', result=dict(schema=1, benchmarks=dict(dev=entry)))
     card, full = bare['card'].read_text(), written['card'].read_text()
     assert '| dev | 0.7500 | flip sum, norm l2 |' in card and 'not stated' in card and 'None: calibrate' in card
     assert '| 5e-1 | 0.2500 |' in full and ' (95%) | 1.0000 |' in full
     assert 'license: apache-2.0' in full
     assert 'Accuracy: 0.75' in bare['metafile'].read_text()
+
+
+def test_two_models_in_one_folder_have_a_card_each(model, tmp_path):
+    cards = [publish(model, tmp_path, name)['card'] for name in ('one', 'two')]
+    assert [card.name for card in cards] == ['one.md', 'two.md']
+    assert [f'# {name}\n' in card.read_text() for name, card in zip(('one', 'two'), cards)] == [True, True]
+
+
+def test_what_is_published_again_keeps_what_is_known_of_it(tmp_path):
+    shipped = find_model('mla_r18w025_heads')
+    known, entry = read_metadata(shipped), read_index()['mla_r18w025_heads']
+    again = publish(init_model('mla_r18w025_heads'), tmp_path, 'again', license_data='mine')
+    for key in ('license_weights', 'data', 'recipe', 'results', 'thresholds', 'quality', 'weights', 'trained_by',
+                'num_classes', 'flip', 'commit', 'seed'):
+        assert again['metadata'][key] == known[key], key
+    assert again['metadata']['license_data'] == 'mine'
+    assert again['model'].stat().st_size == pytest.approx(shipped.stat().st_size, rel=0.01)
+    found, = read_index(again['metafile']).values()
+    assert (found.collection, found.results, found.config) == (entry.collection, entry.results, entry.config)
+    assert found.metadata['Warning'] == entry.metadata['Warning']
+    assert entry.metadata['Warning'] in again['card'].read_text()
+    changed = init_model('mla_r18w025_heads')
+    with torch.no_grad():
+        next(changed.parameters()).mul_(1.5)
+    other = publish(changed, tmp_path, 'other')['metadata']
+    assert other['results'] is None and other['thresholds'] is None and other['license_weights'] == 'Apache-2.0'

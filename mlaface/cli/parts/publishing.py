@@ -14,23 +14,20 @@ from mlaface.zoo.model_file import check_name
 from mlaface.zoo.publish import publish, quality_range
 
 
-def run(args, name):
-    """Publish as ``cli.publish``'s arguments say.
-
-    Args:
-        args (Namespace): Of ``cli.publish``.
-        name (str): Of the model.
-    """
-    check_name(name)
+def run(args):
+    """Publish as ``cli.publish``'s arguments (Namespace) say."""
+    if args.name:
+        check_name(args.name)  # before anything takes long
     if not args.out:
         with tempfile.TemporaryDirectory() as folder:
-            _publish(args, name, folder)
+            _publish(args, folder)
         return
-    _publish(args, name, args.out)
+    _publish(args, args.out)
 
 
-def _publish(args, name, folder):
+def _publish(args, folder):
     model = init_model(args.checkpoint, args.config, average=not args.no_average, imports=args.imports)
+    name = args.name or model.restored.content.get('name') or Path(args.checkpoint).resolve().parent.name
     written = publish(
         model, folder, name, thresholds=_thresholds(args), quality=_quality(args, model),
         result=read_result(args.results) if args.results else None, license_weights=args.license_weights,
