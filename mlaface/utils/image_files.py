@@ -5,6 +5,7 @@ to files and to folders, but not to a folder that holds the link: there is no wa
 """
 import os
 import warnings
+from functools import cached_property
 from pathlib import Path
 
 ENDINGS = ('.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp')  # what training sets and protocols read
@@ -38,7 +39,7 @@ def _below(folder, listed, endings):
     yield from (folder / name for name in listed.files if is_image(name, endings))
     for inner in (folder / name for name in listed.folders):
         try:
-            inside = Listed(inner, listed.above)
+            inside = Listed(inner, listed)
         except OSError as error:
             warnings.warn(f'{inner} cannot be read ({error.strerror}): its images are left out', stacklevel=2)
             continue
@@ -50,7 +51,7 @@ class Listed:
 
     Args:
         folder (str | Path): Where.
-        above (set[str]): Real paths of folders that it was come to by; attribute ``above`` has its own besides.
+        within (Listed, optional): The folder that it was come to from.
 
     Attributes:
         folders, files, special (list[str]): Names; ``special`` is neither of the two.
@@ -60,9 +61,8 @@ class Listed:
         OSError: If the folder is not there or cannot be read.
     """
 
-    def __init__(self, folder, above=frozenset()):
-        real = os.path.realpath(folder)
-        self.above = {*above, real, *map(str, Path(real).parents)}
+    def __init__(self, folder, within=None):
+        self.folder, self.within = folder, within
         self.folders, self.files, self.special, self.odd = found = [], [], [], []
         for entry in os.scandir(folder):
             if entry.name.startswith('.') or entry.is_symlink() and os.path.realpath(entry.path) in self.above:
@@ -73,6 +73,12 @@ class Listed:
                 self.odd.append(os.fsencode(entry.name).decode('utf-8', 'backslashreplace'))
         for names in found:
             names.sort()
+
+    @cached_property
+    def above(self):
+        """Real paths of the folder and of all that hold it, by whatever way it was come to (set[str])."""
+        real = Path(os.path.realpath(self.folder))
+        return {str(real), *map(str, real.parents), *(self.within.above if self.within else ())}
 
 
 def _kind(entry):
