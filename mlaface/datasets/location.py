@@ -49,8 +49,8 @@ def resolve_data(path, stores=False):
     if is_address(path):
         address = store_address(path)
         if not stores:
-            raise InputError(f'{address}: only RecordFaces, TarFaces and VerificationSets read from stores: convert '
-                             'the set to records or tar shards (mlaface data convert), or copy it')
+            raise InputError(f'{address}: lists and .tsv files are not read from stores: copy it; a set can also be '
+                             'converted to records or tar shards (mlaface data convert)')
         return address
     return data_home() / Path(path).expanduser()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlaface.datasets.formats.errors import FormatError
-from mlaface.datasets.sets.folder_faces import FolderFaces
+from mlaface.datasets.sets.celeb_faces import CelebFaces
 from mlaface.datasets.sets.mixed_faces import MixedFaces
 from mlaface.datasets.sets.record_faces import RecordFaces
 from mlaface.datasets.sets.tar_faces import TarFaces
@@ -136,7 +136,7 @@ def test_what_an_order_costs(kind, options, least, most, sets, files, monkeypatc
     monkeypatch.setattr(stored, 'head', lambda address: Head(len(files[f'/records/{address.name}']), '1', True)
                         if f'/records/{address.name}' in files else (_ for _ in ()).throw(MissingDataError('none')))
     read = []
-    monkeypatch.setattr(stored, 'read_range', lambda address, start, size: read.append(size) or
+    monkeypatch.setattr(stored, 'read_range', lambda address, start, size, *_: read.append(size) or
                         files[f'/records/{address.name}'][start:start + size])
     faces = RecordFaces(dict(address='s3://b/records', block_kb=1, cache_gb=17e-6))
     sampler = DATA_SAMPLERS.build(dict(type=kind, dataset=faces, batch_size=4, **options))
@@ -290,8 +290,8 @@ def test_a_set_that_is_not_there(files):
             opened(f'{address}/none')
         with pytest.raises(MissingDataError, match='verify --write-index'):
             TarFaces(dict(address=f'{address}/records', **QUICK))
-        with pytest.raises(InputError, match='only RecordFaces, TarFaces'):
-            FolderFaces(f'{address}/people')
+        with pytest.raises(InputError, match='.tsv files are not read from stores'):
+            CelebFaces(f'{address}/people.tsv')
 
 
 def test_a_page_in_place_of_an_index_is_no_index(files):

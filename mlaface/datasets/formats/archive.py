@@ -18,14 +18,19 @@ class Archive:
     """Labelled images by place; pickled and forked without its open files.
 
     Attributes:
-        path (Path): Where it lies.
+        path (Path): Where it lies; of one in a store its address.
+        version (str): Of one in a store, what tells it from others at its place.
+        remote (bool): Whether images are read from a store, which may fail in the middle.
         labels (ndarray): Class of each image, int32 (N,).
         classes (tuple[str]): Names, in label order.
         further (ndarray): Labels behind the first, float32 (N, K); K is mostly 0.
     """
 
+    remote, version = False, ''
+
     def __init__(self, path, labels, classes, further=None):
-        self.path, self.labels, self.classes = Path(path), labels, tuple(classes)
+        self.path = Path(path) if isinstance(path, str) else path
+        self.labels, self.classes = labels, tuple(classes)
         self.further = np.empty((len(labels), 0), np.float32) if further is None else further
         self._open, self._pid = {}, None
 
@@ -59,6 +64,9 @@ class Archive:
     def read(self, place):
         """The encoded image (bytes) at a place; ``FormatError`` if it cannot be read."""
         raise NotImplementedError
+
+    def expect(self, places):
+        """Told the places (list[int]) that are read next, of which a store can give several at once."""
 
     def key(self, place):
         """The name of an image within the archive (str)."""

@@ -6,7 +6,6 @@ from mlaface.datasets.key_lists import kept_places
 from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
 from mlaface.datasets.sets.record_faces import check_classes, warn_of_empty_classes
-from mlaface.datasets.stores.address import StoreAddress
 from mlaface.utils.errors import MissingDataError
 
 
@@ -14,8 +13,8 @@ class ArchiveFaces(FaceDataset):
     """A training set over an archive (``formats/archive.py: Archive``).
 
     Args:
-        data_root (str | dict): Folder or file, relative to ``MLAFACE_DATA`` (default ``data``); where the class says
-            so also an address in a store.
+        data_root (str | dict): Folder or file, relative to ``MLAFACE_DATA`` (default ``data``), or its address in a
+            store, as ``s3://bucket/set``; as a dict with what ``stores/address.py: StoreSettings`` takes.
         num_classes (int, optional): Checked against the data; never overrides it.
         remap_labels (bool): Number the classes that have images 0, 1, ... in order of their labels.
         transforms (Sequence[dict]): See ``FaceDataset``.
@@ -31,19 +30,19 @@ class ArchiveFaces(FaceDataset):
         ValueError: If ``num_classes`` is not the data's.
     """
 
-    stores = False
+    stores = True  # whether there is a reader of such archives in stores
 
     def __init__(self, data_root, num_classes=None, remap_labels=False, transforms=(), image_size=(112, 112),
                  on_bad_image='stop', seed=0, exclude=()):
         super().__init__(transforms, image_size, on_bad_image, seed)
         self.root = resolve_data(data_root, self.stores)
-        self.remote = isinstance(self.root, StoreAddress)
         try:
             self.archive = self.open(self.root)
         except MissingDataError:
             raise
         except FileNotFoundError as error:
             raise MissingDataError(missing_message(self.root, 'training set')) from error
+        self.remote = self.archive.remote
         names, self.places, self.labels = self.archive.classes, None, self.archive.labels
         self.num_classes = len(names)
         check_classes(self.num_classes, num_classes, str(self.root))
@@ -59,13 +58,13 @@ class ArchiveFaces(FaceDataset):
 
     @staticmethod
     def open(path):
-        """The archive at a path."""
+        """The archive at a path or an address."""
         raise NotImplementedError
 
     @property
     def version(self):
         """What tells the set from others at its place in a store (str)."""
-        return self.archive.folder.name
+        return self.archive.version
 
     def __len__(self):
         return len(self.labels)

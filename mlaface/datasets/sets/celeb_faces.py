@@ -11,4 +11,5 @@ class CelebFaces(ArchiveFaces):
     Arguments and errors are those of ``ArchiveFaces``.
     """
 
+    stores = False
     open = staticmethod(CelebTable)

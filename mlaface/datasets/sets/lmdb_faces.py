@@ -1,6 +1,6 @@
 """Training sets in LMDB."""
-from mlaface.datasets.formats.lmdb_set import LmdbSet
 from mlaface.datasets.sets._archive_faces import ArchiveFaces
+from mlaface.datasets.stores.lmdbs import open_lmdb
 from mlaface.registry import DATASETS
 from mlaface.utils.names import plain_name
 
@@ -9,10 +9,11 @@ from mlaface.utils.names import plain_name
 class LmdbFaces(ArchiveFaces):
     """A folder with ``data.mdb`` and ``classes.txt``; keys as ``formats/lmdb_set.py`` says.
 
+    From a store it is copied whole before it is opened, see ``stores/lmdbs.py``.
     Arguments and errors are those of ``ArchiveFaces``.
     """
 
-    open = staticmethod(LmdbSet)
+    open = staticmethod(open_lmdb)
 
     def name(self, index):
         """What a sample's file was called before it was packed, without ending (str)."""

@@ -9,13 +9,12 @@ from mlaface.utils.names import plain_name
 class TarFaces(ArchiveFaces):
     """``shard-000000.tar`` ... with ``index.npy`` and ``shards.json`` beside them; any tar files without.
 
-    ``data_root`` may be an address in a store, as ``s3://bucket/set``; the index must then lie beside the shards.
+    In a store the index must lie beside the shards.
     A key is the member's path without ending. Arguments and errors are those of ``ArchiveFaces``.
 
     Source: the shards of github.com/webdataset/webdataset.
     """
 
-    stores = True
     open = staticmethod(open_shards)
 
     def name(self, index):

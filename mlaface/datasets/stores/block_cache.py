@@ -67,7 +67,8 @@ class BlockCache:
                     if len(whole) != size + SUM.size or crc32(whole[:size]) != SUM.unpack(whole[size:])[0]:
                         path.unlink(missing_ok=True)
                         return None
-                    self.known.add(name)
+                    if count < size:  # one that is read as a whole is checked each time
+                        self.known.add(name)
                     data = whole[start:start + count]
             os.utime(path)
         except FileNotFoundError:

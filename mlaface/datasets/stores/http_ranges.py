@@ -4,24 +4,10 @@ from urllib.parse import urljoin, urlsplit
 
 from fsspec.implementations.http import HTTPFileSystem
 
-from mlaface.utils.errors import UserError
+from mlaface.datasets.stores.store import AnswerError
 
 REDIRECTS = 5
 REDIRECTED = (301, 302, 303, 307, 308)
-
-
-class AnswerError(UserError):
-    """An answer that is not what was asked for.
-
-    Args:
-        reason (str): What it is instead; holds no part of an address.
-        status (int): Of the answer.
-        passing (bool): Whether the next attempt may fare better.
-    """
-
-    def __init__(self, reason, status=0, passing=False):
-        super().__init__(reason)
-        self.reason, self.status, self.passing = reason, status, passing
 
 
 class RangedHTTP(HTTPFileSystem):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mmengine.logging import print_log
 
-from mlaface.utils.errors import MissingDataError, MissingPackageError, StoreError
+from mlaface.utils.errors import MissingDataError, MissingPackageError, StoreError, UserError
 from mlaface.utils.packages import import_optional
 
 LONGEST_PAUSE = 8.0
@@ -25,6 +25,24 @@ class Head(NamedTuple):
 
 class RefusedError(StoreError):
     """A store that does not let us in."""
+
+
+class ChangedError(StoreError):
+    """A file that is not the one any more that was looked up."""
+
+
+class AnswerError(UserError):
+    """An answer that is not what was asked for.
+
+    Args:
+        reason (str): What it is instead; holds no part of an address.
+        status (int): Of the answer.
+        passing (bool): Whether the next attempt may fare better.
+    """
+
+    def __init__(self, reason, status=0, passing=False):
+        super().__init__(reason)
+        self.reason, self.status, self.passing = reason, status, passing
 
 
 def file_system(address):
@@ -48,10 +66,11 @@ def file_system(address):
 
 def _made(address, settings):
     if address.scheme == 's3':
-        s3fs = import_optional('s3fs', address)
-        system = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False, **dict(settings.options),
-                                   config_kwargs=dict(connect_timeout=settings.timeout, read_timeout=settings.timeout,
-                                                      retries=dict(total_max_attempts=1)))
+        import_optional('s3fs', address)
+        from mlaface.datasets.stores.s3_objects import ListedS3
+        system = ListedS3(skip_instance_cache=True, use_listings_cache=False, **dict(settings.options),
+                          config_kwargs=dict(connect_timeout=settings.timeout, read_timeout=settings.timeout,
+                                             retries=dict(total_max_attempts=1)))
         system.retries = 1
         return system
     aiohttp = import_optional('aiohttp', address)
@@ -78,6 +97,8 @@ def _tried(address, attempt):
     for number in range(1, settings.attempts + 1):
         try:
             return attempt()
+        except ChangedError:
+            raise ChangedError(f'{address} has become another file since it was looked up') from None
         except (MissingPackageError, StoreError):
             raise
         except FileNotFoundError:
@@ -146,13 +167,31 @@ def head(address):
                 found.get('ranges', True))
 
 
-def read_range(address, start, size):
+def list_page(folder, token=None):
+    """A page of what lies below a folder of S3, however deep.
+
+    Args:
+        folder (StoreAddress): The folder.
+        token (str, optional): What the page before gave.
+
+    Returns:
+        tuple[list[tuple[str, int, str]], str | None]: Path below the folder, bytes and tag of each of at most 1000
+        files, and what to ask the next page by; None behind the last.
+
+    Raises:
+        MissingDataError, StoreError: As ``head`` does.
+    """
+    return _tried(folder, lambda: _call(folder, '_page', token=token))
+
+
+def read_range(address, start, size, tag=''):
     """A part of a file, all of it.
 
     Args:
         address (StoreAddress): The file.
         start (int): First byte.
         size (int): Bytes.
+        tag (str): Which version it must be of, as ``head`` gives it; S3 says so with each part.
 
     Returns:
         bytes: As many as were asked for.
@@ -164,7 +203,7 @@ def read_range(address, start, size):
         return b''
 
     def attempt():
-        data = _call(address, '_cat_file', start=start, end=start + size)
+        data = _call(address, '_cat_file', start=start, end=start + size, tag=tag)
         if len(data) != size:
             raise ConnectionError(f'{len(data)} of {size} bytes came')
         return data

@@ -19,6 +19,8 @@ class StoredTarShards(TarShards):
         StoreError: If the store fails.
     """
 
+    remote = True
+
     def __init__(self, address):
         self.address, self.sizes, self.files = address, {}, {}
         try:
@@ -27,6 +29,7 @@ class StoredTarShards(TarShards):
             raise MissingDataError(f'{error}: tar shards in a store need {INDEX} and {SHARDS} beside them: make them '
                                    'by mlaface data verify --write-index on a copy, and put them there') from None
         super().__init__(folder)
+        self.version = folder.name
 
     def _check_sizes(self, entries):
         for entry in entries:
