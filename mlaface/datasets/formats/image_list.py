@@ -5,6 +5,9 @@ import numpy as np
 
 from mlaface.datasets.formats.archive import Archive, read_classes
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.utils.files import atomic_path
+
+IMAGE_LIST = 'images.lst'  # of a folder of identities that cannot be listed, behind http
 
 
 def read_list(path):
@@ -40,6 +43,25 @@ def read_list(path):
     return np.array(labels, np.float64), paths
 
 
+def write_list(path, labels, paths):
+    """Write a ``.lst``; it appears whole or not at all.
+
+    Args:
+        path (str | Path): The file.
+        labels (Sequence[int]): Class of each image.
+        paths (Iterable[str]): Where each lies.
+
+    Raises:
+        FormatError: If a path holds a tab or the end of a line.
+    """
+    paths = list(paths)
+    odd = next((name for name in paths if {'\t', '\n', '\r'} & set(name)), None)
+    if odd is not None:
+        raise FormatError(f'{odd!r} cannot stand in {path}, whose lines have tabs: rename it')
+    with atomic_path(path) as temporary, open(temporary, 'w', encoding='utf-8', newline='\n') as file:
+        file.writelines(f'{number}\t{label}\t{name}\n' for number, (label, name) in enumerate(zip(labels, paths)))
+
+
 class ListedImages(Archive):
     """Images that a ``.lst`` names; a key is the path as it stands there.
 
@@ -68,7 +90,6 @@ class ListedImages(Archive):
         if alike and len(set(folders.values()) - {''}) == len(folders) == labels.max() + 1:
             return tuple(folders[label] for label in range(len(folders)))
         return read_classes(self.root, labels)
-
 
     def read(self, place):
         """The encoded image (bytes) at a place."""

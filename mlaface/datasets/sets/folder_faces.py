@@ -6,17 +6,15 @@ import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.key_lists import kept_places
-from mlaface.datasets.location import missing_message, resolve_data
+from mlaface.datasets.location import resolve_data
 from mlaface.datasets.sets._base import FaceDataset
+from mlaface.datasets.sets._folder_tree import open_tree
 from mlaface.datasets.sets.record_faces import check_classes
+from mlaface.datasets.stores.address import StoreAddress
+from mlaface.datasets.stores.images import StoredImages
 from mlaface.registry import DATASETS
-from mlaface.utils.errors import InputError, MissingDataError
-from mlaface.utils.image_files import ENDINGS, FOREIGN, Listed, image_files, is_image
+from mlaface.utils.image_files import ENDINGS, FOREIGN, is_image
 from mlaface.utils.names import plain_name
-from mlaface.utils.texts import read_json
-
-NOT_UTF_8 = 'its name is not UTF-8: rename it'
-SUMMARY = 'summary.json'  # what ``mlaface data`` leaves in a set that it has written
 
 
 @DATASETS.register_module()
@@ -28,7 +26,9 @@ class FolderFaces(FaceDataset):
     written as a place could hold them are those that were meant.
 
     Args:
-        data_root (str): Folder, relative to ``MLAFACE_DATA`` (default ``data``).
+        data_root (str | dict): Folder, relative to ``MLAFACE_DATA`` (default ``data``), or its address in a store, as
+            ``s3://bucket/people``, which is listed; behind http, where none can be, ``images.lst`` of its images must
+            lie in it. As a dict with what ``stores/address.py: StoreSettings`` takes.
         num_classes (int, optional): Checked against the data.
         exclude (str | Path | Sequence): Lists of images to leave out, see ``key_lists``; a key is the path below the
             root, ``IDENTITY/IMAGE.jpg``. Classes stay as they are.
@@ -39,7 +39,8 @@ class FolderFaces(FaceDataset):
         seed (int): Of the transforms.
 
     Raises:
-        MissingDataError: If the folder is not there.
+        MissingDataError: If the folder is not there, or cannot be listed.
+        StoreError: If a store fails.
         FormatError: If it holds no image where images are expected; says where there are some.
         ValueError: If ``num_classes`` is not the data's.
     """
@@ -47,28 +48,28 @@ class FolderFaces(FaceDataset):
     def __init__(self, data_root, num_classes=None, suffixes=ENDINGS, transforms=(), image_size=(112, 112),
                  on_bad_image='stop', seed=0, exclude=()):
         super().__init__(transforms, image_size, on_bad_image, seed)
-        self.root = resolve_data(data_root)
-        if not self.root.is_dir():
-            raise MissingDataError(missing_message(self.root, 'folder of identities'))
+        self.root = resolve_data(data_root, stores=True)
+        self.remote = isinstance(self.root, StoreAddress)
         suffixes = tuple(suffix.lower() for suffix in suffixes)
-        listed, found = Listed(self.root), []
+        tree = open_tree(self.root)
+        listed, found = tree.level(), []
         names, self.passed_over = listed.folders, [
             (file, 'place', 'it lies in no folder of an identity') for file in listed.files
             if is_image(file, (*suffixes, *FOREIGN))]
-        self.passed_over += [(name, 'name', NOT_UTF_8) for name in listed.odd]
+        self.passed_over += [(name, 'name', tree.odd) for name in listed.odd]
         for label, name in enumerate(names):
             try:
-                inside = Listed(self.root / name)
+                inside = tree.level(name)
             except OSError as error:
                 self.passed_over.append((name, 'unreadable', f'the folder cannot be read: {error.strerror}'))
                 continue
             found += [(label, f'{name}/{file}') for file in inside.files if is_image(file, suffixes)]
-            self.passed_over += _passed_over(name, inside, suffixes) + _deeper(self.root, name, inside, suffixes)
+            self.passed_over += _passed_over(tree, name, inside, suffixes)
         if not found:
             odd = next(((key, why) for key, kind, why in self.passed_over if kind != 'place'), None)
             raise FormatError(f'{self.root}: none of its images can be read, such as {odd[0]}: {odd[1]}' if odd else
-                              _no_images(self.root, suffixes))
-        self.written = _written_here(self.root)
+                              _no_images(tree, suffixes))
+        self.written = tree.written_here()
         self.labels = np.array([label for label, _ in found], np.int32)
         self.files = np.array([file.encode() for _, file in found])  # an array, so that workers share its memory
         self.num_classes = len(names)
@@ -77,6 +78,8 @@ class FolderFaces(FaceDataset):
             kept = kept_places(exclude, lambda keys: np.isin(self.files, [key.encode() for key in keys]),
                                len(self.files), str(self.root))
             self.labels, self.files = self.labels[kept], self.files[kept]
+        if self.remote:
+            self.images, self.version = StoredImages(self.root, self.files, tree.listing), tree.listing.version
         if self.passed_over:
             (file, _, why), count = self.passed_over[0], len(self.passed_over)
             warnings.warn(f'{self.root}: {count} images are passed over, such as {file}: {why}' if count > 1 else
@@ -90,6 +93,11 @@ class FolderFaces(FaceDataset):
 
     def __len__(self):
         return len(self.files)
+
+    def expect(self, indices):
+        """Told the samples (list[int]) that are read next."""
+        if self.remote:
+            self.images.expect(indices)
 
     def key(self, index):
         """Path of a sample below the root (str)."""
@@ -108,7 +116,10 @@ class FolderFaces(FaceDataset):
 
         Raises:
             FormatError: If the file cannot be read.
+            StoreError: If the store fails.
         """
+        if self.remote:
+            return dict(labels=int(self.labels[index])), self.images.read(index)
         try:
             with open(self.where(index), 'rb') as file:
                 return dict(labels=int(self.labels[index])), file.read()
@@ -116,44 +127,31 @@ class FolderFaces(FaceDataset):
             raise FormatError(f'{self.where(index)} cannot be read: {error.strerror}') from error
 
 
-def _no_images(root, suffixes):
+def _no_images(tree, suffixes):
     """What to say of a folder without ``IDENTITY/IMAGE``: which level was expected, and which was found."""
+    root = tree.root
     expected = f'expected is {root}/IDENTITY/IMAGE'
-    found, *_ = image_files(root, suffixes) or [None]
+    found = next(iter(tree.images(suffixes)), None)
     if found is None:
         return f'{root} holds no image: {expected}, with an ending of {", ".join(suffixes)}'
-    parts = found.relative_to(root).parts
+    parts = found.split('/')
     if len(parts) == 1:
-        return (f'{root} has no level of identities: {expected}, found is {root}/IMAGE, such as {found}. Put the '
-                f'images of each person into a folder of their own, or set data_root to {root.parent} if {root.name} '
-                'is one person')
+        return (f'{root} has no level of identities: {expected}, found is {root}/IMAGE, such as {root}/{found}. Put '
+                'the images of each person into a folder of their own, or set data_root to '
+                f'{root.parent} if {root.name} is one person')
     between = '/'.join(['FOLDER'] * (len(parts) - 2))
     return (f'{root} has its images on a deeper level: {expected}, found is {root}/IDENTITY/{between}/IMAGE, such as '
-            f'{found}. Move the images up into the folder of their person, or set data_root to '
-            f'{root.joinpath(*parts[:-2])} if its folders are the people')
+            f'{root}/{found}. Move the images up into the folder of their person, or set data_root to '
+            f'{"/".join([str(root), *parts[:-2]])} if its folders are the people')
 
 
-def _passed_over(name, listed, suffixes):
+def _passed_over(tree, name, listed, suffixes):
     """What of an identity's folder looks like an image and is not read: key, kind of fault and what is wrong."""
-    found = [(f'{name}/{file}', 'name', NOT_UTF_8) for file in listed.odd if is_image(file, suffixes)]
+    found = [(f'{name}/{file}', 'name', tree.odd) for file in listed.odd if is_image(file, suffixes)]
     for file in listed.files:
         if not is_image(file, suffixes) and (kind := FOREIGN.get(os.path.splitext(file)[1].lower())):
             found.append((f'{name}/{file}', 'format', f'{kind} is not read: convert it to JPEG'))
-    return found + [(f'{name}/{file}', 'unreadable', 'it is a pipe, a socket or a device, and no file')
-                    for file in listed.special if is_image(file, suffixes)]
-
-
-def _deeper(root, name, listed, suffixes):
-    """Images in folders within an identity's, as ``_passed_over``; links to folders are not followed there."""
-    inside = [folder for folder in listed.folders if not os.path.islink(root / name / folder)]
-    return [(str(file.relative_to(root)), 'place', f'it lies deeper than {name}/IMAGE')
-            for inner in inside for file in image_files(root / name / inner, suffixes)]
-
-
-def _written_here(root):
-    """Whether ``mlaface data`` has written a folder of identities (bool), and its names with it."""
-    try:
-        summary = read_json(root / SUMMARY)
-    except (OSError, InputError):
-        return False
-    return isinstance(summary, dict) and 'mlaface' in summary and summary.get('layout') == 'folder'
+    found += [(f'{name}/{file}', 'unreadable', 'it is a pipe, a socket or a device, and no file')
+              for file in listed.special if is_image(file, suffixes)]
+    deeper = tree.deeper(name, listed, suffixes)
+    return found + [(path, 'place', f'it lies deeper than {name}/IMAGE') for path in deeper]

@@ -1,6 +1,4 @@
 """A benchmark of pairs from folders of images, one folder an identity."""
-from pathlib import Path
-
 import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
@@ -53,7 +51,8 @@ class FolderPairs(FaceDataset):
     people known, so that intervals draw people.
 
     Args:
-        data_root (str): Folder, relative to ``MLAFACE_DATA`` (default ``data``).
+        data_root (str | dict): Folder, relative to ``MLAFACE_DATA`` (default ``data``), or its address in a store; see
+            ``FolderFaces``.
         name (str): Of the benchmark. Default: the folder's.
         pairs (int): At most. Default 6000.
         folds (int): Of the protocol; fewer where there are few pairs. Default 10.
@@ -70,6 +69,7 @@ class FolderPairs(FaceDataset):
     def __init__(self, data_root, name=None, pairs=6000, folds=10, seed=0, image_size=(112, 112)):
         super().__init__((), image_size)
         self.faces = FolderFaces(data_root, image_size=image_size)
+        self.remote = self.faces.remote
         self.rows, issame = draw_pairs(self.faces.labels, pairs, seed)
         if len(issame) < 4:
             raise FormatError(f'{self.faces.root} makes {len(issame)} pairs: it takes at least two people with two '
@@ -78,12 +78,16 @@ class FolderPairs(FaceDataset):
         flat = self.rows.ravel().tolist()
         self.metainfo = dict(
             same_as=np.array([first.setdefault(image, row) for row, image in enumerate(flat)]),
-            benchmarks={name or Path(self.faces.root).name: dict(
+            benchmarks={name or self.faces.root.name: dict(
                 protocol='pairs', start=0, images=len(flat), issame=issame, folds=min(folds, len(issame) // 2),
                 subjects=self.faces.labels[self.rows])})
 
     def __len__(self):
         return self.rows.size
+
+    def expect(self, indices):
+        """Told the samples (list[int]) that are read next."""
+        self.faces.expect(self.rows.flat[indices].tolist())
 
     def key(self, index):
         """Path of a sample's image below the root (str)."""

@@ -1,6 +1,6 @@
 """Training sets as im2rec's lists of image files."""
-from mlaface.datasets.formats.image_list import ListedImages
 from mlaface.datasets.sets._archive_faces import ArchiveFaces
+from mlaface.datasets.stores.images import open_list
 from mlaface.registry import DATASETS
 
 
@@ -11,4 +11,4 @@ class ListedFaces(ArchiveFaces):
     Arguments and errors are those of ``ArchiveFaces``.
     """
 
-    open = staticmethod(ListedImages)
+    open = staticmethod(open_list)

@@ -1,0 +1,120 @@
+"""Image files in a store, each a file of its own: read whole, as a block of the cache, or several where it is large."""
+import numpy as np
+
+from mlaface.datasets.formats.archive import CLASSES
+from mlaface.datasets.formats.errors import FormatError
+from mlaface.datasets.formats.image_list import ListedImages
+from mlaface.datasets.stores.address import StoreAddress, plain_part
+from mlaface.datasets.stores.block_cache import BlockCache
+from mlaface.datasets.stores.files import StoreFile, at_once, digest, fetch_blocks, local_folder
+from mlaface.datasets.stores.store import ChangedError, Head, head
+from mlaface.utils.errors import InputError, MissingDataError, StoreError
+
+UNKNOWN = -1  # size of an image that was not asked for yet
+TAG = 64  # characters of a tag that is kept as it is
+
+
+class StoredImages:
+    """Images by place.
+
+    Args:
+        folder (StoreAddress): Where their names start from.
+        names (Sequence[str | bytes]): Their paths below it, checked by ``plain_part``.
+        listing (Listing, optional): What is known of them and other files; what is not is asked for once a process,
+            when an image is first read.
+    """
+
+    def __init__(self, folder, names, listing=None):
+        self.folder, self.names, self.kept = folder, names, listing and listing.kept
+        if self.kept is None:
+            self.sizes, self.tags = np.full(len(names), UNKNOWN), np.zeros(len(names), f'S{TAG}')
+        else:
+            places = np.searchsorted(listing.names, names)
+            self.sizes, self.tags = listing.sizes[places], listing.tags[places]
+        self.cache = BlockCache(folder.settings.limit)
+
+    def _address(self, place):
+        name = self.names[place]
+        name = name.decode() if isinstance(name, bytes) else name
+        return self.folder / (name if self.folder.scheme == 's3' else name.replace('%', '%25'))
+
+    def _file(self, place):
+        address = self._address(place)
+        if self.sizes[place] != UNKNOWN:
+            return StoreFile(address, found=Head(int(self.sizes[place]), self.tags[place].decode(), True),
+                             cache=self.cache)
+        try:
+            found = head(address)
+        except MissingDataError as error:
+            raise StoreError(f'{error}, though its list names it') from None
+        tag = found.tag if found.tag.isascii() and len(found.tag) <= TAG else digest(found.tag)
+        file = StoreFile(address, found=found._replace(tag=tag), cache=self.cache)
+        self.tags[place], self.sizes[place] = tag, file.size
+        return file
+
+    def _whole(self, place):
+        file = self._file(place)
+        return file.read(0, file.size)
+
+    def read(self, place):
+        """All bytes of an image.
+
+        Raises:
+            StoreError: If the store fails, or the image is not the one that was listed; the folder is then listed anew
+                when it is opened next.
+        """
+        return self._sure(self._whole, place)
+
+    def expect(self, places):
+        """Fetch images (list of places) that are read next, several at once."""
+        def fetch():
+            files = at_once(self._file, dict.fromkeys(places))
+            fetch_blocks([block for file in files for block in file.blocks()])
+        self._sure(fetch)
+
+    def _sure(self, work, *arguments):
+        try:
+            return work(*arguments)
+        except ChangedError as error:
+            if self.kept is None:
+                raise
+            self.kept.unlink(missing_ok=True)
+            raise ChangedError(f'{error}: {self.folder} is listed anew when it is opened next') from None
+
+
+class StoredList(ListedImages):
+    """A ``.lst`` in a store, fetched once, and the images that it names.
+
+    Args:
+        address (StoreAddress): The list.
+
+    Raises:
+        MissingDataError: If it is not there.
+        FormatError: If it is no such list, or names an image that does not lie beside or below it.
+        StoreError: If the store fails.
+    """
+
+    remote = True
+
+    def __init__(self, address):
+        folder = local_folder(address.parent, [address.name], [CLASSES])
+        super().__init__(folder / address.name)
+        try:
+            for name in self.files:
+                plain_part(name, address)
+        except InputError as error:
+            raise FormatError(str(error)) from error
+        self.version, self.images = folder.name, StoredImages(address.parent, self.files)
+
+    def read(self, place):
+        """The encoded image (bytes) at a place."""
+        return self.images.read(place)
+
+    def expect(self, places):
+        """Fetch images at once."""
+        self.images.expect(places)
+
+
+def open_list(path):
+    """A ``.lst`` and its images at a path or an address."""
+    return StoredList(path) if isinstance(path, StoreAddress) else ListedImages(path)
