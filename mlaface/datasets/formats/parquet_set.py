@@ -23,12 +23,12 @@ def parquet():
     return import_optional('pyarrow.parquet', 'a Parquet file')
 
 
-def open_file(path):
-    """A parquet file (``pyarrow.parquet.ParquetFile``); ``FormatError`` if it is none."""
+def open_file(path, source=None):
+    """A parquet file (``pyarrow.parquet.ParquetFile``), or what is read like one; ``FormatError`` if it is none."""
     library = parquet()
     from pyarrow import ArrowException
     try:
-        return library.ParquetFile(path, memory_map=True)
+        return library.ParquetFile(source or path, memory_map=source is None)
     except (ArrowException, OSError) as error:
         raise FormatError(f'{path} is no whole parquet file ({" ".join(str(error).split())[:120]})') from error
 
@@ -36,9 +36,12 @@ def open_file(path):
 def find_files(path):
     """Parquet files at a path: the file, or those of a folder's training part, or all, sorted (list[Path])."""
     path = Path(path)
-    found = [path] if path.is_file() else sorted(path.rglob('*.parquet'))
-    training = [file for file in found if file.name.startswith('train')]
-    return training or found
+    return [path] if path.is_file() else training_part(sorted(path.rglob('*.parquet')))
+
+
+def training_part(files):
+    """Of some files (list) those of the training part, or all."""
+    return [file for file in files if file.name.startswith('train')] or files
 
 
 def _column(schema, names, what, path):
@@ -70,12 +73,12 @@ class ParquetSet(Archive):
     """
 
     def __init__(self, path):
-        self.files = find_files(path)
+        self.files = self._find(path)
         if not self.files:
             raise FileNotFoundError(f'no parquet file in {path}')
         starts, groups, columns, total = [], [], [], 0
         for number, name in enumerate(self.files):
-            with open_file(name) as file:
+            with self._to_look(name) as file:
                 schema = file.schema_arrow
                 self.image = _column(schema, IMAGE, 'images', name)
                 label = _column(schema, LABEL, 'classes', name)
@@ -83,13 +86,18 @@ class ParquetSet(Archive):
                     starts.append(total)
                     groups.append((number, group))
                     total += file.metadata.row_group(group).num_rows
-                columns += self._read(name, lambda file=file, label=label: file.read([label], use_threads=False)[
-                    label].to_pylist())
+                columns += self._read(name, lambda file=file, label=label: self._labels(file, label))
         if not total:
             raise FormatError(f'{path} holds no row')
         self.starts, self.groups = np.array(starts), groups
         self.kept, self.lock = OrderedDict(), Lock()
         super().__init__(path, *self._classes(columns, _class_names(schema, label), path))
+
+    _find, _to_read, _to_look = staticmethod(find_files), staticmethod(open_file), staticmethod(open_file)
+
+    @staticmethod
+    def _labels(file, label):
+        return file.read([label], use_threads=False)[label].to_pylist()
 
     @staticmethod
     def _classes(column, names, path):
@@ -128,7 +136,7 @@ class ParquetSet(Archive):
             self.kept.move_to_end(number)
             return self.kept[number]
         file, group = self.groups[number]
-        opened = self.opened(file, lambda: open_file(self.files[file]))
+        opened = self.opened(file, lambda: self._to_read(self.files[file]))
         column = self._read(self.files[file], lambda: opened.read_row_group(group, [self.image], use_threads=False)[
             self.image].to_pylist())
         images = [value.get('bytes') if isinstance(value, dict) else value for value in column]

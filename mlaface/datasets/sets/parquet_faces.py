@@ -1,18 +1,18 @@
 """Training sets in parquet, as Hugging Face gives them out."""
-from mlaface.datasets.formats.parquet_set import ParquetSet
 from mlaface.datasets.sets._archive_faces import ArchiveFaces
+from mlaface.datasets.stores.parquets import open_parquet
 from mlaface.registry import DATASETS
 
 
 @DATASETS.register_module()
 class ParquetFaces(ArchiveFaces):
-    """Parquet files of a folder, or one; a key is the number of the row.
+    """Parquet files of a folder, or one; a key is the number of the row. Of a web server one file is read.
 
     In random order every image costs its whole row group: convert the set to records, tar shards or LMDB to train on.
     Arguments and errors are those of ``ArchiveFaces``.
     """
 
-    open = staticmethod(ParquetSet)
+    open = staticmethod(open_parquet)
 
     def name(self, index):
         """Number of a sample's row with nine digits (str)."""

@@ -1,0 +1,104 @@
+"""Parquet in a store: what tells rows and classes by small reads past the cache, row groups by ranges in blocks."""
+import io
+
+from mlaface.datasets.formats.parquet_set import ParquetSet, open_file, training_part
+from mlaface.datasets.stores.address import StoreAddress, plain_part
+from mlaface.datasets.stores.files import StoreFile, at_once, digest
+from mlaface.datasets.stores.listing import list_folder
+from mlaface.utils.errors import InputError
+
+
+class RangedReader(io.RawIOBase):
+    """A file of a store as pyarrow reads files.
+
+    Args:
+        file (StoreFile): The file.
+        cached (bool): Whether what is read goes through the cache, by blocks; else as it is asked for.
+    """
+
+    def __init__(self, file, cached):
+        self.file, self.cached, self.at, self.parts = file, cached, 0, {}
+
+    def readable(self):
+        """Yes."""
+        return True
+
+    def seekable(self):
+        """Yes."""
+        return True
+
+    def tell(self):
+        """The next byte that is read (int)."""
+        return self.at
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        """Go to a byte; where that is (int)."""
+        self.at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.file.size}[whence]
+        return self.at
+
+    def read(self, size=-1):
+        """The next bytes; all that follow if ``size`` is below 0."""
+        left = max(self.file.size - self.at, 0)
+        extent = self.at, left if size is None or size < 0 else min(size, left)
+        self.at += extent[1]
+        if self.cached:
+            self.file.expect([extent])
+            return self.file.read(*extent)
+        return self.parts.pop(extent, None) or self.file.direct(*extent)
+
+    def ahead(self, extents):
+        """Read pairs of offset and size that are asked for next, several at once."""
+        self.parts = dict(zip(extents, at_once(lambda extent: self.file.direct(*extent), extents)))
+
+
+class StoredParquet(ParquetSet):
+    """Parquet files of a folder of S3, or one file of any store.
+
+    Args:
+        address (StoreAddress): Folder or file.
+
+    Raises:
+        MissingDataError: If it is not there.
+        InputError: If it is a folder of a store that cannot be listed.
+        FormatError: If a file is damaged, or has no images and classes.
+        StoreError: If the store fails.
+    """
+
+    remote = True
+
+    def __init__(self, address):
+        super().__init__(address)
+        self.reader = None  # of the file that was looked at last
+
+    def _find(self, path):
+        if path.suffix == '.parquet':
+            found = [path]
+        elif path.scheme == 's3':
+            names = [name.decode() for name in list_folder(path).names.tolist() if name.endswith(b'.parquet')]
+            found = training_part([path / plain_part(name, path) for name in names])
+        else:
+            raise InputError(f'{path}: a folder behind {path.scheme} cannot be listed: give the address of a .parquet '
+                             'file, or convert a copy to tar shards: mlaface data convert COPY OUT --to tar')
+        self.stored = dict(zip(found, at_once(StoreFile, found)))
+        self.version = digest(*(file.version for file in self.stored.values()))
+        return found
+
+    def _to_read(self, name):
+        return open_file(name, RangedReader(self.stored[name], cached=True))
+
+    def _to_look(self, name):
+        self.reader = RangedReader(self.stored[name], cached=False)
+        return open_file(name, self.reader)
+
+    def _labels(self, file, label):
+        columns = [group.column(number) for group in map(file.metadata.row_group, range(file.num_row_groups))
+                   for number in range(group.num_columns)]
+        self.reader.ahead([(column.dictionary_page_offset or column.data_page_offset, column.total_compressed_size)
+                           for column in columns if column.path_in_schema.partition('.')[0] == label])
+        return [value for group in range(file.num_row_groups)
+                for value in file.read_row_group(group, [label], use_threads=False)[label].to_pylist()]
+
+
+def open_parquet(path):
+    """Parquet files at a path or an address."""
+    return StoredParquet(path) if isinstance(path, StoreAddress) else ParquetSet(path)
