@@ -9,7 +9,7 @@ from mlaface.cli.parts.progress import bar
 from mlaface.utils.errors import InputError
 
 SET_HELP = ('a folder of identities, a .rec, .lst, .tar, .tsv, .parquet, .mdb or .bin file, or a folder of such files; '
-            'or records, tar shards or a .bin in a store: s3://BUCKET/SET, https://HOST/SET')
+            'or its address in a store: s3://BUCKET/SET, https://HOST/SET')
 
 
 def add_work(parser):

@@ -7,16 +7,18 @@ import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.exif import orientation
+from mlaface.datasets.formats.image_list import IMAGE_LIST
 from mlaface.datasets.formats.jpeg import decoded_size
 from mlaface.datasets.formats.tar_shards import INDEX, SHARDS
 from mlaface.datasets.stores.address import is_address, store_address
-from mlaface.datasets.stores.store import RefusedError, head
+from mlaface.datasets.stores.store import RefusedError, head, list_page
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import MissingDataError
 
 FILES = {'.rec': 'RecordFaces', '.lst': 'ListedFaces', '.tsv': 'CelebFaces', '.tar': 'TarFaces', '.mdb': 'LmdbFaces',
          '.parquet': 'ParquetFaces'}
-STORED = {'train.rec': 'RecordFaces', SHARDS: 'TarFaces'}  # by a file that such a set has
+# what a folder in a store is, by a file that it has
+STORED = {'train.rec': 'RecordFaces', SHARDS: 'TarFaces', 'data.mdb': 'LmdbFaces', IMAGE_LIST: 'FolderFaces'}
 
 
 def open_set(path, **options):
@@ -25,7 +27,7 @@ def open_set(path, **options):
     Args:
         path (str | Path): A ``.bin``, ``.rec``, ``.lst``, ``.tar``, ``.parquet`` or ``.tsv`` file; a folder with
             ``train.rec``, ``data.mdb``, tar or parquet files; a folder of identities, or one whose part ``train`` is.
-            Or an address of records, tar shards or a ``.bin`` in a store.
+            Or the address of such a file or folder in a store, but of no ``.tar`` or ``.tsv`` file.
         options: Of the data set, as ``exclude``; pairs take none.
 
     Returns:
@@ -49,25 +51,29 @@ def open_set(path, **options):
 
 
 def _open_stored(address, options):
-    """A set in a store, which cannot be listed: by names that it would have."""
+    """A set in a store: by the ending of a file, by files that a folder has, or by what a bucket lists."""
     if address.suffix == '.bin':
         return DATASETS.build(dict(type='VerificationSets', sets={address.name.removesuffix('.bin'): address.name},
                                    data_root=address.parent))
-    if address.suffix == '.rec':
-        return DATASETS.build(dict(type='RecordFaces', data_root=address, **options))
+    kind = FILES.get(address.suffix) or _stored_kind(address)
+    return DATASETS.build(dict(type=kind, data_root=address, **options))
+
+
+def _stored_kind(address):
     refused = ''
     for name, kind in STORED.items():
         try:
             head(address / name)
+            return kind
         except MissingDataError:
             continue
         except RefusedError as error:  # S3 refuses what is not there to those who may not list
             refused = f' ({error})'
-            continue
-        return DATASETS.build(dict(type=kind, data_root=address, **options))
-    raise MissingDataError(f'no set at {address}{refused}: of a store a .bin or .rec file is read, and a folder with '
-                           f'train.rec and its .idx, or with tar shards, {SHARDS} and {INDEX} (mlaface data convert '
-                           'makes them)')
+    if address.scheme == 's3' and not refused and (found := list_page(address)[0]):
+        return 'ParquetFaces' if any(name.endswith('.parquet') for name, _, _ in found) else 'FolderFaces'
+    raise MissingDataError(f'no set at {address}{refused}: of a store a .bin, .rec, .lst, .mdb or .parquet file is '
+                           f'read, and a folder with train.rec and its .idx, with tar shards, {SHARDS} and {INDEX} '
+                           f'(mlaface data convert makes them), with data.mdb, or, behind http, with {IMAGE_LIST}')
 
 
 def kind_of(path):

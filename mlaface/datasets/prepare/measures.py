@@ -113,6 +113,7 @@ def _kept(path, dataset):
 
 
 def _chunk(dataset, part):
+    dataset.expect(list(part))
     return np.stack([_measured(dataset, index) for index in part])
 
 

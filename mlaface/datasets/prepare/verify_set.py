@@ -70,6 +70,7 @@ def verify_images(dataset, indices, size=None, workers=2, advance=lambda count: 
 
     def look(chunk):
         found = []
+        dataset.expect(chunk)
         for index in chunk:
             try:
                 examine(dataset.encoded(index)[1], rules)
