@@ -6,13 +6,8 @@ from mlaface.datasets.sets.record_faces import RecordFaces
 from mlaface.datasets.sets.tar_faces import TarFaces
 from mlaface.datasets.stores import store
 from mlaface.utils.errors import MissingDataError, StoreError
+from tests.datasets.s3 import KEY, SECRET, filled, s3_server
 from tests.datasets.store_sets import files_of, made, same
-from tests.libraries import required
-
-INSTALL = 'pip install -c requirements/constraints.txt s3fs boto3 moto flask flask-cors py-partiql-parser'
-required('s3fs', INSTALL)
-server, boto3 = required('moto.server', INSTALL), required('boto3', INSTALL)
-KEY, SECRET = 'AKIAEXAMPLE', 'very-secret-words'
 
 
 @pytest.fixture(scope='module')
@@ -21,33 +16,15 @@ def sets(tmp_path_factory):
 
 
 @pytest.fixture
-def endpoint(monkeypatch, tmp_path):
-    monkeypatch.setenv('MLAFACE_CACHE', str(tmp_path / 'cache'))
-    monkeypatch.setenv('AWS_ACCESS_KEY_ID', KEY)
-    monkeypatch.setenv('AWS_SECRET_ACCESS_KEY', SECRET)
-    monkeypatch.setenv('AWS_DEFAULT_REGION', 'us-east-1')
-    monkeypatch.setenv('AWS_CONFIG_FILE', str(tmp_path / 'none'))
-    monkeypatch.setenv('AWS_SHARED_CREDENTIALS_FILE', str(tmp_path / 'none'))
-    monkeypatch.setenv('AWS_EC2_METADATA_DISABLED', 'true')
-    monkeypatch.setattr(store, '_systems', {})  # those of one environment
-    started = server.ThreadedMotoServer('127.0.0.1', 0, verbose=False)
-    started.start()
-    address = 'http://{}:{}'.format(*started.get_host_and_port())
-    monkeypatch.setenv('AWS_ENDPOINT_URL', address)
-    yield address
-    started.stop()
+def endpoint(tmp_path):
+    with s3_server(tmp_path) as address:
+        yield address
 
 
 @pytest.fixture
 def bucket(endpoint, sets):
-    client = boto3.client('s3', endpoint_url=endpoint)
-    client.create_bucket(Bucket='faces')
-    for path, data in files_of(sets).items():
-        client.put_object(Bucket='faces', Key=f'sets{path}', Body=data)
-    yield client
-    for found in client.list_objects_v2(Bucket='faces').get('Contents', []):
-        client.delete_object(Bucket='faces', Key=found['Key'])
-    client.delete_bucket(Bucket='faces')
+    with filled(endpoint, files_of(sets)) as client:
+        yield client
 
 
 def stated(path, **settings):

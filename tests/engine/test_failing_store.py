@@ -8,7 +8,9 @@ import torch
 from mmengine.config import Config
 
 from mlaface.cli.main import main
+from mlaface.datasets.formats.image_list import write_list
 from mlaface.datasets.formats.jpeg import encode
+from mlaface.datasets.sets.folder_faces import FolderFaces
 from mlaface.datasets.sets.record_faces import RecordFaces
 from mlaface.engine.checkpoint import store
 from tests.datasets.archive_sets import converted
@@ -31,11 +33,14 @@ def files(tmp_path):
         for number in range(20):
             (tmp_path / f'sets/people/p{person}/{number}.jpg').write_bytes(image(20 * person + number))
     converted(tmp_path / 'sets' / 'people', tmp_path / 'sets' / 'records', 'records', shuffle=0)
+    converted(tmp_path / 'sets' / 'people', tmp_path / 'sets' / 'folder', 'folder')
+    faces = FolderFaces(str(tmp_path / 'sets' / 'folder'))
+    write_list(tmp_path / 'sets' / 'folder' / 'images.lst', faces.labels, map(faces.key, range(len(faces))))
     return files_of(tmp_path / 'sets')
 
 
-def config(folder, address, workers=0):
-    data = (f"dict(type='RecordFaces', image_size=(8, 8), data_root=dict(address='{address}/records', block_kb=1, "
+def config(folder, address, workers=0, kind='RecordFaces', name='records'):
+    data = (f"dict(type='{kind}', image_size=(8, 8), data_root=dict(address='{address}/{name}', block_kb=1, "
             'pause=0.01, timeout=9, attempts=2, cache_gb=1e-3))')
     text = TEXT.replace("dict(type='ToyFaces')", data).replace("train_dataloader = dict(batch_size=8, num_workers=0, "
                                                                "sampler=dict(type='ToySampler'),\n"
@@ -44,17 +49,18 @@ def config(folder, address, workers=0):
                                                                f'train_dataloader = dict(batch_size=8, num_workers='
                                                                f"{workers}, sampler=dict(type='BlockSampler', block=4, "
                                                                'window=2), ')
-    assert 'BlockSampler' in text and 'RecordFaces' in text
+    assert 'BlockSampler' in text and kind in text
     return config_file(folder, text)
 
 
 class Failing(Faults):
-    """Well until it is told to fail, and then after some more requests for records."""
+    """Well until it is told to fail, and then after some more requests for records, or for images."""
     left = None
 
     def next(self, handler):
         found = super().next(handler)
-        if self.left is not None and handler.path.endswith('.rec') and handler.headers['Range'] != 'bytes=0-0':
+        images = handler.path.endswith(('.rec', '.jpg')) and handler.headers['Range'] != 'bytes=0-0'
+        if self.left is not None and images:
             self.left -= 1
             if self.left < 0:
                 return dict(status=503)
@@ -65,24 +71,26 @@ def weights(folder):
     return store.read(store.checkpoints(folder)[0])['model']['state_dict']
 
 
+@pytest.mark.parametrize('kind, name', [('RecordFaces', 'records'),
+                                        pytest.param('FolderFaces', 'folder', marks=pytest.mark.slow)])
 @pytest.mark.parametrize('workers', [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_training_ends_with_a_checkpoint_and_goes_on_to_the_same(workers, tmp_path, files, monkeypatch):
+def test_training_ends_with_a_checkpoint_and_goes_on_to_the_same(workers, kind, name, tmp_path, files, monkeypatch):
     faults = Failing()
     with serve(files, faults) as address:
-        path = config(tmp_path, address, workers)
+        path = config(tmp_path, address, workers, kind, name)
 
         def train(name, cache, *more):
             monkeypatch.setenv('MLAFACE_CACHE', str(tmp_path / cache))
             main(['train', str(path), '--work-dir', str(tmp_path / name), '--seed', '5', *more])
 
         train('whole', 'one')
-        records = sum(where.endswith('.rec') and part != 'bytes=0-0' for where, part, _ in faults.requests)
+        records = sum(where.endswith(('.rec', '.jpg')) and part != 'bytes=0-0' for where, part, _ in faults.requests)
         faults.left = records - 8  # what opening reads, and some of the first epoch
         with pytest.raises(SystemExit) as end:
             train('cut', 'two')
-        found = re.fullmatch(rf'error: {address}/records/train.rec cannot be read: the server says 503 \(2 attempts\). '
-                             r'Stopped after iteration (\d+); the checkpoint is written. Continue with: .* --resume',
-                             end.value.code)
+        found = re.fullmatch(rf'error: {address}/{name}/[\w/]*[.]\w{{3}} cannot be read: the server says 503 '
+                             r'\(2 attempts\). Stopped after iteration (\d+); the checkpoint is written. Continue '
+                             'with: .* --resume', end.value.code)
         assert found, end.value.code
         assert 0 < int(found[1]) == store.read(store.checkpoints(tmp_path / 'cut')[0])['loop']['iter'] < 12
         faults.left = None
