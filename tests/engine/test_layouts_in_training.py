@@ -54,6 +54,24 @@ def test_stopped_and_continued(layout, sets, whole, tmp_path):
     assert torch.equal(resumed.bare_model.head.weight, run_weight(whole))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('layout, cache_gb', [('folder', 17e-6), ('list', 17e-6), ('parquet', 17e-6), ('lmdb', 1e-3)])
+def test_stopped_and_continued_over_a_bucket(layout, cache_gb, sets, whole, tmp_path):
+    """With a cache that holds some of the set, but for LMDB, which is copied whole."""
+    from tests.datasets.s3 import filled, s3_server
+    files = {f'/{path.relative_to(sets).as_posix()}': path.read_bytes() for path in sets.rglob('*') if path.is_file()}
+    assert sum(len(data) for path, data in files.items() if path.startswith('/folder/')) > 1.5 * 17_000
+    with s3_server(tmp_path) as endpoint, filled(endpoint, files):
+        root = dict(address=f's3://faces/sets/{"list.lst" if layout == "list" else layout}', block_kb=1,
+                    cache_gb=cache_gb)
+        stated = options(sets, layout, workers=2)
+        stated['train_dataloader__dataset']['data_root'] = root
+        interrupted(tmp_path, 7, **stated)
+        resumed = run(tmp_path, resume=True, **stated)
+    assert resumed.iter == 15 and losses(tmp_path) == losses(whole)
+    same(last_state(whole), last_state(tmp_path))
+
+
 def test_workers_end_with_a_run_that_was_stopped(sets, tmp_path):
     interrupted(tmp_path, 7, **options(sets, 'folder', workers=2))
     assert not active_children()  # and not five seconds after the error's traceback is forgotten
