@@ -21,7 +21,7 @@ from mlaface.datasets.sets.listed_faces import ListedFaces
 from mlaface.datasets.sets.lmdb_faces import LmdbFaces
 from mlaface.datasets.sets.parquet_faces import ParquetFaces
 from mlaface.datasets.stores import files as stored
-from mlaface.datasets.stores import listing
+from mlaface.datasets.stores import listing, store
 from mlaface.datasets.stores.address import store_address
 from mlaface.datasets.stores.store import ChangedError, RefusedError
 from mlaface.engine.loader import FaceLoader
@@ -155,6 +155,13 @@ def test_pairs_of_people_in_a_store(bucket, web, sets):
         assert (pairs.__getitems__([0, 5])['images'] == expected.__getitems__([0, 5])['images']).all()
 
 
+def test_a_list_leaves_out_of_a_bucket_what_it_does_of_a_folder(bucket, sets, tmp_path):
+    (tmp_path / 'out.txt').write_text('Ann/0.a.jpg\nÄrger 名/2.a.jpg\n', encoding='utf-8')
+    one, other = (FolderFaces(root, exclude=str(tmp_path / 'out.txt')) for root in (
+        's3://faces/sets/people', str(sets / 'people')))
+    assert len(one) == 8 and same(one, other)
+
+
 def test_workers_read_images_in_their_order(bucket, sets):
     remote, other = opened('s3://faces/sets', 'people'), local(sets, 'people')
     sampler = DATA_SAMPLERS.build(dict(type='EpochSampler', dataset=other, batch_size=2, seed=3))
@@ -185,6 +192,9 @@ def test_a_bucket_holds_more_than_images(bucket, own_cache):
         FolderFaces('s3://faces/sets/odd/a-b')
     with pytest.raises(MissingDataError, match='no file at s3://faces/sets/none'):
         FolderFaces('s3://faces/sets/none')
+    bucket.create_bucket(Bucket='top')
+    bucket.put_object(Bucket='top', Key='a/1.jpg', Body=face(3))
+    assert FolderFaces('s3://top').encoded(0)[1] == face(3)
 
 
 def test_an_image_that_changed_is_told_and_the_folder_listed_anew(bucket):
@@ -243,9 +253,14 @@ def test_a_web_server_needs_no_ranges_for_small_images(files, sets):
     plain = {quote(path, safe='/+'): data for path, data in files.items()}
     with serve(plain, Faults(always=dict(no_ranges=True))) as address:
         assert same(opened(address, 'people'), local(sets, 'people'))
+        name = 'parquet/data/train-00001.parquet'
+        whole = {**QUICK, 'block_kb': 64, 'cache_gb': 2e-3}
+        assert same(ParquetFaces(dict(address=f'{address}/{name}', **whole)), ParquetFaces(str(sets / name)))
+        with pytest.raises(StoreError, match='knows no ranges'):
+            ParquetFaces(dict(address=f'{address}/parquet/data/train-00000.parquet', **QUICK))
 
 
-def test_what_cannot_be_listed_says_what_to_do(web, bucket, monkeypatch):
+def test_what_cannot_be_listed_says_what_to_do(web, bucket, monkeypatch, tmp_path):
     address, _ = web
     with pytest.raises(MissingDataError, match='images.lst is not there.*cannot be listed.*verify .* --write-index'):
         FolderFaces(f'{address}/lmdb')
@@ -255,6 +270,9 @@ def test_what_cannot_be_listed_says_what_to_do(web, bucket, monkeypatch):
         open_set(f'{address}/nothing')
     with pytest.raises(InputError, match='.tsv files are not read from stores'):
         open_set('s3://faces/sets/x.tsv')
+    with pytest.raises(SystemExit, match='photographs are aligned from a folder of this machine only'):
+        main(['pack', 's3://faces/sets/people', str(tmp_path / 'out'), '--align'])
+    assert not list(tmp_path.glob('out*'))
     monkeypatch.setattr(listing, 'list_page', lambda *_: (_ for _ in ()).throw(RefusedError('s3://faces: refused')))
     with pytest.raises(RefusedError, match='s3://faces: refused.*give images.lst beside them to ListedFaces'):
         FolderFaces('s3://faces/sets/people')
@@ -293,6 +311,16 @@ def test_what_lasts_ends_in_a_line_and_is_no_bad_image(fault, message, web):
         faces.__getitems__([0, 1, 2])
     assert str(error.value).startswith(f'{address}/people/Ann/') and '\n' not in str(error.value)
     assert faces.bad_images == 0
+
+
+def test_a_bucket_that_is_gone_ends_in_a_line(bucket, monkeypatch):
+    faces = opened('s3://faces/sets', 'people')
+    monkeypatch.setenv('AWS_ENDPOINT_URL', 'http://127.0.0.1:9')
+    monkeypatch.setattr(store, '_systems', {})
+    for opener in (lambda: opened('s3://faces/sets', 'lmdb'), lambda: faces.__getitems__([0])):
+        with pytest.raises(StoreError, match=r's3://faces/sets/[/\w.]* cannot be read: .*attempts\)') as error:
+            opener()
+        assert '\n' not in str(error.value)
 
 
 def test_what_is_no_image_is_a_bad_one(files, sets):

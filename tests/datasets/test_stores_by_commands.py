@@ -74,6 +74,10 @@ def test_a_benchmark_in_a_store_is_looked_at(sets, address, tmp_path, capsys):
         assert copies[1]['sets'][1]['copies'] == 4
 
 
+def test_a_file_of_records_in_a_store_is_verified(address, capsys):
+    assert told(capsys, 'verify', f'{address}/records/train.rec')[1]['faulty'] == []
+
+
 def test_another_version_of_a_set_is_another_set(sets):
     files, hashes = files_of(sets), []
     with serve(files, Faults()) as address:

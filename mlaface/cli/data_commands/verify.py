@@ -21,6 +21,7 @@ from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
 from mlaface.cli.parts.summaries import add_json
+from mlaface.datasets.stores.address import is_address
 
 
 def parse(arguments=None):
@@ -43,7 +44,9 @@ def parse(arguments=None):
 
 
 def records_of(path):
-    """The .rec file (Path) of a set, or None."""
+    """The .rec file (Path) of a set on this machine, or None."""
+    if is_address(path):
+        return None
     path = Path(path)
     inside = path / 'train.rec'
     return path if path.suffix == '.rec' else inside if inside.is_file() else None

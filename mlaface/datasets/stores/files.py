@@ -77,8 +77,9 @@ class StoreFile:
         found = found or head(address)
         if size is not None and found.size != size:
             raise StoreError(f'{address} has {found.size} bytes, its index says {size}: they are of two versions')
-        self.address, self.size, self.block, self.tag = address, found.size, address.settings.block, found.tag
-        if not found.ranges and self.size > self.block:
+        self.address, self.size, self.block = address, found.size, address.settings.block
+        self.tag, self.ranges = found.tag, found.ranges
+        if not self.ranges and self.size > self.block:
             raise StoreError(f'{address}: the server knows no ranges, so that no image can be read by itself: serve '
                              'the set by another one, or copy it')
         self.version = digest(address, found.size, found.tag, self.block)
@@ -117,7 +118,9 @@ class StoreFile:
                         for number in self._numbers(offset, size))
 
     def direct(self, offset, size):
-        """``size`` bytes past the cache."""
+        """``size`` bytes past the cache, of a server that can give a part of a file."""
+        if not self.ranges and size < self.size:
+            return self.read(offset, size)
         try:
             return read_range(self.address, offset, size, self.tag)
         except MissingDataError as error:

@@ -19,7 +19,7 @@ class ListedS3(S3FileSystem):
         bucket, key, _ = self.split_path(path)
         found = await self._call_s3('get_object', Bucket=bucket, Key=key, Range=f'bytes={start}-{end - 1}')
         try:
-            if tag and found.get('ETag', tag) != tag:
+            if tag and found.get('ETag', tag).strip('"') != tag.strip('"'):
                 raise ChangedError
             if found.get('ContentType', '').startswith('text/html'):
                 raise AnswerError('it is a page of HTML, not the file')
