@@ -11,6 +11,8 @@ from numba.extending import overload
 # sums may be taken by vectors; what is not finite stays what it is
 OPTIONS = dict(nogil=True, error_model='numpy', fastmath={'reassoc', 'contract'})
 
+PIECES = 4  # of a thread's share: torch's own threads go on spinning for a while, and slow some of these down
+
 
 class compiled:
     """Decorator of a kernel, which is compiled when it is first called.
@@ -49,12 +51,17 @@ def over_images(kernel, *tensors):
     if threads < 2:
         kernel(*arrays)
         return
-    edges = [count * part // threads for part in range(threads + 1)]
-    own, *others = [[array[first:last] for array in arrays] for first, last in zip(edges, edges[1:])]
-    waiting = [_crew(threads - 1).submit(kernel, *part) for part in others]
-    kernel(*own)
-    for done in waiting:
-        done.result()
+    pieces = min(PIECES * threads, count)
+    edges = [count * piece // pieces for piece in range(pieces + 1)]
+    left = iter([[array[first:last] for array in arrays] for first, last in zip(edges, edges[1:])])
+
+    def work():
+        for piece in left:  # whoever is free takes the next
+            kernel(*piece)
+    others = [_crew(threads - 1).submit(work) for _ in range(threads - 1)]
+    work()
+    for other in others:
+        other.result()
 
 
 def _array(tensor):
