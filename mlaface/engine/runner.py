@@ -12,6 +12,7 @@ from mmengine.device import get_device
 from mmengine.model import is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 from torch import distributed
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -119,6 +120,8 @@ class FaceRunner(Runner):
     def build_logger(self, log_level='INFO', log_file=None):
         """The logger, into ``log.txt`` of the work directory; appended to, so that a resumed run continues it."""
         self.commit = commit()
+        log = Path(self.work_dir, 'log.txt')
+        self._earlier_log = log.stat().st_size if log.is_file() else 0
         self.history = History(Path(self.work_dir) / 'scalars.jsonl' if self._rank == 0 else None)
         return super().build_logger(log_level, log_file or os.path.join(self.work_dir, 'log.txt'))
 
@@ -126,8 +129,17 @@ class FaceRunner(Runner):
         self.logger.info(describe_environment(self))
 
     def build_visualizer(self, visualizer=None):
-        """The visualizer; without a config one that keeps nothing, since ``history`` keeps all numbers."""
-        return super().build_visualizer(visualizer or dict(type='Visualizer', vis_backends=None))
+        """The visualizer; without a config one that keeps nothing, since ``history`` keeps all numbers.
+
+        MMEngine tells it the config at once, on which backends open their files. One that keeps nothing stands in for
+        it until ``load_or_resume`` has set aside what an earlier run left where they lie.
+        """
+        self._visualizer = super().build_visualizer(visualizer or dict(type='Visualizer', vis_backends=None))
+        return Visualizer(name='until the run begins')
+
+    def _open_visualizer(self):
+        self.visualizer = self._visualizer
+        self.visualizer.add_config(self.cfg)
 
     def dump_config(self):
         """Write the config as it is used to ``config.py`` of the work directory."""
@@ -329,6 +341,7 @@ class FaceRunner(Runner):
         path = self._find_checkpoint() if self._resume else None
         if path is not None and self._train_loop is not None:
             self.resume(path)
+            self._open_visualizer()
             return
         if self._resume and path is None:
             self.logger.warning(f'no checkpoint to resume in {self.work_dir}: training starts anew')
@@ -337,6 +350,7 @@ class FaceRunner(Runner):
         if self._train_loop is not None:
             self._warn_of_frozen_fresh_weights()
             self._set_earlier_run_aside()
+        self._open_visualizer()
 
     def _warn_of_frozen_fresh_weights(self):
         """Say that what is frozen has never learned, which is hardly what was meant."""
@@ -348,8 +362,8 @@ class FaceRunner(Runner):
                                 f'({", ".join([*kernels, *norms][:3])}, ...): no weights were loaded. Set load_from')
 
     def _set_earlier_run_aside(self):
-        """Move what an earlier run left in the work directory: a fresh one keeps its own numbers and checkpoints."""
-        moved = store.set_aside(self.work_dir) if self.rank == 0 else None
+        """Move what an earlier run left in the work directory: a fresh one has its own log, numbers and checkpoints."""
+        moved = store.set_aside(self.work_dir, self._earlier_log) if self.rank == 0 else None
         if moved:
             if self._earlier_config is not None:
                 (moved / 'config.py').write_bytes(self._earlier_config)

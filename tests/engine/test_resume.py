@@ -1,4 +1,5 @@
 """A run that was stopped and continued is the run that was not stopped, bit for bit."""
+import copy
 import errno
 import json
 import os
@@ -162,11 +163,33 @@ def test_other_classes_are_refused_by_name(change, message, tmp_path, monkeypatc
 
 
 def test_a_new_run_sets_the_old_one_aside(tmp_path):
-    run(tmp_path, train_cfg__max_epochs=2)
-    run(tmp_path, train_cfg__max_epochs=1)
+    """Checkpoints, log and numbers, those of visual backends and of studies too: each folder is one run's."""
+    options = dict(visualizer=dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')]),
+                   custom_hooks=[dict(type='RunRecordHook')])
+    run(tmp_path, train_cfg__max_epochs=2, **copy.deepcopy(options))
+    log = (tmp_path / 'log.txt').read_text()
+    run(tmp_path, train_cfg__max_epochs=1, **copy.deepcopy(options))
+    earlier = tmp_path / 'previous_1'
     assert [path.name for path in store.checkpoints(tmp_path)] == ['iter_00000005.pth']
-    assert store.checkpoints(tmp_path / 'previous_1')[0].name == 'iter_00000010.pth'
-    assert {line[1] for line in losses(tmp_path)} == {1, 2, 3, 4, 5}
+    assert store.checkpoints(earlier)[0].name == 'iter_00000010.pth'
+    for folder, epochs in ((tmp_path, 1), (earlier, 2)):
+        steps = range(1, 5 * epochs + 1)
+        shown = [json.loads(line) for line in (folder / 'vis_data' / 'scalars.json').read_text().splitlines()]
+        assert {line[1] for line in losses(folder)} == set(steps)
+        assert [line['step'] for line in shown if 'train/loss' in line] == list(steps)
+        assert {path.name for path in folder.glob('record_*.npz')} == {f'record_{5 * e + 5}.npz' for e in range(epochs)}
+    own = (tmp_path / 'log.txt').read_text()
+    assert (earlier / 'log.txt').read_text() == log
+    assert own.count('iter 5/5 ') == 1 and own.count(' mlaface ') == 1 and 'iter 5/10 ' not in own
+
+
+def test_numbers_of_a_run_that_wrote_no_checkpoint_are_kept(tmp_path):
+    run(tmp_path, train_cfg__max_epochs=1)
+    for path in store.checkpoints(tmp_path):
+        path.unlink()
+    run(tmp_path, train_cfg__max_epochs=1)
+    assert {path.suffix for path in (tmp_path / 'previous_1').iterdir()} >= {'.txt', '.jsonl', '.json', '.py'}
+    assert not (tmp_path / 'previous_1' / 'iter_00000005.rows').exists()  # rows alone are no checkpoint
 
 
 def test_resuming_without_a_checkpoint_starts_a_clean_run(tmp_path, whole):

@@ -15,6 +15,9 @@ from mlaface.utils.files import atomic_path, is_state_dict, load_tensors
 SCHEMA = 1
 NAME = 'iter_{:08d}.pth'
 _PATTERN = re.compile(r'iter_(\d+)\.pth$')
+# what a run leaves in its work directory, but for log.txt and config.py, which the next one has opened by then
+LEFT = ('*iter_*.pth', '*iter_*.rows', 'best.pth', 'scalars.jsonl', 'metrics.json', 'curves.png', 'record.json',
+        'record_*.npz', 'vis_data')
 _NUMBERED = re.compile(r'(best_)?iter_(\d+)\.(pth|rows)')
 
 
@@ -168,23 +171,25 @@ def remove(path):
     shutil.rmtree(rows_folder(path), ignore_errors=True)
 
 
-def set_aside(folder):
-    """Move the checkpoints and numbers of an earlier run into a folder ``previous_N`` of the work directory.
+def set_aside(folder, logged=0):
+    """Move what an earlier run left, its numbers, log and checkpoints, into a folder ``previous_N``.
 
     Args:
         folder (str | Path): Work directory.
+        logged (int): Bytes of its ``log.txt`` that are the earlier run's. Default 0.
 
     Returns:
         Path or None: The new folder, if there was anything to move.
     """
     folder = Path(folder)
-    names = ('*iter_*.pth', '*iter_*.rows', 'best.pth', 'scalars.jsonl', 'metrics.json', 'curves.png')
-    found = [path for name in names for path in folder.glob(name)]
-    if not any(path.suffix == '.pth' for path in found):
-        for path in found:
-            path.unlink() if path.is_file() else shutil.rmtree(path)
-        return None
-    return _move_aside(folder, found)
+    _remove_rows_alone(folder)
+    target = _move_aside(folder, [path for name in LEFT for path in folder.glob(name)], logged)
+    if logged:
+        log = folder / 'log.txt'
+        text = log.read_bytes()
+        (target / log.name).write_bytes(text[:logged])
+        log.write_bytes(text[logged:])  # in place: this run's logger holds the file open, and appends
+    return target
 
 
 def set_later_aside(folder, iteration, best):
@@ -210,9 +215,9 @@ def set_later_aside(folder, iteration, best):
     return target
 
 
-def _move_aside(folder, found):
+def _move_aside(folder, found, always=False):
     """Move files and folders into a new folder ``previous_N``, which is given; None where there are none."""
-    if not found:
+    if not found and not always:
         return None
     number = 1 + max((int(p.name.removeprefix('previous_')) for p in folder.glob('previous_*')
                       if p.name.removeprefix('previous_').isdigit()), default=0)
@@ -227,6 +232,11 @@ def prune(folder, keep):
     """Remove all numbered checkpoints but the latest ``keep``, and rows whose file was never written."""
     for path in checkpoints(folder)[keep:]:
         remove(path)
+    _remove_rows_alone(folder)
+
+
+def _remove_rows_alone(folder):
+    """Remove rows whose file was never written: they are no checkpoint."""
     for rows in Path(folder).glob('*.rows'):
         if not rows.with_suffix('.pth').exists():
             shutil.rmtree(rows, ignore_errors=True)
