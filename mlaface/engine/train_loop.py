@@ -87,12 +87,31 @@ class FaceTrainLoop(BaseLoop):
                     validated_wholly=self._validated_wholly, global_batch=self.micro_batch * self.accumulate)
 
     def load_state_dict(self, state):
-        """Restore ``state_dict()``; with another global batch the iteration is that of the same images seen."""
+        """Restore ``state_dict()``; with another global batch the iteration is that of the same images seen.
+
+        In a training by epochs it is the one from which the updates that are left of the epoch lead to the epoch's end,
+        so that the training has its count of updates, and the schedule its end, where the last epoch ends.
+        """
+        self.epoch, self.position = state['epoch'], state['sampler']['position']
         ratio = state['global_batch'] / (self.micro_batch * self.accumulate)
-        self.iter = state['iter'] if ratio == 1 else round(state['iter'] * ratio)
+        if ratio == 1:
+            self.iter = state['iter']
+        elif self.until_epoch is None:
+            self.iter = round(state['iter'] * ratio)
+        else:
+            self.iter = (self.epoch + 1) * self.epoch_length - self._updates_left()
         self._validated_at = self.iter if state['validated_at'] == state['iter'] else -1
         self._validated_wholly = state.get('validated_wholly', True)
-        self.epoch, self.position = state['epoch'], state['sampler']['position']
+
+    def _updates_left(self):
+        """Updates from the current position to the end of the epoch (int)."""
+        sampler, size = self.dataloader.sampler, self.dataloader.batch_size
+        if self._go_to_position():
+            images = sum(1 for _ in sampler)
+            batches = images // size if self.dataloader.drop_last else -(-images // size)
+        else:
+            batches = len(self.dataloader) - self.position // self.micro_batch
+        return batches // self.accumulate
 
     def run(self):
         """Train until the end, a signal, or a hook that sets ``stop_training``.
@@ -117,13 +136,19 @@ class FaceTrainLoop(BaseLoop):
 
     def _batches(self):
         """The micro-batches from the current position of the current epoch on."""
+        if self._go_to_position():
+            return iter(self.dataloader)
+        return itertools.islice(iter(self.dataloader), self.position // self.micro_batch, None)
+
+    def _go_to_position(self):
+        """Put the sampler where the loop stands; False where it knows epochs at most (bool)."""
         sampler = self.dataloader.sampler
         if hasattr(sampler, 'load_state_dict'):
             sampler.load_state_dict(dict(epoch=self.epoch, position=self.position, seed=self.runner.seed))
-            return iter(self.dataloader)
+            return True
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(self.epoch)
-        return itertools.islice(iter(self.dataloader), self.position // self.micro_batch, None)
+        return False
 
     def _take(self, batches):
         """The micro-batches of the next update; none at the end of an epoch, whose remainder is dropped as ranks do."""

@@ -293,6 +293,22 @@ def test_the_place_of_a_run_is_written_anew_under_its_new_number(tmp_path):
     assert later.iter == content['loop']['iter'] == 8 and content['loop']['global_batch'] == 16
 
 
+@pytest.mark.parametrize('stop, sampler, batch, accumulate', [
+    (6, dict(type='ToySampler'), 4, 1), (1, dict(type='ToySampler'), 12, 1), (3, dict(type='ToySampler'), 8, 2),
+    (9, dict(type='EpochSampler', drop_last=False), 8, 2), (3, dict(type='EpochSampler', drop_last=False), 7, 1)])
+def test_a_training_by_epochs_has_its_count_of_updates_whatever_the_batches_were(
+        tmp_path, stop, sampler, batch, accumulate):
+    """44 images by 8, from within an epoch by another number: the last epoch ends with the last update."""
+    options = dict(val_cfg=None, val_dataloader=None, val_evaluator=None, train_dataloader__sampler=sampler,
+                   train_cfg__max_epochs=2, default_hooks__ema=None)
+    interrupted(tmp_path, stop, **options)
+    later = run(tmp_path, resume=True, **dict(options, train_dataloader__batch_size=batch,
+                                              optim_wrapper__accumulative_counts=accumulate))
+    length = later.train_loop.epoch_length
+    assert later.iter == later.max_iters == 2 * length and later.epoch == 2
+    assert later.history.scalars['train/lr'][1][-1] == pytest.approx(0.05 * length ** -2)  # the schedule's last
+
+
 @pytest.mark.parametrize('kill', [False, True])
 def test_going_back_moves_what_lies_behind(tmp_path, kill, monkeypatch):
     run(tmp_path, **{**BY_ITERATIONS, 'train_cfg__max_iters': 12, 'train_cfg__val_interval': 3,

@@ -14,7 +14,7 @@ from mlaface.engine.errors import Interrupted
 from mlaface.engine.launch import build_runner
 from tests.engine import toy
 from tests.engine.gloo import run_ranks
-from tests.engine.test_resume import StopAt, losses, same
+from tests.engine.test_resume import StopAt, interrupted, losses, same
 
 OPTIONS = dict(train_cfg__max_epochs=None, train_cfg__max_iters=4, train_cfg__val_interval=2, model__dropout=0.0,
                train_dataloader__batch_size=4, default_hooks__checkpoint__interval=1)
@@ -106,6 +106,17 @@ def test_one_rank_continues_two_and_two_continue_one(whole, tmp_path):
     both = two_ranks(single, dict(options, resume=True))
     assert [(result['iter'], result['alike']) for result in both] == [(4, 1)] * 2
     assert both[0]['scored'][0] == [2, 4]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('stop', [3, 14])
+def test_epochs_that_one_rank_began_and_two_end_have_the_updates_of_two(tmp_path, stop):
+    """44 images by 4 on one rank, 11 updates an epoch; by 4 on each of two, 5."""
+    options = dict(OPTIONS, train_cfg__max_epochs=2, train_cfg__max_iters=None, train_cfg__val_interval=None)
+    interrupted(tmp_path / 'run', stop, **options)
+    both = two_ranks(tmp_path / 'run', dict(options, resume=True))
+    assert [(result['iter'], result['alike']) for result in both] == [(10, 1)] * 2
+    assert [path.name for path in store.checkpoints(tmp_path / 'run')][0] == store.NAME.format(10)
 
 
 @pytest.mark.slow
