@@ -3,6 +3,7 @@ import inspect
 from pathlib import Path
 
 from mlaface.engine.config_parts.arguments import check_typed
+from mlaface.engine.config_parts.kinds import find_part
 from mlaface.engine.config_parts.options import DELETE, apply_options
 from mlaface.engine.config_parts.origins import Origins
 from mlaface.engine.config_parts.read import import_plugins, read_config
@@ -20,6 +21,9 @@ UNUSED_KEYS = {'self', 'cfg', 'data_preprocessor', 'log_processor'}
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 LOG_LEVELS = 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL', 'NOTSET'
 PRIORITIES = ('HIGHEST', 'VERY_HIGH', 'HIGH', 'ABOVE_NORMAL', 'NORMAL', 'BELOW_NORMAL', 'LOW', 'VERY_LOW', 'LOWEST')
+TEXTS = 'runner_type', 'work_dir', 'load_from', 'experiment_name', 'launcher'
+SWITCHES = ('sync_bn', 'auto_scale_lr.enable', 'randomness.deterministic', 'randomness.diff_rank_seed',
+            'env_cfg.cudnn_benchmark')
 # dicts without a type, by where they stand: the keys that they may have
 PLAIN = {'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
          'env_cfg.mp_cfg': {'mp_start_method', 'opencv_num_threads'},
@@ -141,6 +145,9 @@ def check_config(config, source='config'):
             _check(value, key, ROOMS.get(key), origins)
     _check_hook_names(config.get('default_hooks'), origins)
     _check_words(config, origins)
+    _check_plain_values(config, origins)
+    if 'runner_type' in config and isinstance(config['runner_type'], str):
+        find_part(config['runner_type'], 'runner_type', 'RUNNERS', origins)
     check_counts(config, origins)
 
 
@@ -154,6 +161,16 @@ def _check_words(config, origins):
         if isinstance(value, str) and value not in known:
             raise ConfigError(f'{origins}: {where} is {value!r}{did_you_mean(value, known)} There are '
                               f'{", ".join(known)}.')
+
+
+def _check_plain_values(config, origins):
+    """Refuse what is no text, or neither True nor False: 'no' would be taken for True."""
+    for where in (*TEXTS, *SWITCHES):
+        around, _, key = where.rpartition('.')
+        value = (config.get(around) or {}).get(key) if around else config.get(key)
+        kind, form = (bool, 'True or False') if where in SWITCHES else ((str, Path), 'a text')
+        if value is not None and not isinstance(value, kind):
+            raise ConfigError(f'{origins}: {where}{origins.elsewhere(where)} is {value!r}. Write {form}')
 
 
 def _check_hook_names(hooks, origins):
@@ -238,6 +255,7 @@ def _check_type_is_spelled(value, where, room, origins):
 
 def _special(where):
     """Keys beside the arguments that a dict may have."""
-    if where.endswith(']') and where.rpartition('[')[0].endswith('.losses'):
-        return SPECIAL | {'weight', 'name'}
+    beside = {'losses': {'weight', 'name'}, 'vis_backends': {'name'}}
+    if where.endswith(']') and (key := where.rpartition('[')[0].rpartition('.')[2]) in beside:
+        return SPECIAL | beside[key]
     return SPECIAL | ({'optimizer', 'constructor', 'paramwise_cfg'} if where == 'optim_wrapper' else set())

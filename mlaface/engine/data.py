@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 from mlaface.engine.distributed import world_size
 from mlaface.engine.errors import ConfigError, refusals
 from mlaface.engine.loader import FaceLoader
-from mlaface.registry import DATA_SAMPLERS, DATASETS, MODELS, parameters_of
-from mlaface.utils.errors import MissingDataError
+from mlaface.registry import DATA_SAMPLERS, DATASETS, MODELS, did_you_mean, parameters_of
+from mlaface.utils.errors import MissingDataError, UnknownNameError
 
 COLLATE = 'collate_images'
 
@@ -63,6 +63,10 @@ def _collate(cfg):
     if name == COLLATE:
         import_module('mlaface.datasets.collate')  # by name: the engine does not know the data sets
     function = FUNCTIONS.get(name) if isinstance(name, str) else name
+    if function is None:
+        close = did_you_mean(name, FUNCTIONS.module_dict)
+        raise UnknownNameError(f'collate_fn: no function {name!r} is registered{close} One of your own goes into '
+                               'mmengine.registry.FUNCTIONS')
     return partial(function, **cfg) if cfg else function
 
 

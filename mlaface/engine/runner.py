@@ -24,8 +24,10 @@ from mlaface.engine.errors import CheckpointError, ConfigError, refusals
 from mlaface.engine.history import History
 from mlaface.engine.param_groups import describe_groups
 from mlaface.engine.schedules import build_schedule
+from mlaface.engine.visualizer import build_visualizer
 from mlaface.registry import MODEL_WRAPPERS, RUNNERS
 from mlaface.utils.configs import config_text
+from mlaface.utils.errors import ArgumentError, UserError
 from mlaface.utils.files import atomic_path
 from mlaface.utils.memory import keep_freed_memory
 from mlaface.utils.sharding import row_shard
@@ -134,7 +136,7 @@ class FaceRunner(Runner):
         MMEngine tells it the config at once, on which backends open their files. One that keeps nothing stands in for
         it until ``load_or_resume`` has set aside what an earlier run left where they lie.
         """
-        self._visualizer = super().build_visualizer(visualizer or dict(type='Visualizer', vis_backends=None))
+        self._visualizer = build_visualizer(visualizer, self.experiment_name, self._log_dir)
         return Visualizer(name='until the run begins')
 
     def _open_visualizer(self):
@@ -207,6 +209,15 @@ class FaceRunner(Runner):
         for hook in {**copy.deepcopy(DEFAULT_HOOKS), **(hooks or {})}.values():
             if hook is not None:
                 self.register_hook(hook)
+
+    def register_hook(self, hook, priority=None):
+        """Register a hook as MMEngine does; where it refuses its arguments it is named."""
+        try:
+            super().register_hook(hook, priority)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, UserError) or not isinstance(hook, dict):
+                raise
+            raise ArgumentError(f'{hook["type"]}: {error}') from error
 
     def register_hooks(self, default_hooks=None, custom_hooks=None):
         """Register the default hooks, those of the config, and the one that ``init_centers`` asks for."""

@@ -47,7 +47,7 @@ def test_the_runners_own_hooks_need_no_type(tmp_path):
 
 @pytest.mark.parametrize('option, value, message', [
     ('optim_wrapper.amp', 'fp16', "toy.py: amp must be None, 'bfloat16' or 'float16', got 'fp16'"),
-    ('default_hooks.logger.interval', 0, 'toy.py: interval must be at least 1'),
+    ('default_hooks.logger.interval', 0, 'toy.py: FaceLogHook: interval must be at least 1'),
     ('train_cfg.max_epochs', 0, 'toy.py: train_cfg.max_epochs is 0; it must be a whole number of at least 1'),
     ('train_cfg.max_epochs', 2.5, 'toy.py: train_cfg.max_epochs is 2.5'),
     ('train_cfg.max_epochs', None, 'toy.py: train_cfg: give one of max_epochs and max_iters'),
@@ -139,6 +139,16 @@ def test_the_nearest_of_two_bases_is_named_and_ones_own_slip_is_not_called_inher
     ('custom_hooks.0.type=EMAHook', r"custom_hooks \(--cfg-options\) is a dict, but is written \[dict"),
     ('model=None', r"model .* is None, but is written dict\(type='NAME', ...\)"),
     ('randomness=5', r'is 5, but is written dict\(KEY=VALUE\) with keys of deterministic, diff_rank_seed, seed'),
+    ('runner_type=NoSuch', r"runner_type \(--cfg-options\): 'NoSuch' is not in the registry 'runner'"),
+    ('runner_type=Runner', "runner_type .*'Runner' cannot stand there: what does is derived from mlaface.*FaceRunner"),
+    ('train_cfg.type=IterBasedTrainLoop', 'derived from mlaface.engine.train_loop.FaceTrainLoop, as FaceTrainLoop'),
+    ('val_cfg.type=ValLoop', "val_cfg .*'ValLoop' cannot stand there"),
+    ("custom_hooks=[dict(type='CheckpointHook')]", "custom_hooks.0. .*of MMEngine.* take 'FaceCheckpointHook'"),
+    ('visualizer.vis_backends=5', r"vis_backends \(--cfg-options\) is 5, but is written \[dict\(type="),
+    ('load_from=5', 'load_from .* is 5. Write a text'), ('sync_bn=no', "sync_bn .* is 'no'. Write True or False"),
+    ("randomness.deterministic=yes", "randomness.deterministic .* is 'yes'. Write True or False"),
+    ('train_dataloader.sampler=None', 'train_dataloader.sampler .* is None, but is written'),
+    ("auto_scale_lr=dict(enable=True,base_batch_size='a')", "base_batch_size .* is 'a'. Write a whole number"),
     ('default_hooks.logger=True', 'default_hooks.logger is a dict of type, interval, and True is none')])
 def test_options_are_checked_with_the_config(tmp_path, option, message):
     path = config_file(tmp_path)

@@ -11,14 +11,15 @@ from mlaface.datasets.samplers.identity_sampler import IdentitySampler
 from mlaface.datasets.sets._base import FaceDataset
 from mlaface.engine import data
 from mlaface.engine.checkpoint import store
+from mlaface.engine.config import check_config, load_config
 from mlaface.engine.errors import CheckpointError, ConfigError
 from mlaface.engine.launch import build_runner
 from mlaface.models.heads.margin_head import MarginHead
 from mlaface.models.losses.base import FaceLoss
 from mlaface.models.margins.base import Margin
-from mlaface.registry import DATA_SAMPLERS, LOSSES, MARGINS
-from mlaface.utils.errors import InputError
-from tests.engine.toy import run, toy_config
+from mlaface.registry import DATA_SAMPLERS, HOOKS, LOSSES, MARGINS
+from mlaface.utils.errors import InputError, MissingPackageError
+from tests.engine.toy import config_file, run, toy_config
 
 HEAD = dict(_delete_=True, type='MarginHead', embedding_size=6)
 
@@ -131,6 +132,41 @@ def test_a_loop_without_a_type_is_ours_and_a_score_that_nobody_gives_is_said(tmp
 def test_settings_that_nobody_means_are_refused(tmp_path, options, words):
     with pytest.raises(ConfigError, match=words):
         run(tmp_path, **options)
+
+
+class NoHook:
+    """What somebody registered as a hook without deriving it from one."""
+
+
+def test_a_hook_that_is_none_is_named(tmp_path):
+    HOOKS.register_module(module=NoHook, force=True)
+    try:
+        with pytest.raises(ConfigError, match=r"custom_hooks\[0\]: 'NoHook' cannot .* derived from mmengine.hooks.H"):
+            check_config(toy_config(tmp_path, custom_hooks=[dict(type='NoHook')]))
+    finally:
+        HOOKS.module_dict.pop('NoHook')
+
+
+@pytest.mark.parametrize('backends, error, words', [
+    ([dict(type='WandbVisBackend')], MissingPackageError,
+     r': visualizer.vis_backends\[0\], WandbVisBackend, needs wandb, .*: pip install wandb, or leave it out'),
+    ([dict(type='LocalVisBackend')] * 2, ConfigError, r"\[1\] has the name of an earlier one: write dict\(type='Local"),
+    ([dict(type='LocalVisBackend', scalar_save_file='a.txt')], ConfigError, "scalar_save_file.*json' does not hold")])
+def test_a_visual_backend_that_cannot_be_is_named_before_training(tmp_path, monkeypatch, backends, error, words):
+    monkeypatch.setattr('mlaface.engine.visualizer.is_installed', lambda package: package != 'wandb')
+    with pytest.raises(error, match=words) as raised:
+        build_runner(toy_config(tmp_path, visualizer=dict(vis_backends=backends)))
+    assert '\n' not in str(raised.value)
+
+
+def test_backends_of_one_type_are_told_apart_by_name_and_a_function_that_is_none_is_named(tmp_path):
+    path = config_file(tmp_path)
+    two = "visualizer=dict(vis_backends=[dict(type='LocalVisBackend'),dict(type='LocalVisBackend',name='second')])"
+    assert len(load_config(path, [two]).visualizer.vis_backends) == 2
+    with pytest.raises(ConfigError, match="collate_fn: no function 'toy_colate' is registered; did you mean 'toy_coll"):
+        run(tmp_path, train_dataloader__collate_fn=dict(type='toy_colate'))
+    with pytest.raises(ConfigError, match='EMAHook: momentum must lie in'):
+        run(tmp_path, default_hooks__ema__momentum=2)
 
 
 def test_a_trunk_that_never_learns_is_said(tmp_path):

@@ -1,11 +1,11 @@
 """The arguments of a dict with a ``type``, checked against the class that it names."""
 import re
 
+from mlaface.engine.config_parts.kinds import find_part
 from mlaface.engine.config_parts.options import DELETE
 from mlaface.engine.config_parts.origins import dotted
 from mlaface.engine.errors import ConfigError
-from mlaface.registry import REGISTRIES, check_arguments, check_required, nearest, parameters_of
-from mlaface.utils.errors import MissingPackageError
+from mlaface.registry import check_arguments, check_required, nearest, parameters_of
 
 # what the engine hands to the parts of a registry that it builds itself
 SUPPLIED = dict(OPTIMIZERS={'params'}, PARAM_SCHEDULERS={'optimizer', 'param_name'}, DATASETS=(), TRANSFORMS=(),
@@ -25,13 +25,10 @@ def check_typed(value, where, room, origins, beside):
         beside (set[str]): Keys that it may have and that are no arguments.
 
     Raises:
-        ConfigError: If the registry has no such type, or the type does not take, or lacks, an argument; says where the
-            key is stated and, if it is that of an inherited type, how it is left out.
+        ConfigError: If the registry has no such type, or it cannot stand there, or it does not take, or lacks, an
+            argument; says where the key is stated and, if it is that of an inherited type, how it is left out.
     """
-    try:
-        target = REGISTRIES[room].get(value['type'])
-    except (KeyError, MissingPackageError) as error:
-        raise ConfigError(f'{origins}: {where}{origins.elsewhere(where, "type")}: {error.args[0]}') from error
+    target = find_part(value['type'], where, room, origins, 'type')
     arguments = [key for key in value if key not in beside]
     known = parameters_of(target)
     unknown = [key for key in arguments if known is not None and key not in known]

@@ -8,11 +8,13 @@ LISTS = ('custom_hooks', 'transforms', 'pipeline', 'vis_backends', 'losses')  # 
 DICTS_OR_LISTS = ('param_scheduler', 'val_evaluator', 'test_evaluator', 'metrics')
 UNTYPED = ('optim_wrapper', 'train_cfg', 'val_cfg', 'test_cfg', 'default_hooks', 'visualizer', 'model_wrapper_cfg',
            'collate_fn', 'worker_init_fn')  # the engine gives them a type of its own
-NEEDED = ('model', 'optim_wrapper.optimizer', 'train_dataloader.dataset')  # None has no meaning
+# None has no meaning
+NEEDED = ('model', 'optim_wrapper.optimizer', 'train_dataloader.dataset', 'train_dataloader.sampler')
 # whole numbers, and the least that each may be
 COUNTS = {'train_dataloader.batch_size': 1, 'val_dataloader.batch_size': 1, 'test_dataloader.batch_size': 1,
           'train_dataloader.num_workers': 0, 'val_dataloader.num_workers': 0, 'test_dataloader.num_workers': 0,
-          'randomness.seed': 0, 'optim_wrapper.accumulative_counts': 1}
+          'randomness.seed': 0, 'optim_wrapper.accumulative_counts': 1, 'auto_scale_lr.base_batch_size': 1}
+OR_NONE = 'randomness.seed', 'auto_scale_lr.base_batch_size'
 # what is there together or not at all
 TOGETHER = (('train_dataloader', 'train_cfg', 'optim_wrapper'), ('val_dataloader', 'val_cfg', 'val_evaluator'))
 
@@ -58,7 +60,7 @@ def _fault(value, name, entry, keys, known):
 def _is_the_engines(where):
     """Whether the engine says what stands here, and no plugin: not so inside a model or a data set."""
     keys = where.partition('[')[0].split('.')
-    return len(keys) == 1 or (keys[0] == 'optim_wrapper' and len(keys) == 2) or (
+    return len(keys) == 1 or (keys[0] in ('optim_wrapper', 'visualizer') and len(keys) == 2) or (
         keys[0].endswith('_dataloader') and (len(keys) == 2 or keys[1:] == ['dataset', 'transforms']))
 
 
@@ -103,7 +105,7 @@ def check_counts(config, origins):
     for where, least in COUNTS.items():
         around, key = where.split('.')
         given = config.get(around)
-        if not isinstance(given, dict) or key not in given or (where == 'randomness.seed' and given[key] is None):
+        if not isinstance(given, dict) or key not in given or (where in OR_NONE and given[key] is None):
             continue
         value = given[key]
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
