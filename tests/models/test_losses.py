@@ -11,6 +11,7 @@ from mlaface.models.losses.relational_distillation import angles, relative_dista
 from mlaface.registry import LOSSES
 from mlaface.utils.errors import InputError, UnknownNameError
 from tests.engine.gloo import run_ranks
+from tests.models.heads.test_margin_head import AsksTheDevice
 
 CLASSES, SIZE = 6, 8
 LABELS = torch.tensor([0, 0, 1, 1, 4, 4, 5, 5, 0, 1])
@@ -88,6 +89,24 @@ def on_rank(rank, world, losses):
         made.zero_grad()
         found = step(made, embeddings[mine], LABELS[mine], images[mine])
     return found
+
+
+def test_losses_wait_for_no_device_and_are_the_formulas_that_do():
+    """The classes of a batch, and the pairs of its images, without a shape that depends on values; bit for bit."""
+    labels, cosine = LABELS, torch.rand(len(LABELS), requires_grad=True)
+    embeddings = functional.normalize(batch()[0]).requires_grad_()
+    _, place, count = torch.unique(labels, return_inverse=True, return_counts=True)
+    penalty = ((1 - cosine) / count[place]).sum() / len(count)
+    apart = ~torch.eye(len(labels), dtype=torch.bool)
+    squared = (2 - 2 * embeddings @ embeddings.T).clamp(min=1e-12)
+    distances = torch.where(apart, squared, 1.0).sqrt() * apart
+    expected = [penalty, distances / distances[apart].mean()]
+    with AsksTheDevice():
+        held = LOSSES.build(dict(type='CentroidPenalty'))
+        found = [held(None, labels, cosine=cosine), relative_distances(embeddings)]
+        slopes = [torch.autograd.grad(each.square().sum(), leaf)[0] for each, leaf in zip(found, (cosine, embeddings))]
+    for each, other, slope, leaf in zip(found, expected, slopes, (cosine, embeddings)):
+        assert torch.equal(each, other) and torch.equal(slope, torch.autograd.grad(other.square().sum(), leaf)[0])
 
 
 def check_ranks(losses, folder):

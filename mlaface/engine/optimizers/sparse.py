@@ -7,7 +7,9 @@ def coalesced(gradient):
     """A sparse COO gradient with sorted, unique rows.
 
     Autograd drops the mark ``is_coalesced`` when it stores a gradient, and ``Tensor.coalesce`` sorts and adds even
-    what is sorted already, on one core. Indices that rise strictly are coalesced: the mark is set and nothing moves.
+    what is sorted already, on one core. Indices that rise strictly are coalesced: the mark is set and nothing moves. On
+    a GPU, which would be waited for, that is not asked: a head marks its gradient of one sample, and others have to be
+    added up.
 
     Args:
         gradient (Tensor): Sparse COO, sparse in its first dimension only.
@@ -23,7 +25,7 @@ def coalesced(gradient):
     if gradient.is_coalesced():
         return gradient
     rows = gradient._indices()[0]
-    if bool((rows[1:] > rows[:-1]).all()):
+    if rows.device.type == 'cpu' and bool((rows[1:] > rows[:-1]).all()):
         return gradient._coalesced_(True)
     return gradient.coalesce()
 

@@ -42,7 +42,8 @@ class MarginHead(nn.Module):
     Everything is computed in float32 (float64 for float64 weights), whatever the embeddings' type or autocast.
     Statistics that need the whole row (AdaCos, RobustFace) see the sampled classes only when sampling. A step never
     waits for a GPU, but for one case: when sampling with a global batch larger than the sample of a rank, the number of
-    the batch's classes must be asked for.
+    the batch's classes must be asked for. An update of several sampled steps waits once, where the optimizer adds up
+    the rows that they have in common.
 
     Args:
         num_classes (int): C, classes over all ranks.

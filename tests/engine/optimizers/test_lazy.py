@@ -9,6 +9,7 @@ from mlaface.engine.optimizers import clock as clock_module
 from mlaface.engine.optimizers.adamw import RowAdamW
 from mlaface.engine.optimizers.clock import RowClock
 from mlaface.engine.optimizers.sgd import RowSGD, _momentum_map
+from mlaface.engine.optimizers.sparse import coalesced
 from mlaface.registry import OPTIMIZERS
 from mlaface.utils.sharding import RowShard
 
@@ -270,3 +271,16 @@ def test_registered_and_mistyped_arguments_are_named(name):
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError):
         RowSGD([parameter()], **settings)
+
+
+def test_a_gpu_is_not_asked_whether_rows_rise():
+    """Values of a tensor without data cannot be read, as those of a GPU cannot without waiting."""
+    class OnAGpu:
+        is_coalesced, sparse_dim, coalesce = (lambda self: False), (lambda self: 1), (lambda self: 'added up')
+
+        def _indices(self):
+            return torch.zeros(1, 4, dtype=torch.int64, device='meta')
+
+    assert coalesced(OnAGpu()) == 'added up'
+    rising = torch.sparse_coo_tensor([[1, 3]], torch.ones(2, 2), (5, 2))
+    assert coalesced(rising) is rising and rising.is_coalesced()
