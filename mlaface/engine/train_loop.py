@@ -13,6 +13,8 @@ from mlaface.engine.signals import StopSignal
 from mlaface.registry import LOOPS
 from mlaface.utils.errors import StoreError
 
+NOT_DETERMINISTIC = 'does not have a deterministic implementation'  # so torch says it
+
 
 def _mean(outputs):
     """What the micro-batches of an update gave, averaged; the values stay on their device."""
@@ -217,6 +219,12 @@ class FaceTrainLoop(BaseLoop):
             except ValueError as error:
                 runner.call_hook('on_step_error', error=error)
                 raise
+            except RuntimeError as error:
+                if NOT_DETERMINISTIC not in str(error):
+                    raise
+                operator = str(error).partition(NOT_DETERMINISTIC)[0]
+                raise ConfigError(f'randomness.deterministic=True: {operator}{NOT_DETERMINISTIC} on this device; leave '
+                                  'out what needs it, or set randomness.deterministic=False') from error
         average_statistics(runner.bare_model)
         images = getattr(self.dataloader.sampler, 'images', float('inf'))  # a last batch may be shorter
         self.position = min(self.position + self.micro_batch * len(micro_batches), images)

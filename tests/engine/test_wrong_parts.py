@@ -169,6 +169,16 @@ def test_backends_of_one_type_are_told_apart_by_name_and_a_function_that_is_none
         run(tmp_path, default_hooks__ema__momentum=2)
 
 
+def test_an_operator_without_a_deterministic_form_is_said(tmp_path, monkeypatch):
+    def refused(model, data, optim_wrapper):
+        raise RuntimeError("histc_cuda does not have a deterministic implementation, but you set "
+                           "'torch.use_deterministic_algorithms(True)'. You can turn off determinism just for this")
+    monkeypatch.setattr('tests.engine.toy.ToyRecognizer.train_step', refused)
+    with pytest.raises(ConfigError, match='deterministic=True: histc_cuda does not have a deterministic implementation '
+                                          'on this device; leave out .*deterministic=False$'):
+        run(tmp_path)
+
+
 def test_a_trunk_that_never_learns_is_said(tmp_path):
     run(tmp_path, train_cfg__max_epochs=1, custom_hooks=[dict(type='HeadFirstHook', epochs=9)])
     assert 'the run ends at iteration 5; what waits until 45 never learns' in (tmp_path / 'log.txt').read_text()
