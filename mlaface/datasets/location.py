@@ -1,4 +1,5 @@
 """Where data lies: paths relative to ``MLAFACE_DATA``, and how to get a published set that is not there."""
+import difflib
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ WITHDRAWN = ('its owners no longer give it out (docs/data.md): put a copy that y
              'train.idx and property, into {folder}')
 REQUESTED = ('ask for it at face-benchmark.org (the form of WebFace260M; for research only) and pack its parts by '
              'mlaface data convert PARTS {folder} --to records --shuffle 0')
+SHOWN = 8  # names of a folder
 HINTS = {
     **dict.fromkeys(['webface4m', 'webface12m', 'webface42m'], REQUESTED),
     **dict.fromkeys(['ms1mv2', 'ms1mv3', 'glint360k', 'casia', 'webface', 'faces_emore', 'ms1m-retinaface-t1'],
@@ -29,7 +31,7 @@ HINTS = {
 
 def data_home():
     """Folder that relative data paths start from: ``MLAFACE_DATA``, default ``data``."""
-    return Path(os.environ.get('MLAFACE_DATA', 'data'))
+    return Path(os.environ.get('MLAFACE_DATA') or 'data')
 
 
 def resolve_data(path, stores=False):
@@ -75,11 +77,20 @@ def missing_message(path, what):
     folder = path.parent
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
-    there = ', '.join(sorted(p.name for p in folder.iterdir())[:12]) or 'nothing'
     home = os.environ.get('MLAFACE_DATA')
-    return (f'no {what} at {path} (looked for in {path.absolute()}; {folder.absolute()} holds {there}). '
+    absolutely = '' if path.is_absolute() else f'looked for in {path.absolute()}; '
+    there = _nearest_in(folder, path.relative_to(folder).parts[0])
+    return (f'no {what} at {path} ({absolutely}{folder.absolute()} holds {there}). '
             f'{_hint(path)} Relative paths start from the environment variable MLAFACE_DATA '
             f'({"is " + home if home else "not set: data"}).')
+
+
+def _nearest_in(folder, wanted):
+    """What a folder holds, the likest names first (str); the rest of many is counted."""
+    names = [path.name for path in folder.iterdir() if not path.name.startswith('.')]
+    shown = difflib.get_close_matches(wanted, sorted(names), n=SHOWN, cutoff=0.0)
+    more = f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''
+    return ', '.join(shown) + more or 'nothing'
 
 
 def _hint(path):

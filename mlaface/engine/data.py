@@ -114,6 +114,12 @@ def build_dataloader(cfg, seed, dataset=None):
     return FaceLoader(dataset, sampler=sampler, collate_fn=collate, generator=generator, **cfg)
 
 
+def _key(cfg, key):
+    """A key with the file of its config, where it is of one (str)."""
+    file = getattr(cfg, 'filename', None)
+    return f'{file}: {key}' if file else key
+
+
 def fill_num_classes(cfg):
     """Open the training set, take the number of classes from it, and compare it with a stated one.
 
@@ -133,7 +139,7 @@ def fill_num_classes(cfg):
     if not loader or not isinstance(loader.get('dataset'), dict):
         return None
     seed = (cfg.get('randomness') or {}).get('seed')
-    dataset = build_dataset(loader['dataset'], 'train_dataloader.dataset', seed)
+    dataset = build_dataset(loader['dataset'], _key(cfg, 'train_dataloader.dataset'), seed)
     metainfo = getattr(dataset, 'metainfo', None) or {}
     found = metainfo.get('num_classes')
     head = cfg['model'].get('head') if isinstance(cfg.get('model'), dict) else None
@@ -158,6 +164,6 @@ def check_evaluation_sets(cfg):
     loader = cfg.get('val_dataloader')
     if loader and isinstance(loader.get('dataset'), dict):
         try:
-            build_dataset(loader['dataset'], 'val_dataloader.dataset')
+            build_dataset(loader['dataset'], _key(cfg, 'val_dataloader.dataset'))
         except MissingDataError as error:
             raise MissingDataError(f'{error} To train without: --cfg-options val_dataloader=None') from error

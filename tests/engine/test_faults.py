@@ -230,6 +230,20 @@ def test_missing_training_data_says_where(tmp_path):
         build_runner(toy_config(tmp_path, train_dataloader__dataset__missing='/nowhere'))
 
 
+def test_a_missing_record_is_said_in_a_line_with_file_key_and_its_likest_neighbours(tmp_path):
+    names = ['.hidden', 'train.idx', 'train_clean.rec', *(f'a{number}.bin' for number in range(20))]
+    for name in names:
+        (tmp_path / name).touch()
+    config = toy_config(tmp_path, train_dataloader__dataset=dict(_delete_=True, type='RecordFaces',
+                                                                 data_root=str(tmp_path)))
+    with pytest.raises(MissingDataError) as error:
+        build_runner(config)
+    message = str(error.value)
+    assert message.startswith(f'{config.filename}: train_dataloader.dataset: no training set at {tmp_path}/train.rec (')
+    assert f'({tmp_path} holds train_clean.rec, train.idx, a' in message and ' and 14 more). Put it there' in message
+    assert '\n' not in message and '.hidden' not in message and message.count(str(tmp_path / 'train.rec')) == 1
+
+
 def test_missing_validation_data_is_found_before_training(tmp_path):
     with pytest.raises(MissingDataError, match='val_dataloader.dataset: no training set at /nowhere'):
         build_runner(toy_config(tmp_path, val_dataloader__dataset__missing='/nowhere'))
