@@ -33,7 +33,8 @@ class FaceTrainLoop(BaseLoop):
         dataloader (DataLoader or dict): Gives the micro-batches of this rank.
         max_epochs (int, optional): Passes over the data; exclusive with ``max_iters``.
         max_iters (int, optional): Updates.
-        val_interval (int, optional): Validate every so many updates, and at the end; None: after each epoch.
+        val_interval (int, optional): Validate every so many updates, and at the end, which the interval need not
+            divide: the weights that are kept have a score. None: after each epoch.
 
     Attributes:
         iter (int): Updates done. epoch (int): Passes completed.

@@ -84,6 +84,12 @@ def test_the_last_validation_looks_at_all_wherever_a_run_ends(tmp_path, options)
     assert last['whole'] and last['iter'] == record['max_iters'] == 10
 
 
+@pytest.mark.parametrize('interval, places', [(3, [3, 6, 8]), (4, [4, 8]), (100, [8])])
+def test_the_end_is_validated_once_whether_the_interval_divides_it_or_not(tmp_path, interval, places):
+    record = run(tmp_path, train_cfg__max_epochs=None, train_cfg__max_iters=8, train_cfg__val_interval=interval)
+    assert [entry['iter'] for entry in record['validations']] == places
+
+
 def test_a_training_that_is_over_before_its_time_ends_with_a_whole_look(tmp_path):
     record = run(tmp_path, default_hooks__record=dict(type='RunRecordHook', max_seconds=1e-9),
                  val_cfg__between=dict(images=8))
