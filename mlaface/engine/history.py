@@ -38,17 +38,31 @@ class History:
         """``{name: [iterations, values]}`` of plain lists."""
         return {name: [list(steps), list(values)] for name, (steps, values) in self.scalars.items()}
 
-    def load_state_dict(self, state, iteration):
-        """Restore ``state_dict()``, and drop from the file what a longer, interrupted run wrote after ``iteration``."""
-        self.scalars = {name: (list(steps), list(values)) for name, (steps, values) in state.items()}
+    def load_state_dict(self, state, iteration, now=None):
+        """Restore ``state_dict()``, and drop from the file what a longer, interrupted run wrote after ``iteration``.
+
+        Args:
+            state (dict): What ``state_dict`` gave.
+            iteration (int): Where it was taken.
+            now (int, optional): What that place is numbered in a run whose updates are of more images, or fewer: the
+                numbers before it are moved in proportion. Default: as it was.
+        """
+        now = iteration if now is None else now
+        self.scalars = {name: ([_moved(step, iteration, now) for step in steps], list(values))
+                        for name, (steps, values) in state.items()}
         if self.path and self.path.exists():
             with atomic_path(self.path) as temporary:
-                temporary.write_text(''.join(self._lines_until(iteration)))
+                temporary.write_text(''.join(self._lines_until(iteration, now)))
 
-    def _lines_until(self, iteration):
-        for line in self.path.read_text(errors='replace').splitlines(keepends=True):
+    def _lines_until(self, iteration, now):
+        for line in self.path.read_text(errors='replace').splitlines():
             try:
-                if json.loads(line)['iter'] <= iteration:
-                    yield line
+                content = json.loads(line)
+                if content['iter'] <= iteration:
+                    yield json.dumps({**content, 'iter': _moved(content['iter'], iteration, now)}) + '\n'
             except (ValueError, KeyError, TypeError):  # the last line of a killed run may be torn
                 continue
+
+
+def _moved(step, iteration, now):
+    return step if now == iteration else round(step * now / iteration)

@@ -77,6 +77,11 @@ class FaceTrainLoop(BaseLoop):
         return self.dataloader.batch_size * self.runner.world_size
 
     @property
+    def fresh(self):
+        """Whether no image has been learned from (bool); a place that is numbered 0 may lie behind some."""
+        return self.iter == self.epoch == self.position == 0
+
+    @property
     def done(self):
         """Whether the training has come to its end (bool)."""
         by_epoch = self.until_epoch is not None and self.epoch >= self.until_epoch
@@ -259,11 +264,11 @@ class FaceTrainLoop(BaseLoop):
             if self.failed is not None:
                 raise self.failed
         elif any_rank(self.failed is not None, self.runner.communication_device):
-            if self.iter:
+            if not self.fresh:
                 self.runner.call_hook('save_point', last=True)
             why = self.failed or 'another rank has no more data: its store fails'
             raise StoreError(f'{why}. Stopped after iteration {self.iter}' + (
-                f'; the checkpoint is written. Continue with: {self.runner.resume_command}' if self.iter else ''))
+                f'; the checkpoint is written. Continue with: {self.runner.resume_command}' if not self.fresh else ''))
 
     def _stop_if_asked(self):
         number = self.signal.agreed(self.iter, self.runner.communication_device)

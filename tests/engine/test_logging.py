@@ -28,6 +28,17 @@ def test_history_notes_values_and_forgets_what_came_after_a_checkpoint(tmp_path)
     assert saved['train/loss'] == [[1, 2, 3], [1.0, 2.0, 3.0]]
 
 
+def test_history_of_a_run_with_another_global_batch_keeps_all_and_its_order(tmp_path):
+    history = History(tmp_path / 's.jsonl')
+    for iteration in (2, 4, 6, 8, 10):
+        history.add(iteration, dict(loss=float(iteration)))
+    history.load_state_dict({'train/loss': [[2, 4, 6, 8], [2.0, 4.0, 6.0, 8.0]]}, 8, 2)  # four times the images
+    history.add(3, dict(loss=11.0))
+    lines = [json.loads(line) for line in (tmp_path / 's.jsonl').read_text().splitlines()]
+    assert [(line['iter'], line['loss']) for line in lines] == [(0, 2), (1, 4), (2, 6), (2, 8), (3, 11)]
+    assert history.scalars['train/loss'] == ([0, 1, 2, 2, 3], [2, 4, 6, 8, 11])
+
+
 def test_curves_are_drawn_of_whatever_there_is(tmp_path):
     for scalars in ({}, {'train/loss': ([1], [2.0])}, {'val/lfw/accuracy': ([1, 2], [0.5, 0.6])}):
         draw_curves(scalars, tmp_path / 'c.png')

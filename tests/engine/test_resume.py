@@ -309,6 +309,20 @@ def test_a_training_by_epochs_has_its_count_of_updates_whatever_the_batches_were
     assert later.history.scalars['train/lr'][1][-1] == pytest.approx(0.05 * length ** -2)  # the schedule's last
 
 
+def test_a_place_that_becomes_number_0_is_no_beginning(tmp_path):
+    """One update of 8 images is none of 24; the average, and centres from elsewhere, go on all the same."""
+    options = dict(val_cfg=None, val_dataloader=None, val_evaluator=None, train_cfg__max_epochs=1)
+    interrupted(tmp_path, 1, **options)
+    runner = build_runner(toy_config(tmp_path, resume=True, optim_wrapper__accumulative_counts=3, **options))
+    runner.prepare_training()
+    average = next(hook for hook in runner.hooks if type(hook).__name__ == 'EMAHook').average
+    before = {name: tensor.clone() for name, tensor in average.items()}
+    runner.call_hook('before_train')
+    assert runner.iter == 0 and not runner.train_loop.fresh
+    assert all(torch.equal(tensor, before[name]) for name, tensor in average.items())
+    assert not torch.equal(average['gate'], runner.bare_model.gate.detach())
+
+
 @pytest.mark.parametrize('kill', [False, True])
 def test_going_back_moves_what_lies_behind(tmp_path, kill, monkeypatch):
     run(tmp_path, **{**BY_ITERATIONS, 'train_cfg__max_iters': 12, 'train_cfg__val_interval': 3,

@@ -188,7 +188,7 @@ def _resume_progress(runner, content):
     loop, saved = runner.train_loop, content['loop']
     loop.load_state_dict(saved)
     runner.set_seed(content['seed'])
-    runner.history.load_state_dict(content['history'], loop.iter)
+    runner.history.load_state_dict(content['history'], saved['iter'], loop.iter)
     if loop.iter == saved['iter']:
         for scheduler, state in zip(runner.param_schedulers or [], content['schedulers']):
             if hasattr(scheduler, 'seek'):  # length and rates are those of the config, which may have been changed

@@ -33,7 +33,7 @@ class ClassMeansHook(Hook):
         Raises:
             ConfigError: If no weights were loaded, or they make embeddings that are not finite.
         """
-        if runner.train_loop.iter > 0:
+        if not runner.train_loop.fresh:
             return
         if not hasattr(runner.bare_model.head, 'weight'):
             raise ConfigError(f'init_centers: a {type(runner.bare_model.head).__name__} has no centres of one label '

@@ -41,7 +41,7 @@ class EMAHook(Hook):
 
     def before_train(self, runner):
         """Start the average of a fresh run at the weights that were loaded, if any."""
-        if runner.train_loop.iter == 0:
+        if runner.train_loop.fresh:
             for name, tensor in self.average.items():
                 tensor.copy_(self._live[name].detach())
 

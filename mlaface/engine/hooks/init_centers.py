@@ -33,7 +33,7 @@ class InitCentersHook(Hook):
         Raises:
             ConfigError: If the file cannot be read, or is for other identities or another width; says what to do.
         """
-        if runner.train_loop.iter > 0:
+        if not runner.train_loop.fresh:
             return
         if not hasattr(runner.bare_model.head, 'weight'):
             raise ConfigError(f'init_centers: a {type(runner.bare_model.head).__name__} has no centres of one label '
