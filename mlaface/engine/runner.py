@@ -74,6 +74,7 @@ class FaceRunner(Runner):
     """
 
     loaded = False
+    _config_written = False
     _earlier_config = None  # bytes of the file that this run's config replaced
 
     @property
@@ -144,12 +145,20 @@ class FaceRunner(Runner):
         self.visualizer.add_config(self.cfg)
 
     def dump_config(self):
-        """Write the config as it is used to ``config.py`` of the work directory."""
+        """Write the config as it is used to ``config.py`` of the work directory.
+
+        A training that goes on there keeps its own: ``train`` waits for its end, and writes then.
+        """
         if self.rank == 0:
-            path = Path(self.work_dir, 'config.py')
-            self._earlier_config = path.read_bytes() if path.is_file() else None
-            with atomic_path(path) as temporary:
-                temporary.write_text(config_text(self.cfg), encoding='utf-8')
+            with contextlib.suppress(Timeout), self._locked(seconds=0):
+                self._write_config()
+
+    def _write_config(self):
+        path = Path(self.work_dir, 'config.py')
+        self._earlier_config = path.read_bytes() if path.is_file() else None
+        with atomic_path(path) as temporary:
+            temporary.write_text(config_text(self.cfg), encoding='utf-8')
+        self._config_written = True
 
     def wrap_model(self, model_wrapper_cfg, model):
         """Move the model to its device, and wrap it where there are several ranks."""
@@ -266,23 +275,36 @@ class FaceRunner(Runner):
         return model
 
     @contextlib.contextmanager
-    def _alone(self):
-        """Hold the work directory: of two trainings in one each would take the other's checkpoints for its own."""
-        lock, taken = FileLock(Path(self.work_dir) / LOCK), False
-        if self.rank == 0:
-            try:
-                lock.acquire(timeout=LOCK_SECONDS)
-            except Timeout:
-                taken = True
-            except (OSError, NotImplementedError) as error:  # a file system without locks
-                self.logger.info(f'{self.work_dir} cannot be locked ({error}): see that no other training writes there')
-        if any_rank(taken, self.communication_device):
-            raise ConfigError(f'another training writes to {self.work_dir}: wait for its end, stop it, or give another '
-                              '--work-dir')
+    def _locked(self, seconds):
+        """Hold the work directory's lock, for which ``seconds`` are waited; ``Timeout`` if it is not let go of."""
+        lock = FileLock(Path(self.work_dir) / LOCK)
+        try:
+            lock.acquire(timeout=seconds)
+        except (OSError, NotImplementedError) as error:  # a file system without locks
+            if isinstance(error, Timeout):
+                raise
+            self.logger.info(f'{self.work_dir} cannot be locked ({error}): see that no other training writes there')
         try:
             yield
         finally:
             lock.release()
+
+    @contextlib.contextmanager
+    def _alone(self):
+        """Hold the work directory: of two trainings in one each would take the other's checkpoints for its own."""
+        with contextlib.ExitStack() as held:
+            taken = False
+            if self.rank == 0:
+                try:
+                    held.enter_context(self._locked(LOCK_SECONDS))
+                except Timeout:
+                    taken = True
+            if any_rank(taken, self.communication_device):
+                raise ConfigError(f'another training writes to {self.work_dir}: wait for its end, stop it, or give '
+                                  'another --work-dir')
+            if self.rank == 0 and not self._config_written:
+                self._write_config()
+            yield
 
     def prepare_training(self):
         """Build loop, optimizer and schedules, and load the checkpoint that is to be continued, if any."""

@@ -200,9 +200,15 @@ def test_an_error_of_a_validation_does_not_cost_the_epoch(tmp_path):
 
 def test_two_trainings_in_one_folder(tmp_path, monkeypatch):
     monkeypatch.setattr('mlaface.engine.runner.LOCK_SECONDS', 0.1)
+    config = tmp_path / 'config.py'
+    config.write_text('# of the first\n')
     with FileLock(tmp_path / '.training.lock'), pytest.raises(ConfigError, match='another training writes to'):
         run(tmp_path)
-    assert run(tmp_path, train_cfg__max_epochs=1).iter == 5  # who is first has ended
+    assert config.read_text() == '# of the first\n', 'what continues the first is its own config'
+    with FileLock(tmp_path / '.training.lock'):
+        later = build_runner(toy_config(tmp_path, train_cfg__max_epochs=1))
+    later.train()  # who is first has ended
+    assert later.iter == 5 and 'max_epochs=1' in config.read_text()
 
 
 def test_another_optimizer_than_that_of_the_checkpoint(tmp_path):
