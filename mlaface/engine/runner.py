@@ -175,8 +175,8 @@ class FaceRunner(Runner):
             return model
         cfg = dict(self.cfg.get('model_wrapper_cfg') or {})
         cfg.setdefault('type', 'FaceDistributedDataParallel')
-        local = int(os.environ.get('LOCAL_RANK', 0))
-        return MODEL_WRAPPERS.build(cfg, default_args=dict(module=model, device_ids=[local]))
+        device = next(model.parameters()).device  # where a rank sees one GPU alone, its number is not the rank's
+        return MODEL_WRAPPERS.build(cfg, default_args=dict(module=model, device_ids=[device.index or 0]))
 
     def wrap_again(self):
         """Wrap the model anew on all ranks: what learns is noted when a wrapper is made, and has changed since."""

@@ -1,12 +1,16 @@
 """What Slurm says of a rank becomes what torchrun says of it."""
 import os
 import stat
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from mlaface.engine.distributed import state_ranks
-from mlaface.engine.launch import _common_seed
+from mlaface.engine.launch import _common_seed, build_runner
+from mlaface.registry import MODEL_WRAPPERS
 from mlaface.utils.errors import InputError
+from tests.engine.toy import toy_config
 
 SAID = dict(SLURM_PROCID='3', SLURM_NTASKS='4', SLURM_LOCALID='1', SLURM_NODELIST='n[1-2]', SLURM_JOB_ID='77')
 STATED = 'RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'
@@ -56,3 +60,15 @@ def test_nodes_that_are_not_named_are_told(slurm):
     slurm('echo no controller >&2; exit 1')
     with pytest.raises(InputError, match=r'nodes n\[1-2\] \(no controller\): set MASTER_ADDR'):
         state_ranks('slurm')
+
+
+def test_a_rank_that_sees_one_gpu_alone_wraps_the_model_there(tmp_path, monkeypatch):
+    """With ``--gpus-per-task=1`` the fourth rank of a node has LOCAL_RANK 3, and its GPU is number 0."""
+    monkeypatch.setenv('LOCAL_RANK', '3')
+    given = []
+    monkeypatch.setattr(MODEL_WRAPPERS, 'build', lambda cfg, default_args: given.append(default_args['device_ids']))
+    runner = build_runner(toy_config(tmp_path))
+    for device in ('cuda:0', 'cuda:5', 'cpu'):
+        part = SimpleNamespace(requires_grad=True, device=torch.device(device))
+        runner._parallel(SimpleNamespace(parameters=lambda part=part: iter([part])))
+    assert given == [[0], [5], [0]]
