@@ -59,4 +59,4 @@ def test_a_smaller_global_batch_continues_at_the_same_image(two, tmp_path):
     shutil.copytree(folder / 'run', tmp_path / 'run')
     one = run(tmp_path / 'run', resume=True, **{**OPTIONS, 'train_cfg__max_iters': 10})
     assert one.iter == 10
-    assert one.history.scalars['train/loss'][0] == [1, 2, 3, 4, 9, 10]  # 4 updates of 16 images are 8 of 8
+    assert one.history.scalars['train/loss'][0] == [2, 4, 6, 8, 9, 10]  # 4 updates of 16 images are 8 of 8
