@@ -124,9 +124,9 @@ def test_command_line_from_checkpoint_to_a_run_on_other_identities(tmp_path, cap
     assert torch.equal(whole[1:], model.head.weight[[4, 0]]) and whole[0, 2] > 0 and whole[0, :2].eq(0).all()
 
 
-def runner(model, classes, iteration=0):
+def runner(model, classes, fresh=True):
     dataset = SimpleNamespace(metainfo=dict(classes=classes))
-    return SimpleNamespace(bare_model=model, train_loop=SimpleNamespace(iter=iteration),
+    return SimpleNamespace(bare_model=model, train_loop=SimpleNamespace(fresh=fresh),
                            train_dataloader=SimpleNamespace(dataset=dataset))
 
 
@@ -145,7 +145,7 @@ def test_hook_refuses_other_identities_and_leaves_a_resumed_run_alone(tmp_path):
         with pytest.raises(UserError, match=f'{name} is no file of centres.*write it with mlaface centers'):
             InitCentersHook(str(tmp_path / name)).before_train(runner(Model(), NAMES))
     model = Model()
-    hook.before_train(runner(model, NAMES, iteration=3))
+    hook.before_train(runner(model, NAMES, fresh=False))
     assert torch.equal(model.head.weight, rows_of(5))
 
 

@@ -70,7 +70,7 @@ def test_the_same_in_other_memory_and_when_checkpointed(backbone, attention):
 def test_bfloat16_and_the_moving_average(backbone, attention):
     model = build(backbone, attention)
     hook = EMAHook(momentum=0.25)
-    runner = SimpleNamespace(bare_model=model, train_loop=SimpleNamespace(iter=0), hooks=[hook])
+    runner = SimpleNamespace(bare_model=model, train_loop=SimpleNamespace(fresh=True), hooks=[hook])
     hook.before_run(runner)
     hook.before_train(runner)
     start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
