@@ -10,7 +10,6 @@ from numba.extending import overload
 
 # sums may be taken by vectors; what is not finite stays what it is
 OPTIONS = dict(nogil=True, error_model='numpy', fastmath={'reassoc', 'contract'})
-
 PIECES = 4  # of a thread's share: torch's own threads go on spinning for a while, and slow some of these down
 
 
@@ -21,7 +20,7 @@ class compiled:
     is full or what is there is damaged, it is compiled for this process alone.
 
     Args:
-        function (callable): Fills some of the arrays that it is given, and reads none of those.
+        function (callable): Fills some of the arrays that it is given, whatever is in them: it can be called again.
     """
 
     def __init__(self, function):
