@@ -128,7 +128,7 @@ def test_a_header_that_sends_torch_elsewhere(field, value, tmp_path):
 def test_a_damaged_file_is_named_with_its_record(tmp_path):
     data = saved()
     place = data.index(CONTENT['model']['layer3.weight'].numpy().tobytes())
-    (tmp_path / 'a.pth').write_bytes(data[:place] + b'\xff' + data[place + 1:])
+    (tmp_path / 'a.pth').write_bytes(data[:place] + bytes([data[place] ^ 0xff]) + data[place + 1:])
     with pytest.raises(DamagedFileError, match=r'a.pth is damaged: its record archive/data/\d+ .*Copy it again'):
         load_tensors(tmp_path / 'a.pth')
 
