@@ -11,6 +11,11 @@ def blocks(x):
     return [slice(start, start + count) for start in range(0, len(x), count)]
 
 
+def is_channels_last(x):
+    """Whether a map lies in channels-last memory, and not in both layouts at once, as one of one channel or place."""
+    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+
+
 def rows(x):
     """A map in channels-last memory as (N, places, C)."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)

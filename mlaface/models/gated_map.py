@@ -11,7 +11,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from mlaface.models import gated_blocks
-from mlaface.models.blockwise import fits, rows, trains_eagerly_on_cpu
+from mlaface.models.blockwise import fits, is_channels_last, rows, trains_eagerly_on_cpu
 from mlaface.models.kernels import kernels
 
 
@@ -49,14 +49,13 @@ def pooled_channels(x):
 
 
 def _pays(x, parameters):
-    return (trains_eagerly_on_cpu(x) and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return (trains_eagerly_on_cpu(x) and is_channels_last(x)
             and all(fits(x.dtype, weight.dtype) for weight in parameters))
 
 
 def _in_layout_of(x, pooled):
     """Channels-last if the map is: there, torch's convolution of two channels learns in a seventh of the time."""
-    last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    return pooled.contiguous(memory_format=torch.channels_last) if last else pooled
+    return pooled.contiguous(memory_format=torch.channels_last) if is_channels_last(x) else pooled
 
 
 def _same(tensor):

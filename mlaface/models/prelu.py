@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-from mlaface.models.blockwise import blocks, fits, trains_eagerly_on_cpu
+from mlaface.models.blockwise import blocks, fits, is_channels_last, trains_eagerly_on_cpu
 from mlaface.models.kernels import kernels
 
 VECTOR = 32  # numbers of a half type in a register
@@ -17,8 +17,7 @@ VECTOR = 32  # numbers of a half type in a register
 
 def _compiled(x):
     """Kernels for a map, or None."""
-    last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    return kernels('prelu', x) if last else None
+    return kernels('prelu', x) if is_channels_last(x) else None
 
 
 def _forward(x, slope):
