@@ -1,4 +1,5 @@
 """Fixtures that several rooms share."""
+import gc
 import importlib.util
 import os
 import shutil
@@ -17,6 +18,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Properties are tried on the same examples every time; with ``--all`` on others each time."""
+    gc.disable()  # until all is collected, below: walking through 600,000 new objects again and again takes seconds
     settings.register_profile('same', derandomize=True, deadline=None)
     settings.register_profile('others', deadline=None)
     settings.load_profile('others' if config.getoption('--all') else 'same')
@@ -32,6 +34,12 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if 'slow' in item.keywords:
                 item.add_marker(skip)
+
+
+def pytest_collection_finish():
+    """What stays to the end is not walked through again."""
+    gc.freeze()
+    gc.enable()
 
 
 def _made_once(item):

@@ -78,6 +78,7 @@ def train(rank, world, folder, given):
     return runner.bare_model.head.weight.detach()
 
 
+@pytest.mark.slow
 def test_two_ranks_make_the_centres_of_one(start, tmp_path):
     given = options(k=2, load_from=start)
     one, _ = begin(tmp_path / 'one', **copy.deepcopy(given))

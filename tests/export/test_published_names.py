@@ -139,7 +139,7 @@ MLA = dict(backbone=dict(type='IResNet', depth=34, attention=dict(type='HybridAt
            branch=dict(type='PatchSelfAttention'), fusion=dict(type='GatedFusion'), variant='published')
 
 
-@pytest.mark.parametrize('depth', [18, 34, 50, 100, 200])
+@pytest.mark.parametrize('depth', [18, 34, 50, *(pytest.param(n, marks=pytest.mark.slow) for n in (100, 200))])
 def test_every_iresnet_is_known(depth, tmp_path):
     network = convert_file(saved(tmp_path / 'a.pth', published(depth)), tmp_path / 'b.pth')
     assert network.title == f'IResNet-{depth}' and network.config['backbone'] == dict(type='IResNet', depth=depth)
