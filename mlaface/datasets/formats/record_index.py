@@ -190,7 +190,7 @@ class IndexedRecords(RecordReader):
         offset = self.offsets.item(place)
         after = self.offsets.item(place + 1) if place + 1 < len(self.offsets) else self.size  # in files as written
         try:
-            return self.read_next(offset, after - offset if 8 < after - offset < AT_ONCE else 8)[0]
+            return self.read(offset, after - offset if 8 < after - offset < AT_ONCE else 8)
         except FormatError as error:
             raise FormatError(f'key {self.keys[place]}: {error}') from error
 

@@ -101,6 +101,11 @@ class RecordReader:
 
     def read(self, offset, expected=8):
         """The payload (bytes) of the record that starts at a byte offset; ``expected`` as in ``read_next``."""
+        read = self._read(offset, expected)
+        if len(read) >= 8:
+            magic, length = HEAD.unpack_from(read)
+            if magic == MAGIC and length <= len(read) - 8:  # of one part, WHOLE being 0, as nearly all are
+                return read[8:8 + length]
         return self.read_next(offset, expected)[0]
 
     def __iter__(self):

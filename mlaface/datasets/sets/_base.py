@@ -87,17 +87,17 @@ class FaceDataset(Dataset):
             FormatError: At a damaged image, if ``on_bad_image`` is ``'stop'``; names file and key.
             StoreError: If a store fails.
         """
-        images = self.allocate((len(draws), *self.image_size, 3))
+        images, size = self.allocate((len(draws), *self.image_size, 3)), len(self)
+        places = [divmod(int(draw), size) for draw in draws]
         if self.remote:
-            self.expect([int(draw) % len(self) for draw in draws])
-        integers = [self._sample(int(draw), image) for draw, image in zip(draws, images.numpy())]
+            self.expect([index for _, index in places])
+        integers = [self._sample(epoch, index, image) for (epoch, index), image in zip(places, images.numpy())]
         return dict(images=images.permute(0, 3, 1, 2),
                     **{key: np.array([numbers[key] for numbers in integers], np.int64)
                        for key in integers[0]} if integers else {})
 
-    def _sample(self, draw, out):
+    def _sample(self, epoch, index, out):
         """Write the image of a draw to ``out``; its integers."""
-        epoch, index = divmod(draw, len(self))
         try:
             numbers = self._decoded(index, out)
         except FormatError as error:

@@ -89,11 +89,10 @@ class MixedFaces(FaceDataset):
         numbers, image = self.sets[number].encoded(inner)
         return dict(labels=int(self.numbers[number][numbers['labels']])), image
 
-    def _sample(self, draw, out):
+    def _sample(self, epoch, index, out):
         """The sample as its own set makes it, with the label of the mix."""
-        epoch, index = divmod(draw, len(self))
         number, inner = self._place(index)
-        numbers = self.sets[number]._sample(epoch * self.sizes[number] + inner, out)
+        numbers = self.sets[number]._sample(epoch, inner, out)
         return dict(labels=int(self.numbers[number][numbers['labels']]))
 
     @property
