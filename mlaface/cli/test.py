@@ -34,7 +34,7 @@ def make_parser():
 
 
 def _add_data(group):
-    group.add_argument('--sets', nargs='+', metavar='BIN', help='verification sets (.bin)')
+    group.add_argument('--sets', nargs='+', metavar='BIN', help='verification sets (.bin), or addresses of some')
     group.add_argument('--data-root', metavar='DIR', help='folder of .bin files, or of the protocol')
     group.add_argument('--protocol', nargs='?', const=LIST, metavar='NAME', help='official lists with image folders in '
                        '--data-root; without NAME: list what is registered')

@@ -11,6 +11,8 @@ import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.location import missing_message, resolve_data
+from mlaface.datasets.stores.address import is_address
+from mlaface.datasets.stores.files import read_file
 from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.files import atomic_path
 
@@ -43,7 +45,7 @@ def read_keys(path):
     """Read a list.
 
     Args:
-        path (str | Path): The file.
+        path (str | Path | StoreAddress): The file.
 
     Returns:
         list[str]: Its keys in order, each once.
@@ -51,12 +53,13 @@ def read_keys(path):
     Raises:
         FileNotFoundError: If it is not there.
         FormatError: If it is not UTF-8.
+        StoreError: If a store fails.
     """
     try:
-        text = Path(path).read_text(encoding='utf-8-sig')
+        text = read_file(path).decode('utf-8-sig')
     except UnicodeDecodeError as error:
         raise FormatError(f'{path} is not UTF-8: {error}. Write one key a line in UTF-8') from error
-    lines = (line.partition('\t')[0].rstrip('\r') for line in text.split('\n') if not line.startswith('#'))
+    lines = (line.partition('\t')[0] for line in re.split('\r\n|\r|\n', text) if not line.startswith('#'))
     return list(dict.fromkeys(re.sub(r'\\([\\tnr#])', lambda found: MEANT[found[1]], line) for line in lines if line))
 
 
@@ -64,7 +67,8 @@ def kept_places(exclude, find, total, where):
     """Places of a set that lists do not leave out.
 
     Args:
-        exclude (str | Path | Sequence): A list, or several; relative to ``MLAFACE_DATA`` (default ``data``).
+        exclude (str | Path | dict | Sequence): A list, or several; relative to ``MLAFACE_DATA`` (default ``data``), or
+            addresses in stores; as a dict with what ``stores/address.py: StoreSettings`` takes.
         find (callable): Keys (list[str]) to bool (total,): which places have one of them.
         total (int): Images of the set.
         where (str): The set, for messages.
@@ -75,13 +79,15 @@ def kept_places(exclude, find, total, where):
     Raises:
         MissingDataError: If a list is not there.
         InputError: If no key of a list is in the set, or nothing is left.
+        StoreError: If a store fails.
     """
     out = np.zeros(total, bool)
-    for file in [exclude] if isinstance(exclude, (str, Path)) else exclude:
-        path = resolve_data(file)
-        if not path.is_file():
-            raise MissingDataError(missing_message(path, 'list of images to leave out'))
-        keys = read_keys(path)
+    for file in [exclude] if isinstance(exclude, (str, Path)) or is_address(exclude) else exclude:
+        path = resolve_data(file, stores=True)
+        try:
+            keys = read_keys(path)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise MissingDataError(missing_message(path, 'list of images to leave out')) from None
         found = find(keys)
         count = int(found.sum())
         if keys and not count:

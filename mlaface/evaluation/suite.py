@@ -1,5 +1,6 @@
 """What is to be evaluated: images, and the benchmarks that are made of their rows."""
 from dataclasses import dataclass, field
+from os.path import basename, isfile, splitext
 from pathlib import Path
 
 import numpy as np
@@ -64,19 +65,20 @@ def bin_suite(paths):
     """The suite of verification sets in ``.bin`` files.
 
     Args:
-        paths (dict or sequence of str | Path): The files by the names of their benchmarks; in a sequence each is named
-            by its file.
+        paths (dict or sequence of str | Path): The files, or their addresses in stores, by the names of their
+            benchmarks; in a sequence each is named by its file.
 
     Raises:
         FileNotFoundError: If one is not there; names all that are missing.
+        StoreError: If a store fails.
         ValueError: If two have one name.
     """
-    files = [Path(path) for path in (paths.values() if isinstance(paths, dict) else paths)]
-    names = list(paths) if isinstance(paths, dict) else [path.stem for path in files]
-    missing = [str(path) for path in files if not path.is_file()]
+    files = list(map(str, paths.values() if isinstance(paths, dict) else paths))
+    names = list(paths) if isinstance(paths, dict) else [splitext(basename(path))[0] for path in files]
+    missing = [path for path in files if '://' not in path and not isfile(path)]
     if missing:
         raise FileNotFoundError(f'no verification set at {", ".join(missing)}; looked from {Path.cwd()}')
     if len(set(names)) < len(names):
         raise ValueError(f'two sets have one name: {", ".join(names)}')
-    return dataset_suite(dict(type='VerificationSets', sets={name: str(path.resolve())
-                                                             for name, path in zip(names, files)}))
+    return dataset_suite(dict(type='VerificationSets', sets={
+        name: path if '://' in path else str(Path(path).resolve()) for name, path in zip(names, files)}))

@@ -27,6 +27,7 @@ from mlaface.datasets.stores.store import ChangedError, RefusedError
 from mlaface.engine.loader import FaceLoader
 from mlaface.registry import DATA_SAMPLERS
 from mlaface.utils.errors import FullDiskError, InputError, MissingDataError, StoreError
+from mlaface.utils.executors.local import LocalExecutor
 from tests.datasets.archive_sets import content, converted, face, people
 from tests.datasets.s3 import filled, s3_server
 from tests.datasets.store_sets import same
@@ -160,6 +161,47 @@ def test_a_list_leaves_out_of_a_bucket_what_it_does_of_a_folder(bucket, sets, tm
     one, other = (FolderFaces(root, exclude=str(tmp_path / 'out.txt')) for root in (
         's3://faces/sets/people', str(sets / 'people')))
     assert len(one) == 8 and same(one, other)
+
+
+def test_lists_in_stores_leave_out_what_local_ones_do(bucket, sets, tmp_path, own_cache):
+    lists = {'/a.txt': b'Ann/0.a.jpg\n', '/b c.txt': 'Ärger 名/2.a.jpg\r\n'.encode()}
+    for path, data in lists.items():
+        (tmp_path / path[1:]).write_bytes(data)
+    bucket.put_object(Bucket='faces', Key='sets/lists/a.txt', Body=lists['/a.txt'])
+    expected = FolderFaces(str(sets / 'people'), exclude=[str(tmp_path / path[1:]) for path in lists])
+    with serve({quote(path): data for path, data in lists.items()}, faults := Faults(dict(status=503))) as address:
+        second = dict(address=f'{address}/b c.txt', **QUICK)
+        found = FolderFaces(str(sets / 'people'), exclude=['s3://faces/sets/lists/a.txt', second])
+        assert len(found) == 8 and same(found, expected) and not found.remote
+        assert len(FolderFaces(str(sets / 'people'), exclude=second)) == 9
+        assert sum(part != 'bytes=0-0' for _, part, _ in faults.requests) == 1, 'fetched once, after an attempt'
+
+
+def test_commands_take_lists_from_stores(sets, tmp_path):
+    groups = ''.join(f'{name}\t{number % 2}\n' for number, name in enumerate(COUNTS)).encode()
+    lists = {'/out.txt': b'Ann/0.a.jpg\nAnn/2.a.jpg\n', '/groups.tsv': groups}
+    for path, data in lists.items():
+        (tmp_path / path[1:]).write_bytes(data)
+    with serve(lists) as address:
+        nodes = dict(executor=LocalExecutor(processes=1), piece_size=8)
+        for name, place, options in (('local', tmp_path, {}), ('stored', address, nodes)):
+            converted(sets / 'people', tmp_path / name, 'tar', exclude=[f'{place}/out.txt'], **options)
+            main(['split', str(sets / 'people'), '--out', str(tmp_path / f'split-{name}'), '--shares', 'a=0.5,b=0.5',
+                  '--groups', f'{place}/groups.tsv'])
+    assert content(tmp_path / 'local') == content(tmp_path / 'stored')
+    one, other = content(tmp_path / 'split-local'), content(tmp_path / 'split-stored')
+    assert one.pop('summary.json') and other.pop('summary.json') and one == other
+
+
+def test_a_list_that_a_store_lacks_is_a_line(bucket, sets, capsys):
+    with serve({'/odd.txt': b'caf\xe9'}) as address:
+        for place in (f'{address}/none.txt', 's3://faces/sets/none.txt'):
+            with pytest.raises(MissingDataError, match=f'^no list of images to leave out at {place}$'):
+                FolderFaces(str(sets / 'people'), exclude=place)
+        with pytest.raises(FormatError, match=f'^{address}/odd.txt is not UTF-8'):
+            FolderFaces(str(sets / 'people'), exclude=f'{address}/odd.txt')
+        with pytest.raises(SystemExit, match=f'{address}/none.tsv is not there: expected are lines IDENTITY<tab>GROUP'):
+            main(['pairs', str(sets / 'people'), '--out', 'nowhere', '--groups', f'{address}/none.tsv'])
 
 
 def test_workers_read_images_in_their_order(bucket, sets):

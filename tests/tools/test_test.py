@@ -80,6 +80,24 @@ def test_folder_and_list_give_the_same_numbers(bins, tmp_path):
     assert whole['benchmarks']['two']['metrics'] == one['benchmarks']['two']['metrics']
 
 
+def test_sets_of_a_store_give_the_numbers_of_local_ones(bins, tmp_path, capsys, monkeypatch):
+    pytest.importorskip('aiohttp')
+    from tests.zoo.server import Faults, serve
+    monkeypatch.setenv('MLAFACE_CACHE', str(tmp_path / 'cache'))
+    local = run(tmp_path, GRID, '--sets', bins / 'one.bin', bins / 'two.bin')
+    with serve({f'/v/{name}.bin': (bins / f'{name}.bin').read_bytes() for name in ('one', 'two')},
+               Faults(dict(status=503))) as address:
+        stored = run(tmp_path, GRID, '--sets', f'{address}/v/one.bin', 'two.bin', '--data-root', f'{address}/v/')
+        mixed = run(tmp_path, GRID, '--sets', f'{address}/v/one.bin', bins / 'two.bin')
+        assert f'error: {address}/v/none.bin is not there' in fails(capsys, GRID, '--sets', f'{address}/v/none.bin')
+        for more in ((), ('--protocol', 'lfw')):
+            assert 'is not looked through: name its .bin files by --sets' in fails(
+                capsys, GRID, '--data-root', f'{address}/v', *more)
+    for name in ('one', 'two'):
+        numbers = [result['benchmarks'][name]['metrics'] for result in (local, stored, mixed)]
+        assert numbers[0] == numbers[1] == numbers[2]
+
+
 def test_saved_embeddings_give_the_same_numbers(bins, tmp_path):
     first = run(tmp_path, GRID, '--sets', bins / 'one.bin', '--save-embeddings', tmp_path / 'one.npz')
     again = run(tmp_path, '--embeddings', tmp_path / 'one.npz')

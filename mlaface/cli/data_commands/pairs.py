@@ -22,8 +22,8 @@ def make_parser():
                         help='gets the benchmark and summary.json')
     parser.add_argument('--pairs', type=count, default=6000, metavar='N', help='in all (default: 6000)')
     parser.add_argument('--folds', type=count, default=10, metavar='N', help='default: 10')
-    parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP: as many pairs of each group, and '
-                        'none across')
+    parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP, a file or its address: as many '
+                        'pairs of each group, and none across')
     parser.add_argument('--layout', choices=('bin', 'lfw'), default='bin', help='default: bin')
     parser.add_argument('--name', help="of the .bin (default: the set's)")
     parser.add_argument('--seed', type=count_from_zero, default=0, help='default: 0')

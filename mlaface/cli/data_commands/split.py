@@ -23,7 +23,8 @@ def make_parser():
                         help='gets the lists and summary.json')
     parser.add_argument('--shares', default='train=0.9,val=0.05,test=0.05', metavar='NAME=SHARE,...',
                         help='of the identities (default: %(default)s)')
-    parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP: each group is dealt by itself')
+    parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP, a file or its address: each '
+                        'group is dealt by itself')
     parser.add_argument('--seed', type=count_from_zero, default=0, help='default: 0')
     add_json(parser)
     return parser

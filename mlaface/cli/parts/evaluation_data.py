@@ -3,6 +3,7 @@ from pathlib import Path
 
 from mlaface.apis.networks import config_of, network_of
 from mlaface.apis.stored_config import check_parts, imports_of
+from mlaface.datasets.stores.address import is_address
 from mlaface.evaluation.embeddings.saved import embeddings_suite
 from mlaface.evaluation.protocols.registered import open_protocol
 from mlaface.evaluation.suite import bin_suite, dataset_suite
@@ -55,15 +56,25 @@ def find_suite(args, config, model):
         raise ValueError(f'{" and ".join(named)} name two things to evaluate on: give one')
     if args.embeddings:
         return embeddings_suite(args.embeddings)
+    if is_address(args.data_root) and not args.sets:
+        raise ValueError(f'--data-root {args.data_root}: a folder in a store is not looked through: name its .bin '
+                         'files by --sets lfw.bin; official lists and their images are read from a local folder')
     if args.protocol:
         if not args.data_root:
             raise ValueError(f'--protocol {args.protocol} needs --data-root DIR, the folder with its images and lists')
         return open_protocol(args.protocol, args.data_root)
     if args.sets:
-        return bin_suite([Path(args.data_root or '', name) for name in args.sets])
+        return bin_suite([_below(args.data_root or '', name) for name in args.sets])
     if args.data_root:
         return open_protocol('pairs', args.data_root)
     return _configured_suite(config, model)
+
+
+def _below(root, name):
+    """A file, by its name below a folder or in full; either may be in a store."""
+    if is_address(name):
+        return name
+    return f'{root.rstrip("/")}/{name}' if is_address(root) else Path(root, name)
 
 
 def _configured_suite(config, model):

@@ -21,7 +21,7 @@ def add_options(parser):
     parser.add_argument('source', metavar='SET', help=SET_HELP)
     parser.add_argument('out', type=local_place, metavar='OUT', help='where to; must not be there')
     parser.add_argument('--exclude', nargs='+', default=(), metavar='LIST', help='lists of images to leave out, a key '
-                        'a line')
+                        'a line; files, or addresses in stores')
     parser.add_argument('--workers', type=count, metavar='N', help='threads that read and check (default: one a '
                         'processor; with --executor one a process)')
     parser.add_argument('--no-decode', action='store_true', help='copy images without looking whether they are whole')

@@ -8,6 +8,7 @@ from mlaface.datasets.archives.pieces import in_pieces
 from mlaface.datasets.archives.place import claimed
 from mlaface.datasets.archives.source import open_source
 from mlaface.datasets.archives.transfer import Transfer, order_of
+from mlaface.datasets.location import absolute
 from mlaface.datasets.prepare.inspect import kind_of
 from mlaface.datasets.stores.address import is_address
 from mlaface.utils.errors import InputError
@@ -39,7 +40,7 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
         layout (str): A name of ``LAYOUTS``.
         rules (Rules): What an image must be.
         shuffle (int, optional): Seed of the order of the images.
-        exclude (Sequence[str | Path]): Lists of images that are left out.
+        exclude (Sequence[str | Path]): Lists of images that are left out, or their addresses in stores.
         options (dict, optional): Of the target, such as ``shard_size``.
         workers (int, optional): Threads that read and check. Default: as many as processors.
         prepare (callable, optional): Given the source and an empty folder, makes there what is to be taken as source;
@@ -59,7 +60,7 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
     """
     module, name, _ = LAYOUTS[layout]
     target_class = getattr(import_module(f'mlaface.datasets.archives.{module}'), name)
-    lists = [os.path.abspath(file) for file in exclude]
+    lists = [absolute(file) for file in exclude]
 
     def opened(folder):
         return open_source(folder, **(dict(exclude=lists) if lists else {}))

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mlaface.datasets.formats.bin_set import write_bin
-from mlaface.utils.errors import InputError
+from mlaface.datasets.stores.address import is_address, store_address
+from mlaface.datasets.stores.files import read_file
+from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.files import atomic_path
 
 
@@ -179,7 +181,7 @@ def read_groups(path, classes):
     """Group of each identity, from lines ``IDENTITY<tab>GROUP``.
 
     Args:
-        path (str | Path): The file, UTF-8.
+        path (str | Path): The file, UTF-8, or its address in a store.
         classes (Sequence[str]): Names in label order.
 
     Returns:
@@ -187,11 +189,14 @@ def read_groups(path, classes):
 
     Raises:
         InputError: If a line is no such pair, or none names an identity of the set.
+        MissingDataError, StoreError: If a store does not have it, or fails.
     """
     known = {name: label for label, name in enumerate(classes)}
     found = {}
     try:
-        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
+        lines = read_file(store_address(path) if is_address(path) else path).decode('utf-8-sig').splitlines()
+    except MissingDataError as error:
+        raise MissingDataError(f'{error}: expected are lines IDENTITY<tab>GROUP') from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f'{path} cannot be read ({error}): expected are lines IDENTITY<tab>GROUP') from error
     for number, line in enumerate(lines, 1):

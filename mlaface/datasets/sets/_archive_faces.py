@@ -21,8 +21,8 @@ class ArchiveFaces(FaceDataset):
         image_size (tuple[int, int]): Height and width.
         on_bad_image (str): ``'stop'`` or ``'skip'``.
         seed (int): Of the transforms.
-        exclude (str | Path | Sequence): Lists of images to leave out, see ``key_lists``. The number of classes stays,
-            unless ``remap_labels`` is asked for.
+        exclude (str | Path | dict | Sequence): Lists of images to leave out, see ``key_lists``. The number of classes
+            stays, unless ``remap_labels`` is asked for.
 
     Raises:
         MissingDataError: If the set is not there; says where it was looked for.

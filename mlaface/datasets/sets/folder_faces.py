@@ -30,8 +30,8 @@ class FolderFaces(FaceDataset):
             ``s3://bucket/people``, which is listed; behind http, where none can be, ``images.lst`` of its images must
             lie in it. As a dict with what ``stores/address.py: StoreSettings`` takes.
         num_classes (int, optional): Checked against the data.
-        exclude (str | Path | Sequence): Lists of images to leave out, see ``key_lists``; a key is the path below the
-            root, ``IDENTITY/IMAGE.jpg``. Classes stay as they are.
+        exclude (str | Path | dict | Sequence): Lists of images to leave out, see ``key_lists``; a key is the path below
+            the root, ``IDENTITY/IMAGE.jpg``. Classes stay as they are.
         suffixes (Sequence[str]): Endings of the files that are images, upper and lower case alike.
         transforms (Sequence[dict]): See ``FaceDataset``.
         image_size (tuple[int, int]): Height and width.

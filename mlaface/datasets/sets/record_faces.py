@@ -46,8 +46,8 @@ class RecordFaces(FaceDataset):
             in a store, as ``s3://bucket/set``; as a dict with what ``stores/address.py: StoreSettings`` takes.
         num_classes (int, optional): Checked against the data; never overrides it.
         remap_labels (bool): Number the classes that have images 0, 1, ... in order of their labels.
-        exclude (str | Path | Sequence): Lists of images to leave out, see ``key_lists``; a key is the record's, in
-            decimal. The number of classes stays, unless ``remap_labels`` is asked for.
+        exclude (str | Path | dict | Sequence): Lists of images to leave out, see ``key_lists``; a key is the record's,
+            in decimal. The number of classes stays, unless ``remap_labels`` is asked for.
         transforms (Sequence[dict]): See ``FaceDataset``.
         image_size (tuple[int, int]): Height and width.
         on_bad_image (str): ``'stop'`` or ``'skip'``.

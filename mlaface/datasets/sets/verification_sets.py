@@ -4,8 +4,8 @@ import numpy as np
 from mlaface.datasets.formats.bin_set import read_bin
 from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.sets._base import FaceDataset
-from mlaface.datasets.stores.address import StoreAddress
-from mlaface.datasets.stores.files import local_folder
+from mlaface.datasets.stores.address import StoreAddress, is_address, store_address
+from mlaface.datasets.stores.files import local_file, local_folder
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import MissingDataError
 
@@ -18,7 +18,8 @@ class VerificationSets(FaceDataset):
     for each row the first one that has its image, and evaluation embeds only those.
 
     Args:
-        sets (dict[str, str] | Sequence[str]): Name -> file, or names, whose files are ``NAME.bin``.
+        sets (dict[str, str] | Sequence[str]): Name -> file or its address in a store, or names, whose files are
+            ``NAME.bin``.
         data_root (str | dict): Folder of the files, relative to ``MLAFACE_DATA`` (default ``data``), or its address in
             a store: they are fetched once, into the cache.
         folds (int): Folds of the protocol.
@@ -48,8 +49,9 @@ class VerificationSets(FaceDataset):
         files = dict(sets) if isinstance(sets, dict) else {name: f'{name}.bin' for name in sets}
         root = resolve_data(data_root, stores=True)
         if isinstance(root, StoreAddress):
-            root = local_folder(root, list(files.values()))
-        self.files = {name: root / file for name, file in files.items()}
+            root = local_folder(root, [file for file in files.values() if not is_address(file)])
+        self.files = {name: local_file(store_address(file)) if is_address(file) else root / file
+                      for name, file in files.items()}
         missing = [file for file in self.files.values() if not file.is_file()]
         if missing:
             raise MissingDataError('\n'.join(missing_message(file, 'verification set') for file in missing))
@@ -69,7 +71,7 @@ class VerificationSets(FaceDataset):
     @property
     def version(self):
         """What tells the files from others of their names in a store (str)."""
-        return next(iter(self.files.values())).parent.name
+        return ' '.join(dict.fromkeys(file.parent.name for file in self.files.values()))
 
     def __len__(self):
         return len(self.images)

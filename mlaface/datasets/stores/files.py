@@ -5,9 +5,11 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
+from pathlib import Path
 
 from filelock import FileLock
 
+from mlaface.datasets.stores.address import StoreAddress
 from mlaface.datasets.stores.block_cache import BlockCache
 from mlaface.datasets.stores.store import ChangedError, RefusedError, head, read_range
 from mlaface.utils.cache import cache_folder
@@ -191,6 +193,34 @@ def local_folder(folder, needed, optional=(), bounded=False):
             for name, found in lacking.items():
                 _fetch(folder / name, found, place / name)
     return place
+
+
+def local_file(address):
+    """A file of a store, fetched once into the cache; see ``local_folder``.
+
+    Args:
+        address (StoreAddress): The file.
+
+    Returns:
+        Path: Its copy.
+    """
+    return local_folder(address.parent, [address.name]) / address.name
+
+
+def read_file(path):
+    """All bytes of a small file, such as a list.
+
+    Args:
+        path (str | Path | StoreAddress): Where it is; what lies in a store is fetched once, into the cache.
+
+    Returns:
+        bytes: Its content.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        StoreError: If the store fails.
+    """
+    return Path(local_file(path) if isinstance(path, StoreAddress) else path).read_bytes()
 
 
 def _check_room(folder, heads, place):
