@@ -83,7 +83,7 @@ def kept_places(exclude, find, total, where):
     """
     out = np.zeros(total, bool)
     for file in [exclude] if isinstance(exclude, (str, Path)) or is_address(exclude) else exclude:
-        path = resolve_data(file, stores=True)
+        path = resolve_data(file)
         try:
             keys = read_keys(path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from mlaface.datasets.stores.address import StoreAddress, is_address, store_address
-from mlaface.utils.errors import InputError
 
 TRAINING = ('fetch it from the InsightFace data set zoo (github.com/deepinsight/insightface, recognition/_datasets_; '
             'for research only) and unpack {folder} so that train.rec, train.idx and property lie in it')
@@ -34,26 +33,21 @@ def data_home():
     return Path(os.environ.get('MLAFACE_DATA') or 'data')
 
 
-def resolve_data(path, stores=False):
+def resolve_data(path):
     """Resolve a data path.
 
     Args:
         path (str | Path | dict): Absolute, or relative to ``MLAFACE_DATA`` (default ``data``); or an address in a store
             (``stores/address.py``).
-        stores (bool): Whether addresses in stores are taken.
 
     Returns:
         Path | StoreAddress: Where it is; whether it exists is not checked.
 
     Raises:
-        InputError: If it is no address that is read, or addresses are not taken here.
+        InputError: If it is no address that is read.
     """
     if is_address(path):
-        address = store_address(path)
-        if not stores:
-            raise InputError(f'{address}: lists and .tsv files are not read from stores: copy it; a set can also be '
-                             'converted to records or tar shards (mlaface data convert)')
-        return address
+        return store_address(path)
     return data_home() / Path(path).expanduser()
 
 

@@ -15,6 +15,7 @@ from mlaface.datasets.collate import collate_images
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.prepare.inspect import open_set
 from mlaface.datasets.prepare.kept_rows import set_hash
+from mlaface.datasets.sets.celeb_faces import CelebFaces
 from mlaface.datasets.sets.folder_faces import FolderFaces
 from mlaface.datasets.sets.folder_pairs import FolderPairs
 from mlaface.datasets.sets.listed_faces import ListedFaces
@@ -28,7 +29,7 @@ from mlaface.engine.loader import FaceLoader
 from mlaface.registry import DATA_SAMPLERS
 from mlaface.utils.errors import FullDiskError, InputError, MissingDataError, StoreError
 from mlaface.utils.executors.local import LocalExecutor
-from tests.datasets.archive_sets import content, converted, face, people
+from tests.datasets.archive_sets import content, converted, face, people, table_row
 from tests.datasets.s3 import filled, s3_server
 from tests.datasets.store_sets import same
 from tests.datasets.test_stores import size_of
@@ -37,19 +38,23 @@ from tests.zoo.server import Faults, serve
 
 pytest.importorskip('aiohttp')
 COUNTS = {'Ann': 3, 'bob': 1, 'Ärger 名': 4, 'a+b %2F': 2}
-KINDS = dict(people=FolderFaces, list=ListedFaces, lmdb=LmdbFaces, parquet=ParquetFaces)
+KINDS = dict(people=FolderFaces, list=ListedFaces, lmdb=LmdbFaces, parquet=ParquetFaces, table=CelebFaces)
+PLACES = dict(list='people/images.lst', table='people.tsv')
 QUICK = dict(pause=0.01, timeout=9, attempts=2, block_kb=4, cache_gb=1e-3)
 
 
 @pytest.fixture(scope='module')
 def sets(tmp_path_factory):
-    """Folder of one set in the layouts: ``people`` with its list, ``lmdb``, ``parquet`` in two files."""
+    """Folder of one set in the layouts: ``people`` with its list, ``lmdb``, ``parquet`` in two files, a table."""
     folder = tmp_path_factory.mktemp('sets')
     source = people(folder / 'people', COUNTS)
     for layout, options in (('lmdb', {}), ('parquet', dict(options=dict(rows=7)))):
         converted(source, folder / layout, layout, **options)
     with pytest.raises(SystemExit):
         main(['verify', str(source), '--write-index'])
+    faces = FolderFaces(str(source))
+    (folder / PLACES['table']).write_text(''.join(
+        table_row(*faces.key(index).split('/'), index, faces.encoded(index)[1]) for index in range(len(faces))))
     return folder
 
 
@@ -77,12 +82,11 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def local(sets, kind):
-    return KINDS[kind](str(sets / ('people/images.lst' if kind == 'list' else kind)))
+    return KINDS[kind](str(sets / PLACES.get(kind, kind)))
 
 
 def opened(address, kind, **settings):
-    return KINDS[kind](dict(address=f'{address}/{"people/images.lst" if kind == "list" else kind}',
-                            **{**QUICK, **settings}))
+    return KINDS[kind](dict(address=f'{address}/{PLACES.get(kind, kind)}', **{**QUICK, **settings}))
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -130,7 +134,7 @@ def test_of_parquet_row_groups_that_are_needed_are_read(own_cache):
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_what_is_found_of_a_set_in_a_bucket_is_what_is_found_of_a_local_one(kind, bucket, sets, capsys, tmp_path):
-    name, found = 'people/images.lst' if kind == 'list' else kind, []
+    name, found = PLACES.get(kind, kind), []
     for place in (sets / name, f's3://faces/sets/{name}'):
         out = tmp_path / str(len(found))
         for verb, more in (('verify', ()), ('inspect', ()), ('dedupe', ['--by', 'bytes', '--out', out])):
@@ -214,9 +218,9 @@ def test_workers_read_images_in_their_order(bucket, sets):
 
 
 def test_another_version_of_a_set_is_another_set(bucket, sets):
-    roots = [f's3://faces/sets/{name}' for name in ('people', 'parquet', 'lmdb', 'people/images.lst')]
+    roots = [f's3://faces/sets/{name}' for name in ('people', 'parquet', 'lmdb', *PLACES.values())]
     hashes = [set_hash(root, open_set(root)) for root in roots]
-    assert hashes == [set_hash(root, open_set(root)) for root in roots] and len(set(hashes)) == 4
+    assert hashes == [set_hash(root, open_set(root)) for root in roots] and len(set(hashes)) == 5
 
 
 # --- folders ----------------------------------------------------------------------------------------------------------
@@ -310,8 +314,6 @@ def test_what_cannot_be_listed_says_what_to_do(web, bucket, monkeypatch, tmp_pat
         ParquetFaces(f'{address}/parquet')
     with pytest.raises(MissingDataError, match='no set at .*/nothing: of a store .* behind http, with images.lst'):
         open_set(f'{address}/nothing')
-    with pytest.raises(InputError, match='.tsv files are not read from stores'):
-        open_set('s3://faces/sets/x.tsv')
     with pytest.raises(SystemExit, match='photographs are aligned from a folder of this machine only'):
         main(['pack', 's3://faces/sets/people', str(tmp_path / 'out'), '--align'])
     assert not list(tmp_path.glob('out*'))

@@ -290,7 +290,7 @@ def test_a_set_that_is_not_there(files):
             opened(f'{address}/none')
         with pytest.raises(MissingDataError, match='verify --write-index'):
             TarFaces(dict(address=f'{address}/records', **QUICK))
-        with pytest.raises(InputError, match='.tsv files are not read from stores'):
+        with pytest.raises(MissingDataError, match=f'^{address}/people.tsv is not there$'):
             CelebFaces(f'{address}/people.tsv')
 
 

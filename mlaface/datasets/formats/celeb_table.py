@@ -30,8 +30,9 @@ class CelebTable(Archive):
     """
 
     def __init__(self, path, advance=lambda offset: None):
+        self.path = path
         people, starts, offset = Numbering(), [], 0
-        with open(path, 'rb') as file:
+        with self._whole() as file:
             for number, line in enumerate(file, 1):
                 columns = line.count(b'\t') + 1
                 if line.strip():
@@ -46,6 +47,9 @@ class CelebTable(Archive):
             raise FormatError(f'{path} holds no line')
         self.lines = np.array(starts, np.int64)
         super().__init__(path, *people.finish())
+
+    def _whole(self):
+        return open(self.path, 'rb')
 
     def _line(self, place):
         start, size = self.lines[place].tolist()

@@ -27,7 +27,7 @@ def open_set(path, **options):
     Args:
         path (str | Path): A ``.bin``, ``.rec``, ``.lst``, ``.tar``, ``.parquet`` or ``.tsv`` file; a folder with
             ``train.rec``, ``data.mdb``, tar or parquet files; a folder of identities, or one whose part ``train`` is.
-            Or the address of such a file or folder in a store, but of no ``.tar`` or ``.tsv`` file.
+            Or the address of such a file or folder in a store, but of no ``.tar`` file.
         options: Of the data set, as ``exclude``; pairs take none.
 
     Returns:
@@ -71,9 +71,10 @@ def _stored_kind(address):
             refused = f' ({error})'
     if address.scheme == 's3' and not refused and (found := list_page(address)[0]):
         return 'ParquetFaces' if any(name.endswith('.parquet') for name, _, _ in found) else 'FolderFaces'
-    raise MissingDataError(f'no set at {address}{refused}: of a store a .bin, .rec, .lst, .mdb or .parquet file is '
-                           f'read, and a folder with train.rec and its .idx, with tar shards, {SHARDS} and {INDEX} '
-                           f'(mlaface data convert makes them), with data.mdb, or, behind http, with {IMAGE_LIST}')
+    raise MissingDataError(f'no set at {address}{refused}: of a store a .bin, .rec, .lst, .tsv, .mdb or .parquet '
+                           f'file is read, and a folder with train.rec and its .idx, with tar shards, {SHARDS} and '
+                           f'{INDEX} (mlaface data convert makes them), with data.mdb, or, behind http, '
+                           f'with {IMAGE_LIST}')
 
 
 def kind_of(path):

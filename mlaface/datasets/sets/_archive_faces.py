@@ -30,12 +30,10 @@ class ArchiveFaces(FaceDataset):
         ValueError: If ``num_classes`` is not the data's.
     """
 
-    stores = True  # whether there is a reader of such archives in stores
-
     def __init__(self, data_root, num_classes=None, remap_labels=False, transforms=(), image_size=(112, 112),
                  on_bad_image='stop', seed=0, exclude=()):
         super().__init__(transforms, image_size, on_bad_image, seed)
-        self.root = resolve_data(data_root, self.stores)
+        self.root = resolve_data(data_root)
         try:
             self.archive = self.open(self.root)
         except MissingDataError:

@@ -1,6 +1,6 @@
 """MS-Celeb-1M as its owners gave it out."""
-from mlaface.datasets.formats.celeb_table import CelebTable
 from mlaface.datasets.sets._archive_faces import ArchiveFaces
+from mlaface.datasets.stores.tables import open_table
 from mlaface.registry import DATASETS
 
 
@@ -11,5 +11,4 @@ class CelebFaces(ArchiveFaces):
     Arguments and errors are those of ``ArchiveFaces``.
     """
 
-    stores = False
-    open = staticmethod(CelebTable)
+    open = staticmethod(open_table)

@@ -48,7 +48,7 @@ class FolderFaces(FaceDataset):
     def __init__(self, data_root, num_classes=None, suffixes=ENDINGS, transforms=(), image_size=(112, 112),
                  on_bad_image='stop', seed=0, exclude=()):
         super().__init__(transforms, image_size, on_bad_image, seed)
-        self.root = resolve_data(data_root, stores=True)
+        self.root = resolve_data(data_root)
         self.remote = isinstance(self.root, StoreAddress)
         suffixes = tuple(suffix.lower() for suffix in suffixes)
         tree = open_tree(self.root)

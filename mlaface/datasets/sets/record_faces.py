@@ -64,7 +64,7 @@ class RecordFaces(FaceDataset):
     def __init__(self, data_root, num_classes=None, remap_labels=False, transforms=(), image_size=(112, 112),
                  on_bad_image='stop', seed=0, exclude=()):
         super().__init__(transforms, image_size, on_bad_image, seed)
-        self.root = resolve_data(data_root, stores=True)
+        self.root = resolve_data(data_root)
         self.remote = isinstance(self.root, StoreAddress)
         file = self.root if self.root.suffix == '.rec' else self.root / 'train.rec'
         if self.remote:

@@ -47,7 +47,7 @@ class VerificationSets(FaceDataset):
         if not sets:
             raise ValueError('VerificationSets: sets is empty; name the benchmarks, as sets=[\'lfw\']')
         files = dict(sets) if isinstance(sets, dict) else {name: f'{name}.bin' for name in sets}
-        root = resolve_data(data_root, stores=True)
+        root = resolve_data(data_root)
         if isinstance(root, StoreAddress):
             root = local_folder(root, [file for file in files.values() if not is_address(file)])
         self.files = {name: local_file(store_address(file)) if is_address(file) else root / file

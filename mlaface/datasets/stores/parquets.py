@@ -1,54 +1,10 @@
 """Parquet in a store: what tells rows and classes by small reads past the cache, row groups by ranges in blocks."""
-import io
-
 from mlaface.datasets.formats.parquet_set import ParquetSet, open_file, training_part
 from mlaface.datasets.stores.address import StoreAddress, plain_part
 from mlaface.datasets.stores.files import StoreFile, at_once, digest
 from mlaface.datasets.stores.listing import list_folder
+from mlaface.datasets.stores.reader import RangedReader
 from mlaface.utils.errors import InputError
-
-
-class RangedReader(io.RawIOBase):
-    """A file of a store as pyarrow reads files.
-
-    Args:
-        file (StoreFile): The file.
-        cached (bool): Whether what is read goes through the cache, by blocks; else as it is asked for.
-    """
-
-    def __init__(self, file, cached):
-        self.file, self.cached, self.at, self.parts = file, cached, 0, {}
-
-    def readable(self):
-        """Yes."""
-        return True
-
-    def seekable(self):
-        """Yes."""
-        return True
-
-    def tell(self):
-        """The next byte that is read (int)."""
-        return self.at
-
-    def seek(self, offset, whence=io.SEEK_SET):
-        """Go to a byte; where that is (int)."""
-        self.at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.file.size}[whence]
-        return self.at
-
-    def read(self, size=-1):
-        """The next bytes; all that follow if ``size`` is below 0."""
-        left = max(self.file.size - self.at, 0)
-        extent = self.at, left if size is None or size < 0 else min(size, left)
-        self.at += extent[1]
-        if self.cached:
-            self.file.expect([extent])
-            return self.file.read(*extent)
-        return self.parts.pop(extent, None) or self.file.direct(*extent)
-
-    def ahead(self, extents):
-        """Read pairs of offset and size that are asked for next, several at once."""
-        self.parts = dict(zip(extents, at_once(lambda extent: self.file.direct(*extent), extents)))
 
 
 class StoredParquet(ParquetSet):
