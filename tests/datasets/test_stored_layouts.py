@@ -50,8 +50,9 @@ def sets(tmp_path_factory):
     source = people(folder / 'people', COUNTS)
     for layout, options in (('lmdb', {}), ('parquet', dict(options=dict(rows=7)))):
         converted(source, folder / layout, layout, **options)
-    with pytest.raises(SystemExit):
-        main(['verify', str(source), '--write-index'])
+    for name in ('people', 'parquet'):
+        with pytest.raises(SystemExit):
+            main(['verify', str(folder / name), '--write-index'])
     faces = FolderFaces(str(source))
     (folder / PLACES['table']).write_text(''.join(
         table_row(*faces.key(index).split('/'), index, faces.encoded(index)[1]) for index in range(len(faces))))
@@ -98,15 +99,30 @@ def test_a_set_in_a_bucket_is_the_local_one(kind, bucket, sets):
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_set_behind_http_is_the_local_one(kind, web, sets):
     address, faults = web
-    if kind == 'parquet':
-        name = 'parquet/data/train-00000.parquet'
-        remote, other = ParquetFaces(dict(address=f'{address}/{name}', **QUICK)), ParquetFaces(str(sets / name))
-    else:
-        remote, other = opened(address, kind), local(sets, kind)
-    assert same(remote, other)
+    remote, other = opened(address, kind), local(sets, kind)
+    assert same(remote, other) and type(open_set(f'{address}/{PLACES.get(kind, kind)}')) is KINDS[kind]
     asked = len(faults.requests)
     assert same(pickle.loads(pickle.dumps(remote)), other)
     assert all(part == 'bytes=0-0' for _, part, _ in faults.requests[asked:]), 'everything is in the cache'
+
+
+def test_rows_of_parquet_have_the_numbers_of_a_local_folder(sets, tmp_path, capsys):
+    """Files in the order of paths, not of characters; those of the training part; names with blanks and %."""
+    one, other = sorted((sets / 'parquet/data').iterdir())
+    for name, file in (('a/train.1 %.parquet', one), ('a-b/train.parquet', other), ('a/test.parquet', other)):
+        (tmp_path / 'set/data' / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, tmp_path / 'set/data' / name)
+    (tmp_path / 'set/data/train.parquet').symlink_to(one)
+    with pytest.raises(SystemExit) as end:
+        main(['verify', str(tmp_path / 'set'), '--write-index'])
+    assert not end.value.code and 'images.lst: 3 parquet files' in capsys.readouterr().out
+    with serve({f'/{quote(file.relative_to(tmp_path).as_posix())}': file.read_bytes()
+                for file in tmp_path.rglob('set/**/*') if file.is_file()}) as address:
+        assert same(open_set(f'{address}/set'), open_set(tmp_path / 'set'))
+        (tmp_path / 'set/images.lst').write_text('0\t0\tdata/none.parquet\n')
+    with (serve({'/set/images.lst': (tmp_path / 'set/images.lst').read_bytes()}) as address,
+          pytest.raises(MissingDataError, match=f'^{address}/set/data/none.parquet is not there')):
+        open_set(f'{address}/set')
 
 
 def test_of_parquet_row_groups_that_are_needed_are_read(own_cache):
@@ -310,8 +326,8 @@ def test_what_cannot_be_listed_says_what_to_do(web, bucket, monkeypatch, tmp_pat
     address, _ = web
     with pytest.raises(MissingDataError, match='images.lst is not there.*cannot be listed.*verify .* --write-index'):
         FolderFaces(f'{address}/lmdb')
-    with pytest.raises(InputError, match='parquet: a folder behind http cannot be listed: give the address of a'):
-        ParquetFaces(f'{address}/parquet')
+    with pytest.raises(MissingDataError, match='parquet/data/images.lst is not there.*verify .* --write-index'):
+        ParquetFaces(f'{address}/parquet/data')
     with pytest.raises(MissingDataError, match='no set at .*/nothing: of a store .* behind http, with images.lst'):
         open_set(f'{address}/nothing')
     with pytest.raises(SystemExit, match='photographs are aligned from a folder of this machine only'):

@@ -9,7 +9,8 @@ Examples:
   mlaface data verify train.rec --write-index train.idx      # of whole records
   mlaface data verify WebFace42M_tars --write-index          # so that tar files need not be walked through again
   mlaface data verify my_faces --write-list faulty.txt       # for exclude='faulty.txt'
-  mlaface data verify my_faces --write-index                 # images.lst, for a web server, which cannot list them
+  mlaface data verify my_faces --write-index                 # images.lst, for a web server, which cannot list
+                                                             # them; the same of a folder of parquet files
 """
 import json
 import os
@@ -36,7 +37,8 @@ def parse(arguments=None):
                         'one a processor)')
     parser.add_argument('--write-index', metavar='IDX', nargs='?', const='', help='write an index of the whole '
                         'records, under the keys of the .idx, or 0, 1, ... if there is none; of tar files index.npy '
-                        'and shards.json beside them; of a folder of identities images.lst, a list of its images')
+                        'and shards.json beside them; of a folder of identities images.lst, a list of its images, of '
+                        'one of parquet files a list of these')
     parser.add_argument('--write-list', type=local_place, metavar='FILE',
                         help='write the keys of images that cannot be used')
     add_json(parser)
@@ -64,25 +66,34 @@ def scan_records(file, args, say):
     return faults
 
 
-def list_images(args, say):
-    """Write the list of a folder of identities."""
+def list_files(args, say):
+    """Write the list of a folder's parquet files, under label 0, or of its identities' images."""
     from mlaface.datasets.formats.image_list import IMAGE_LIST, write_list
+    from mlaface.datasets.formats.parquet_set import find_files
+    from mlaface.datasets.prepare.inspect import kind_of
     from mlaface.datasets.sets.folder_faces import FolderFaces
-    faces = FolderFaces(os.path.abspath(args.set))
-    path = Path(args.write_index or Path(args.set, IMAGE_LIST))
-    write_list(path, faces.labels.tolist(), [faces.key(index) for index in range(len(faces))])
-    say(f'{path}: {len(faces)} images')
+    folder = Path(args.set)
+    path = Path(args.write_index or folder / IMAGE_LIST)
+    if kind_of(folder) == 'ParquetFaces':
+        names, what = [file.relative_to(folder).as_posix() for file in find_files(folder)], 'parquet files'
+        labels = [0] * len(names)
+    else:
+        faces, what = FolderFaces(os.path.abspath(folder)), 'images'
+        names, labels = [faces.key(index) for index in range(len(faces))], faces.labels.tolist()
+    write_list(path, labels, names)
+    say(f'{path}: {len(names)} {what}')
 
 
 def index_shards(args, say):
-    """Write the index of tar files, or of a folder without any the list of its images."""
+    """Write the index of tar files, or of a folder without any the list of its files."""
     from mlaface.datasets.formats.tar_shards import find_shards, scan_shards, write_shard_index
     from mlaface.utils.errors import InputError
     shards = find_shards(args.set)
     if not os.path.isdir(args.set):
-        raise InputError(f'--write-index is for .rec files and folders of tar files or identities; {args.set} is none')
+        raise InputError(f'--write-index is for .rec files and folders of tar files, parquet files or identities; '
+                         f'{args.set} is none')
     if not shards:
-        return list_images(args, say)
+        return list_files(args, say)
     with bar('reading', sum(shard.stat().st_size for shard in shards)) as shown:
         index, classes, further = scan_shards(shards, shown.reach)
     folder = Path(args.set)

@@ -7,7 +7,7 @@ from mlaface.datasets.formats.archive import Archive, read_classes
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.utils.files import atomic_path
 
-IMAGE_LIST = 'images.lst'  # of a folder of identities that cannot be listed, behind http
+IMAGE_LIST = 'images.lst'  # of a folder of identities or parquet files that cannot be listed, behind http
 
 
 def read_list(path):

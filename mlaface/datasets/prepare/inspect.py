@@ -11,14 +11,15 @@ from mlaface.datasets.formats.image_list import IMAGE_LIST
 from mlaface.datasets.formats.jpeg import decoded_size
 from mlaface.datasets.formats.tar_shards import INDEX, SHARDS
 from mlaface.datasets.stores.address import is_address, store_address
+from mlaface.datasets.stores.listing import list_folder
 from mlaface.datasets.stores.store import RefusedError, head, list_page
 from mlaface.registry import DATASETS
 from mlaface.utils.errors import MissingDataError
 
 FILES = {'.rec': 'RecordFaces', '.lst': 'ListedFaces', '.tsv': 'CelebFaces', '.tar': 'TarFaces', '.mdb': 'LmdbFaces',
          '.parquet': 'ParquetFaces'}
-# what a folder in a store is, by a file that it has
-STORED = {'train.rec': 'RecordFaces', SHARDS: 'TarFaces', 'data.mdb': 'LmdbFaces', IMAGE_LIST: 'FolderFaces'}
+# what a folder in a store is, by a file that it has; None: by the endings of all files
+STORED = {'train.rec': 'RecordFaces', SHARDS: 'TarFaces', 'data.mdb': 'LmdbFaces', IMAGE_LIST: None}
 
 
 def open_set(path, **options):
@@ -64,17 +65,21 @@ def _stored_kind(address):
     for name, kind in STORED.items():
         try:
             head(address / name)
-            return kind
+            return kind or _listed_kind(address)
         except MissingDataError:
             continue
         except RefusedError as error:  # S3 refuses what is not there to those who may not list
             refused = f' ({error})'
-    if address.scheme == 's3' and not refused and (found := list_page(address)[0]):
-        return 'ParquetFaces' if any(name.endswith('.parquet') for name, _, _ in found) else 'FolderFaces'
+    if address.scheme == 's3' and not refused and list_page(address)[0]:
+        return _listed_kind(address)
     raise MissingDataError(f'no set at {address}{refused}: of a store a .bin, .rec, .lst, .tsv, .mdb or .parquet '
                            f'file is read, and a folder with train.rec and its .idx, with tar shards, {SHARDS} and '
                            f'{INDEX} (mlaface data convert makes them), with data.mdb, or, behind http, '
                            f'with {IMAGE_LIST}')
+
+
+def _listed_kind(address):
+    return 'ParquetFaces' if np.char.endswith(list_folder(address).names, b'.parquet').any() else 'FolderFaces'
 
 
 def kind_of(path):

@@ -6,8 +6,9 @@ from mlaface.registry import DATASETS
 
 @DATASETS.register_module()
 class ParquetFaces(ArchiveFaces):
-    """Parquet files of a folder, or one; a key is the number of the row. Of a web server one file is read.
+    """Parquet files of a folder, or one; a key is the number of the row.
 
+    Behind http, where no folder can be listed, ``images.lst`` in it names its files, as that of a folder of identities.
     In random order every image costs its whole row group: convert the set to records, tar shards or LMDB to train on.
     Arguments and errors are those of ``ArchiveFaces``.
     """

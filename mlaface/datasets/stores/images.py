@@ -7,6 +7,7 @@ from mlaface.datasets.formats.image_list import ListedImages
 from mlaface.datasets.stores.address import StoreAddress, plain_part
 from mlaface.datasets.stores.block_cache import BlockCache
 from mlaface.datasets.stores.files import StoreFile, at_once, digest, fetch_blocks, local_folder
+from mlaface.datasets.stores.listing import listed_file
 from mlaface.datasets.stores.store import ChangedError, Head, head
 from mlaface.utils.errors import InputError, MissingDataError, StoreError
 
@@ -35,8 +36,7 @@ class StoredImages:
 
     def _address(self, place):
         name = self.names[place]
-        name = name.decode() if isinstance(name, bytes) else name
-        return self.folder / (name if self.folder.scheme == 's3' else name.replace('%', '%25'))
+        return listed_file(self.folder, name.decode() if isinstance(name, bytes) else name)
 
     def _file(self, place):
         address = self._address(place)

@@ -68,6 +68,22 @@ def list_folder(folder):
     return Listing(names, sizes, tags, digest(folder, *(sha256(array.tobytes()).hexdigest() for array in found)), kept)
 
 
+def listed_file(folder, name):
+    """The address of a file that a listing names.
+
+    Args:
+        folder (StoreAddress): What was listed.
+        name (str): Path below it, as it stands there.
+
+    Returns:
+        StoreAddress: Where it is asked for; a web server takes what follows ``%`` for the number of a byte.
+
+    Raises:
+        InputError: If the name leads elsewhere.
+    """
+    return folder / (name if folder.scheme == 's3' else name.replace('%', '%25'))
+
+
 def _believed(folder, kept):
     """Arrays of a listing that is not too old; or None."""
     try:
@@ -107,7 +123,7 @@ def _stated(folder):
         place = local_folder(folder, [IMAGE_LIST])
     except MissingDataError as error:
         raise MissingDataError(
-            f'{error}, and a folder behind {folder.scheme} cannot be listed: put that list of its images there '
+            f'{error}, and a folder behind {folder.scheme} cannot be listed: put that list of its files there '
             '(mlaface data verify FOLDER --write-index makes it) or pack them (mlaface data pack FOLDER OUT --to tar)'
         ) from None
     names = np.sort(np.array([name.encode() for name in read_list(place / IMAGE_LIST)[1]], 'S'))

@@ -2,20 +2,18 @@
 from mlaface.datasets.formats.parquet_set import ParquetSet, open_file, training_part
 from mlaface.datasets.stores.address import StoreAddress, plain_part
 from mlaface.datasets.stores.files import StoreFile, at_once, digest
-from mlaface.datasets.stores.listing import list_folder
+from mlaface.datasets.stores.listing import list_folder, listed_file
 from mlaface.datasets.stores.reader import RangedReader
-from mlaface.utils.errors import InputError
 
 
 class StoredParquet(ParquetSet):
-    """Parquet files of a folder of S3, or one file of any store.
+    """Parquet files of a folder, or one file; behind http ``images.lst`` of the folder says which there are.
 
     Args:
         address (StoreAddress): Folder or file.
 
     Raises:
-        MissingDataError: If it is not there.
-        InputError: If it is a folder of a store that cannot be listed.
+        MissingDataError: If it, or a file that the list names, is not there, or the folder cannot be listed.
         FormatError: If a file is damaged, or has no images and classes.
         StoreError: If the store fails.
     """
@@ -29,12 +27,10 @@ class StoredParquet(ParquetSet):
     def _find(self, path):
         if path.suffix == '.parquet':
             found = [path]
-        elif path.scheme == 's3':
-            names = [name.decode() for name in list_folder(path).names.tolist() if name.endswith(b'.parquet')]
-            found = training_part([path / plain_part(name, path) for name in names])
         else:
-            raise InputError(f'{path}: a folder behind {path.scheme} cannot be listed: give the address of a .parquet '
-                             'file, or convert a copy to tar shards: mlaface data convert COPY OUT --to tar')
+            names = [name.decode() for name in list_folder(path).names.tolist() if name.endswith(b'.parquet')]
+            names.sort(key=lambda name: name.split('/'))  # as paths are: rows have the numbers of a local copy
+            found = training_part([listed_file(path, plain_part(name, path)) for name in names])
         self.stored = dict(zip(found, at_once(StoreFile, found)))
         self.version = digest(*(file.version for file in self.stored.values()))
         return found
