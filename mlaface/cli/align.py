@@ -3,7 +3,7 @@ import json
 import sys
 from collections import Counter
 
-from mlaface.cli.parts.arguments import command, count, finite, percent
+from mlaface.cli.parts.arguments import command, count, finite, local_place, percent
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.inference import add_detector
@@ -17,14 +17,16 @@ exit status: 0, or 1 if a photograph could not be read
 examples:
   mlaface align photos/ aligned/
   mlaface align photos/ aligned/ --faces only --min-size 60 --min-sharpness 30 --max-yaw 50
+  mlaface align s3://faces/photos aligned/
   mlaface align photos/ aligned/ --executor local --executor-options processes=8"""
 
 
 def make_parser():
     """The command's arguments."""
     parser = command('align', 'Cut aligned faces out of photographs.', EPILOG)
-    parser.add_argument('source', metavar='FOLDER', help='photographs, in folders of any depth')
-    parser.add_argument('out', metavar='OUT', help='folder of the faces')
+    parser.add_argument('source', metavar='FOLDER', help='photographs, in folders of any depth, or the address of '
+                        'such a folder in a store')
+    parser.add_argument('out', type=local_place, metavar='OUT', help='folder of the faces')
     parser.add_argument('--faces', choices=('largest', 'only', 'all'), default='largest', help='which faces of a '
                         'photograph: the largest (default), only where there is just one, or all')
     parser.add_argument('--min-size', type=finite, default=40, metavar='PIXELS', help='shorter side of a face '

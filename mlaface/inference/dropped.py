@@ -15,7 +15,7 @@ def write_page(records, source, target):
 
     Args:
         records (list[dict]): From ``preparation.read_log``.
-        source (str | Path): Folder of the photographs.
+        source (str | Path): Folder of the photographs, or its address.
         target (str | Path): Folder of the faces, which gets the page.
 
     Returns:
@@ -23,11 +23,12 @@ def write_page(records, source, target):
     """
     from jinja2 import Environment, PackageLoader
     path = Path(target, NAME)
-    base = os.path.relpath(Path(source).resolve(), path.parent.resolve())
+    base = str(source) if '://' in str(source) else quote(Path(os.path.relpath(
+        Path(source).resolve(), path.parent.resolve())).as_posix())
     reasons = Counter(record['dropped'] for record in records if record['dropped'])
     groups = [dict(reason=reason, count=count, images=[
         dict(name=record['source'], detail=record.get('detail', _measures(record)),
-             link=quote(Path(base, record['source']).as_posix()))
+             link=f'{base.rstrip("/")}/{quote(record["source"])}')
         for record in records if record['dropped'] == reason][:SHOWN]) for reason, count in reasons.most_common()]
     page = Environment(loader=PackageLoader('mlaface.inference', ''), autoescape=True).get_template(NAME)
     text = page.render(groups=groups, images=len(records), faces=sum(len(record['kept']) for record in records),

@@ -2,7 +2,7 @@
 import json
 import re
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from mlaface.datasets.formats.jpeg import encode
@@ -39,12 +39,41 @@ class FaceRules(NamedTuple):
         return 'looks aside' if abs(face.quality['yaw']) > self.max_yaw else None
 
 
+class Photographs:
+    """The images below a folder; those of another place are an object with the same attribute and methods.
+
+    Args:
+        folder (str | Path): Where.
+
+    Attributes:
+        names (list[str]): Paths below the folder, of any depth, in their order.
+
+    Raises:
+        MissingDataError: If there are none.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        files = image_files(self.folder) if self.folder.is_dir() else []
+        if not files:
+            raise MissingDataError(f'no images in {folder}: give the folder of the photographs')
+        self.names = [str(file.relative_to(self.folder)) for file in files]
+
+    def image(self, name):
+        """What ``read_image`` takes of an image (str): its file, or its bytes."""
+        return self.folder / name
+
+    def hold(self, target):
+        """Whether a folder (Path) lies among them (bool)."""
+        return target.resolve().is_relative_to(self.folder.resolve())
+
+
 def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=None, detector=None):  # noqa: B008
     """Cut the faces out of the images below a folder, into files of the same names below another.
 
     Args:
         finder (FaceFinder): Finds and cuts.
-        source (str | Path): Folder of images, of any depth: a person's folder stays a person's folder.
+        source (str | Path | Photographs): Folder of images, of any depth: a person's folder stays a person's folder.
         target (str | Path): Where to; what its log names already is not done again.
         rules (FaceRules): What is kept.
         quality (int): Of the JPEG files.
@@ -60,11 +89,11 @@ def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=
         MissingDataError: If the source is no folder of images.
         InputError: If the target's log is of other rules, another size or detector, or another process writes it.
     """
-    source, target = Path(source), Path(target)
-    stems = names_of(source)
-    if target.resolve().is_relative_to(source.resolve()):
-        raise InputError(f'{target} lies in {source}: faces would take the place of photographs, or be taken for some; '
-                         'give a folder outside')
+    source, target = Photographs(source) if isinstance(source, (str, Path)) else source, Path(target)
+    stems = distinct_stems(source.names)
+    if source.hold(target):
+        raise InputError(f'{target} lies in {source.folder}: faces would take the place of photographs, or be taken '
+                         'for some; give a folder outside')
     settings = dict(rules=rules._asdict(), quality=quality, size=list(finder.size), detector=detector)
     with held(target / LOCK, f'{target} is being filled by another process: wait for it, or give another folder'):
         done = _open_log(target / LOG, json.loads(json.dumps(settings, default=str)))
@@ -79,29 +108,18 @@ def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=
                     yield record
 
 
-def names_of(source):
-    """The images below a folder (Path): their paths below it, to those of their faces without ending (dict).
-
-    Raises:
-        MissingDataError: If there are none.
-    """
-    files = image_files(source) if source.is_dir() else []
-    if not files:
-        raise MissingDataError(f'no images in {source}: give the folder of the photographs')
-    return _distinct_stems([file.relative_to(source) for file in files])
-
-
 def settle(finder, source, target, stems, rules, quality):
     """Write the faces of images.
 
     Args:
-        finder, source, target, rules, quality: See ``align_folder``.
-        stems (dict[str, str]): Of those images that are done, as ``names_of`` gives them.
+        finder, target, rules, quality: See ``align_folder``.
+        source (Photographs): Whose images.
+        stems (dict[str, str]): Of those images that are done, as ``distinct_stems`` gives them.
 
     Yields:
         dict: The fate of each, in order, when its faces are written.
     """
-    images = (Source(name, lambda file=source / name: read_image(file, finder.max_pixels)) for name in stems)
+    images = (Source(name, lambda name=name: read_image(source.image(name), finder.max_pixels)) for name in stems)
     for name, faces, error in finder.find(images):
         record = _settle(name, faces, error, rules)
         for number, face in enumerate(record.pop('faces')):
@@ -159,12 +177,18 @@ def _open_log(path, settings):
     return {record['source'] for record in rest}
 
 
-def _distinct_stems(names):
+def distinct_stems(names):
     """Name -> its faces' path without suffix, of which no other's is one with or without a number behind it.
 
     It is the name without its suffix, but where that is or might be another's: with it.
+
+    Args:
+        names (Sequence[str]): Paths of images.
+
+    Returns:
+        dict[str, str]: In their order.
     """
-    stems = {str(name): str(name.with_suffix('')) for name in names}
+    stems = {name: str(PurePath(name).with_suffix('')) for name in names}
     while True:
         counts = Counter(stems.values())
         torn = [name for name, stem in stems.items() if stem != name and (

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
+from mlaface.cli.align import main as align
 from mlaface.cli.data import main
 from mlaface.datasets.collate import collate_images
 from mlaface.datasets.formats.errors import FormatError
@@ -163,6 +164,53 @@ def test_what_is_found_of_a_set_in_a_bucket_is_what_is_found_of_a_local_one(kind
 def test_a_folder_in_a_bucket_is_converted_as_a_local_one(bucket, sets, tmp_path):
     for name, source in (('local', sets / 'people'), ('stored', 's3://faces/sets/people')):
         converted(source, tmp_path / name, 'records')
+    one, other = content(tmp_path / 'local'), content(tmp_path / 'stored')
+    assert json.loads(other.pop('summary.json'))['source'] == 's3://faces/sets/people' and one.pop('summary.json')
+    assert one == other
+
+
+def test_photographs_in_a_store_are_aligned_as_local_ones(bucket, sets, tmp_path):
+    """By a detector that finds the whole picture; in a bucket folders of any depth, hidden ones passed over."""
+    plugin, listed = ('--detector', 'whole', '--import', 'tests.utils.pieced_detector'), tmp_path / 'list'
+    shutil.copytree(sets / 'people', tmp_path / 'people')
+    (tmp_path / 'people/Ann/torn.jpg').write_bytes(b'no image')
+    shutil.copytree(tmp_path / 'people', listed)
+    with pytest.raises(SystemExit):
+        main(['verify', str(listed), '--write-index'])
+    for name in ('Ann/more/1.tif', 'Ann-/.hidden/2.jpg', 'Ann-/3.jpg'):
+        (file := tmp_path / 'people' / name).parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(face(9))
+    for name, data in content(tmp_path / 'people').items():
+        bucket.put_object(Bucket='faces', Key=f'photos/{name}', Body=data)
+    web = {f'/list/{quote(name, safe="/+")}': data for name, data in content(listed).items()}
+    with serve(web, faults := Faults(dict(status=503))) as address:
+        answered = iter(range(9))
+        faults.next = lambda handler: {} if next(answered, None) is not None else dict(status=403)
+        with pytest.raises(SystemExit, match=f'{address}/list/.*: access is refused'):
+            align([f'{address}/list', str(tmp_path / 'list-1'), *plugin])
+        del faults.next
+        assert 0 < len((tmp_path / 'list-1/align.jsonl').read_text().splitlines()) - 1 < 10
+        for local, stored in ((tmp_path / 'people', 's3://faces/photos'), (listed, f'{address}/list')):
+            outs = [tmp_path / f'{local.name}-{number}' for number in range(3)]
+            assert align([str(local), str(outs[0]), *plugin]) == align([stored, str(outs[1]), *plugin]) == 1
+            align([stored, str(outs[2]), *plugin, '--executor', 'local', '--executor-options', 'processes=1'])
+            one, other, pieced = (faces_and_fates(out) for out in outs)
+            assert one == other == pieced and len(one) > 10
+        assert f'src="{address}/list/Ann/torn.jpg"' in (tmp_path / 'list-1/dropped.html').read_text()
+
+
+def faces_and_fates(out):
+    """What aligned photographs became, without the paths that stand in what is wrong with some."""
+    found = content(out)
+    found.pop('dropped.html')
+    lines = [{**json.loads(line), 'detail': None} for line in found.pop('align.jsonl').splitlines()]
+    return {**found, 'lines': lines}
+
+
+def test_photographs_of_a_bucket_are_packed_as_local_ones(bucket, sets, tmp_path):
+    for name, source in (('local', sets / 'people'), ('stored', 's3://faces/sets/people')):
+        main(['pack', str(source), str(tmp_path / name), '--align', '--detector', 'whole', '--import',
+              'tests.utils.pieced_detector'])
     one, other = content(tmp_path / 'local'), content(tmp_path / 'stored')
     assert json.loads(other.pop('summary.json'))['source'] == 's3://faces/sets/people' and one.pop('summary.json')
     assert one == other
@@ -330,9 +378,10 @@ def test_what_cannot_be_listed_says_what_to_do(web, bucket, monkeypatch, tmp_pat
         ParquetFaces(f'{address}/parquet/data')
     with pytest.raises(MissingDataError, match='no set at .*/nothing: of a store .* behind http, with images.lst'):
         open_set(f'{address}/nothing')
-    with pytest.raises(SystemExit, match='photographs are aligned from a folder of this machine only'):
-        main(['pack', 's3://faces/sets/people', str(tmp_path / 'out'), '--align'])
-    assert not list(tmp_path.glob('out*'))
+    with pytest.raises(SystemExit, match='images.lst is not there.*cannot be listed'):
+        main(['pack', f'{address}/lmdb', str(tmp_path / 'out'), '--align'])
+    with pytest.raises(SystemExit, match='no file at s3://faces/sets/none'):
+        align(['s3://faces/sets/none', str(tmp_path / 'faces')])
     monkeypatch.setattr(listing, 'list_page', lambda *_: (_ for _ in ()).throw(RefusedError('s3://faces: refused')))
     with pytest.raises(RefusedError, match='s3://faces: refused.*give images.lst beside them to ListedFaces'):
         FolderFaces('s3://faces/sets/people')

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlaface.inference.dropped import write_page
 from mlaface.inference.finder import FaceFinder
-from mlaface.inference.preparation import LOCK, LOG, FaceRules, _distinct_stems, align_folder, read_log
+from mlaface.inference.preparation import LOCK, LOG, FaceRules, align_folder, distinct_stems, read_log
 from mlaface.utils.errors import InputError, MissingDataError
 
 
@@ -96,7 +96,7 @@ def test_photographs_are_never_written_over(tiles, tmp_path, target):
 @given(st.lists(st.from_regex(r'[ab2](_[12])?(\.jpg)?(_1)?\.(jpg|png|webp)', fullmatch=True), min_size=1, unique=True))
 def test_no_face_takes_the_place_of_another(names):
     """Also not one of several of a photograph, which are numbered."""
-    stems = _distinct_stems(list(map(Path, names)))
+    stems = distinct_stems(names)
     written = [f'{stems[name]}{number}.jpg' for name in names for number in ('', '_1', '_2')]
     assert len(set(written)) == len(written)
     if len(names) == 1:

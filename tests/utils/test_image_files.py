@@ -8,7 +8,7 @@ from PIL import Image
 
 from mlaface.cli.main import main
 from mlaface.datasets.sets.folder_faces import FolderFaces
-from mlaface.inference.preparation import names_of
+from mlaface.inference.preparation import Photographs
 from mlaface.inference.sources import open_sources
 from mlaface.utils.image_files import image_files
 
@@ -33,7 +33,7 @@ TAKEN = ['ann/1.JPG', 'ann/2.jfif', 'bob/4.png', 'bob/ann/1.JPG', 'bob/ann/2.jfi
 def test_links_are_followed_once_and_hidden_files_are_passed_over(folder):
     assert [str(file.relative_to(folder)) for file in image_files(folder)] == TAKEN
     assert [source.name for source in open_sources(folder)] == [f'{folder}/{name}' for name in TAKEN]
-    assert list(names_of(folder)) == TAKEN
+    assert Photographs(folder).names == TAKEN
 
 
 def test_a_training_set_and_photographs_are_listed_by_one_rule(folder):

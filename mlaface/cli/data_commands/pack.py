@@ -39,12 +39,8 @@ def aligner(args):
         import shutil
 
         from mlaface.cli.parts.aligning import aligned
-        from mlaface.datasets.stores.address import is_address
         from mlaface.inference.preparation import read_log
         from mlaface.utils.errors import InputError
-        if is_address(source):
-            raise InputError(f'{source}: photographs are aligned from a folder of this machine only: copy them here '
-                             'first, or leave --align out where the faces are aligned already')
         found = aligned(args, source, target, args.workers or 2, spread=spread)
         for _ in found if spread else tracked(found, 'aligning'):
             pass

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from mlaface.cli.parts.executors import as_arguments, portable
 from mlaface.cli.parts.inference import detector_settings, open_detector
+from mlaface.datasets.location import absolute
+from mlaface.datasets.stores.address import is_address, store_address
 from mlaface.inference.finder import FaceFinder
-from mlaface.inference.preparation import FaceRules, align_folder, names_of, settle
+from mlaface.inference.preparation import FaceRules, Photographs, align_folder, distinct_stems, settle
 
 PIECES = '.pieces'  # in the folder of the faces: hidden, so that it is no person
 
@@ -17,7 +19,7 @@ def aligned(args, source, target, workers, rules=FaceRules(), spread=None):  # n
 
     Args:
         args (Namespace): ``size``, ``quality``, and those of ``add_detector``.
-        source (str | Path): Folder of the photographs.
+        source (str | Path): Folder of the photographs, or its address in a store.
         target (str | Path): Folder of the faces.
         workers (int): Threads.
         rules (FaceRules): What is kept.
@@ -29,7 +31,7 @@ def aligned(args, source, target, workers, rules=FaceRules(), spread=None):  # n
     def settled(names):
         from mlaface.utils.executors.job import Job, ranges
         values = portable(args, 'detector')
-        settings = dict(source=os.path.abspath(source), target=os.path.abspath(target), values=values, workers=workers,
+        settings = dict(source=absolute(source), target=os.path.abspath(target), values=values, workers=workers,
                         rules=list(rules))
         inputs = dict(settings, workers=None, names=names, values={key: values[key] for key in (
             'size', 'quality', 'detector', 'min_score', 'device', 'imports')})
@@ -38,18 +40,25 @@ def aligned(args, source, target, workers, rules=FaceRules(), spread=None):  # n
         for content in job.contents():
             yield from map(json.loads, content.splitlines())
         job.remove()
-    yield from align_folder(_finder(args, workers), source, target, rules, args.quality, settled if spread else None,
-                            detector_settings(args))
+    yield from align_folder(_finder(args, workers), _photographs(source), target, rules, args.quality,
+                            settled if spread else None, detector_settings(args))
 
 
 def _finder(args, workers):
     return FaceFinder(open_detector(args), tuple(args.size), workers)
 
 
+def _photographs(place):
+    if not is_address(place):
+        return Photographs(place)
+    from mlaface.datasets.stores.images import StoredPhotographs
+    return StoredPhotographs(store_address(place))
+
+
 def open_aligner(source, target, values, workers, rules):
     """What aligns a piece, in the process of a node: its faces are written to the target, their fates are the piece."""
-    args, source, target = as_arguments(values), Path(source), Path(target)
-    finder, stems = _finder(args, workers), names_of(source)
+    args, source, target = as_arguments(values), _photographs(source), Path(target)
+    finder, stems = _finder(args, workers), distinct_stems(source.names)
 
     def make(piece, file):
         mine = dict(islice(stems.items(), *piece))

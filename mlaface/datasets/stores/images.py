@@ -7,9 +7,10 @@ from mlaface.datasets.formats.image_list import ListedImages
 from mlaface.datasets.stores.address import StoreAddress, plain_part
 from mlaface.datasets.stores.block_cache import BlockCache
 from mlaface.datasets.stores.files import StoreFile, at_once, digest, fetch_blocks, local_folder
-from mlaface.datasets.stores.listing import listed_file
+from mlaface.datasets.stores.listing import list_folder, listed_file
 from mlaface.datasets.stores.store import ChangedError, Head, head
 from mlaface.utils.errors import InputError, MissingDataError, StoreError
+from mlaface.utils.image_files import PHOTOGRAPHS, is_image
 
 UNKNOWN = -1  # size of an image that was not asked for yet
 TAG = 64  # characters of a tag that is kept as it is
@@ -80,6 +81,44 @@ class StoredImages:
                 raise
             self.kept.unlink(missing_ok=True)
             raise ChangedError(f'{error}: {self.folder} is listed anew when it is opened next') from None
+
+
+class StoredPhotographs:
+    """Photographs below a folder in a store, as ``mlaface align`` takes those of a local one.
+
+    Args:
+        folder (StoreAddress): A folder of S3; behind http one with ``images.lst``.
+
+    Attributes:
+        names (list[str]): Paths below the folder, of any depth, in the order of a local one; no hidden ones.
+
+    Raises:
+        MissingDataError: If there are none, or the folder cannot be listed.
+        StoreError: If the store fails.
+    """
+
+    def __init__(self, folder):
+        self.folder, listing = folder, list_folder(folder)
+        names = [name for name in map(bytes.decode, listing.names.tolist())
+                 if is_image(name, PHOTOGRAPHS) and '/.' not in name]
+        if not names:
+            raise MissingDataError(f'no images in {folder}: give the folder of the photographs')
+        self.names = sorted(names, key=lambda name: name.split('/'))
+        self.places = {name: place for place, name in enumerate(self.names)}
+        self.images = StoredImages(folder, [name.encode() for name in self.names], listing)
+
+    def image(self, name):
+        """The bytes of an image (str).
+
+        Raises:
+            InputError: If an address cannot hold its name.
+            StoreError: If the store fails, or the image is not the one that was listed.
+        """
+        return self.images.read(self.places[name])
+
+    def hold(self, target):
+        """Whether a local folder lies among them: never."""
+        return False
 
 
 class StoredList(ListedImages):
