@@ -3,12 +3,13 @@ import numpy as np
 import pytest
 import torch
 
+from mlaface.datasets.prepare import products
 from mlaface.datasets.prepare.clean import clean, persons
 from mlaface.datasets.prepare.duplicates import find_copies, joined, near_pairs
 from mlaface.datasets.prepare.leak import Strangers, confidences, find_leaks
 from mlaface.datasets.prepare.measures import MEASURES, measure
 from mlaface.datasets.prepare.plant import KINDS, found_of, plant
-from mlaface.datasets.prepare.products import best_others, pairs_above, unit
+from mlaface.datasets.prepare.products import best_others, pairs_above, pairs_within_part, unit
 
 
 def people(count=60, images=12, dimension=64, spread=0.9, seed=0):
@@ -29,6 +30,18 @@ def test_pairs_above_a_cosine_are_those_of_the_whole_matrix(kind):
         assert set(zip(found.first.tolist(), found.second.tolist())) == set(zip(*map(list, map(
             np.ndarray.tolist, np.nonzero(whole >= threshold)))))
         assert np.allclose(found.cosine, whole[found.first, found.second], atol=1e-6)
+
+
+def test_pairs_within_an_array_are_those_of_it_with_itself_to_the_bit(monkeypatch):
+    """The lower row first, whatever the blocks and parts."""
+    rows, _ = people(40, 5, 32)
+    whole = pairs_above(rows, rows, 0.3)
+    lower = whole.first < whole.second
+    expected = [array[lower].tobytes() for array in whole]
+    for block, parts in ((2048, [0, 200]), (64, [0, 64, 128, 200]), (7, [0, 70, 200, 200])):
+        monkeypatch.setattr(products, 'BLOCK', block)
+        found = [pairs_within_part(*part, rows, 0.3) for part in zip(parts, parts[1:])]
+        assert [np.concatenate(arrays).tobytes() for arrays in zip(*found)] == expected
 
 
 def test_pairs_of_other_dimensions_and_of_too_many_are_refused():

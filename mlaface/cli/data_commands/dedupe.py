@@ -88,16 +88,15 @@ def _by_embedding(datasets, args, spread):
     import numpy as np
 
     from mlaface.cli.parts.inference import open_model
-    from mlaface.datasets.prepare.products import pairs_part
+    from mlaface.datasets.prepare.products import pairs_within_part
     network = open_model(args)
     rows = np.concatenate([usable_rows(embedded(path, dataset, network, args, spread), path, network)
                            for path, dataset in zip(args.sets, datasets)])
     rows, parts = parts_of(rows, spread, args.out)
     with bar('comparing', len(rows), bool(spread)) as advance:
-        found = parts.map(pairs_part, len(rows), dict(first=rows, second=rows), advance, threshold=args.cosine)
+        found = parts.map(pairs_within_part, len(rows), dict(rows=rows), advance, threshold=args.cosine)
     parts.remove()
-    pairs = np.stack(found[:2], 1)
-    return pairs[pairs[:, 0] < pairs[:, 1]]
+    return np.stack(found[:2], 1)
 
 
 def _write(args, datasets, numbers, copies, unreadable, seconds):

@@ -50,7 +50,14 @@ def pairs_part(start, stop, first, second, threshold, device='cpu', advance=lamb
     return found.first + start, found.second, found.cosine
 
 
-def pairs_above(first, second, threshold, device='cpu', advance=lambda count: None, most=50_000_000, kind=None):
+def pairs_within_part(start, stop, rows, threshold, device='cpu', advance=lambda count: None):
+    """Pairs of rows of one array, each once, of which the lower row is from start to stop; as ``pairs_part``."""
+    found = pairs_above(rows[start:stop], rows[start:], threshold, device, advance, within=True)
+    return found.first + start, found.second + start, found.cosine
+
+
+def pairs_above(first, second, threshold, device='cpu', advance=lambda count: None, most=50_000_000, kind=None,
+                within=False):
     """All pairs of rows whose cosine reaches a threshold.
 
     Args:
@@ -61,6 +68,8 @@ def pairs_above(first, second, threshold, device='cpu', advance=lambda count: No
         advance (callable): Told how many rows of ``first`` are done in addition.
         most (int): Pairs to hold.
         kind (torch.dtype, optional): Of the coarse product. Default: the faster one here; it changes no result.
+        within (bool): The second array begins with the rows of the first: each pair is given once, the lower row first,
+            and none of a row with itself.
 
     Returns:
         Pairs: In the order of the first array, then of the second.
@@ -79,7 +88,12 @@ def pairs_above(first, second, threshold, device='cpu', advance=lambda count: No
     found, count = [], 0
     for start in range(0, len(first), BLOCK):
         block = unit(first[start:start + BLOCK])
-        rows, columns = _coarse(torch.from_numpy(block).to(device, kind), probes, threshold - slack)
+        skipped = start if within else 0
+        rows, columns = _coarse(torch.from_numpy(block).to(device, kind), probes[skipped:], threshold - slack)
+        columns = columns + skipped
+        if within:
+            later = columns > rows + start
+            rows, columns = rows[later], columns[later]
         cosine = np.einsum('nd,nd->n', block[rows], exact[columns])
         keep = cosine >= threshold
         found.append((rows[keep] + start, columns[keep], cosine[keep]))
