@@ -1,5 +1,7 @@
 """Compiled kernels: when they are used, for how many threads, and what becomes of files that numba keeps."""
 import os
+import threading
+import time
 import warnings
 
 import numpy as np
@@ -48,7 +50,15 @@ def test_numba_switched_off(anew, monkeypatch):
     assert kernels('gated_map') is None
 
 
-def test_the_numbers_do_not_depend_on_the_count_of_threads(monkeypatch):
+@pytest.fixture(params=['threads of torch', 'others'])
+def threads_of(request, monkeypatch):
+    if request.param == 'others':
+        monkeypatch.setattr(_numba, '_openmp', lambda: None)
+    elif _numba._openmp() is None:
+        pytest.skip('this torch comes without libgomp')
+
+
+def test_the_numbers_do_not_depend_on_the_count_of_threads(monkeypatch, threads_of):
     torch.manual_seed(0)
     x = torch.randn(5, 16, 7, 7).contiguous(memory_format=torch.channels_last)
     channel, place = torch.rand(5, 16, 1, 1), torch.rand(5, 1, 7, 7)
@@ -60,6 +70,25 @@ def test_the_numbers_do_not_depend_on_the_count_of_threads(monkeypatch):
     for other in found[1:]:
         for a, b in zip(other, found[0]):
             assert torch.equal(a, b)
+
+
+def test_a_batch_is_shared_and_a_fault_of_any_thread_is_raised(monkeypatch, threads_of):
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 2)
+    together, seen = threading.Barrier(2, timeout=60), set()
+
+    def meet(array):
+        if threading.get_ident() not in seen:
+            seen.add(threading.get_ident())
+            together.wait()
+    _numba.over_images(meet, torch.ones(8))
+    assert len(seen) == 2
+
+    def fail(array):
+        if threading.current_thread() is not threading.main_thread():
+            raise MemoryError('no room')
+        time.sleep(0.01)
+    with pytest.raises(MemoryError, match='no room'):
+        _numba.over_images(fail, torch.ones(64))
 
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='no fork')

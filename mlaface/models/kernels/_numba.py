@@ -1,7 +1,9 @@
 """How kernels are compiled, called for a batch, and read and write numbers of either type."""
+import ctypes
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -37,7 +39,7 @@ class compiled:
 
 
 def over_images(kernel, *tensors):
-    """Call a kernel for a batch, shared by as many threads as torch has; numba's own would be a second crew of them.
+    """Call a kernel for a batch, shared by as many threads as torch has; numba's own would run beside torch's.
 
     Args:
         kernel (callable): Of arrays whose images are independent of each other, so that the numbers do not depend on
@@ -57,10 +59,7 @@ def over_images(kernel, *tensors):
     def work():
         for piece in left:  # whoever is free takes the next
             kernel(*piece)
-    others = [_crew(threads - 1).submit(work) for _ in range(threads - 1)]
-    work()
-    for other in others:
-        other.result()
+    _together(work, threads)
 
 
 def _array(tensor):
@@ -92,6 +91,44 @@ def _narrow(value, array):
         rounded = np.uint32(bits + np.uint32(0x7fff) + ((bits >> np.uint32(16)) & np.uint32(1)))
         return np.uint16(rounded >> np.uint32(16)) if value == value else np.uint16(0x7fc0)
     return to_bits if array.dtype == types.uint16 else lambda value, array: value
+
+
+_TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_FIRST = os.getpid()  # in a process forked from it the threads of OpenMP are gone, and a call would wait for them
+
+
+def _together(work, threads):
+    """Call a function in several threads at once.
+
+    They are torch's own where those can be had, which spin between its operators: any others would run beside them.
+    """
+    openmp = _openmp() if os.getpid() == _FIRST else None
+    if openmp is None:
+        others = [_crew(threads - 1).submit(work) for _ in range(threads - 1)]
+        work()
+        for other in others:
+            other.result()
+        return
+    faults = []
+
+    def task(_):
+        try:
+            work()
+        except BaseException as fault:  # nothing may leave a function that C has called
+            faults.append(fault)
+    openmp.GOMP_parallel(_TASK(task), None, threads, 0)
+    for fault in faults:
+        raise fault
+
+
+@cache
+def _openmp():
+    """GNU's OpenMP as torch's wheels bring it and torch has loaded it, or None."""
+    found = next((Path(torch.__file__).parent / 'lib').glob('libgomp*.so*'), None)
+    try:
+        return found and ctypes.CDLL(str(found), os.RTLD_NOLOAD | os.RTLD_NOW)
+    except OSError:  # it is there, and torch has loaded another
+        return None
 
 
 @cache
