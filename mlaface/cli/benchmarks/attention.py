@@ -28,7 +28,9 @@ def parse(arguments):
     parser.add_argument('--attention', nargs='+', metavar='NAME | DICT',
                         help='plugins, by name or as a config (default: all of ours)')
     parser.add_argument('--stages', nargs='+', type=int, help='stages with attention (default: all)')
-    parser.add_argument('--batch-size', type=int, default=8, help='images of a step (default: 8)')
+    parser.add_argument('--batch-size', type=int, default=16, help='images of a step (default: %(default)s; with one '
+                        'thread and fewer, torch takes a slow 1x1 convolution)')
+    parser.add_argument('--channels-last', action='store_true', help='maps in that memory, as recipes for CPU')
     parser.add_argument('--repeats', type=int, default=5, help='rounds that count (default: 5)')
     parser.add_argument('--width', type=float, help='width of the backbones (default: their own)')
     parser.add_argument('--size', type=int, help='pixels of the images (default: those of the backbones)')
@@ -97,7 +99,7 @@ def read_attention(text):
     return literal(ast.parse(text, mode='eval').body)
 
 
-def costs(backbone, plugins, options, repeats=5, batch_size=8):
+def costs(backbone, plugins, options, repeats=5, batch_size=16, recognizer=None):
     """Parameters, MACs and times of one backbone with each plugin.
 
     Args:
@@ -105,7 +107,8 @@ def costs(backbone, plugins, options, repeats=5, batch_size=8):
         plugins (dict[str, dict | None]): Label to config; None for no attention.
         options (dict): Of the backbone.
         repeats (int): Rounds that count. Default 5.
-        batch_size (int): Images of a step. Default 8.
+        batch_size (int): Images of a step. Default 16.
+        recognizer (dict, optional): What the recognizer takes besides.
 
     Returns:
         dict[str, dict]: Label to ``parameters``, ``macs`` of one image, processor ``seconds`` of each
@@ -115,7 +118,8 @@ def costs(backbone, plugins, options, repeats=5, batch_size=8):
 
     from mlaface.utils.flops import count_macs
     plain = {name: value for name, value in options.items() if name != 'attention_stages'}
-    models = {label: network(backbone, config, **(options if config else plain)) for label, config in plugins.items()}
+    models = {label: network(backbone, config, recognizer, **(options if config else plain))
+              for label, config in plugins.items()}
     size = next(iter(models.values())).input_spec['size']
     images = torch.randint(0, 256, (batch_size, 3, *size), dtype=torch.uint8, generator=torch.manual_seed(0))
     found = {label: dict(parameters=sum(p.numel() for p in model.parameters()), macs=count_macs(model))
@@ -167,7 +171,8 @@ def main(arguments):
     plugins = {PLAIN: None, **{text: read_attention(text) for text in options.attention or attentions()}}
     given = dict(attention_stages=options.stages, width=options.width, in_size=options.size)
     given = {name: value for name, value in given.items() if value is not None}
-    found = {name: costs(name, plugins, given, options.repeats, options.batch_size) if takes_attention(name) else None
+    found = {name: costs(name, plugins, given, options.repeats, options.batch_size,
+                         dict(channels_last=options.channels_last)) if takes_attention(name) else None
              for name in options.backbones or backbones()}
     rows, ratios = [], {}
     for name, entries in found.items():

@@ -12,7 +12,7 @@ from numba.extending import overload
 
 # sums may be taken by vectors; what is not finite stays what it is
 OPTIONS = dict(nogil=True, error_model='numpy', fastmath={'reassoc', 'contract'})
-PIECES = 4  # of a thread's share: torch's own threads go on spinning for a while, and slow some of these down
+PIECES = 4  # of a thread's share: one that is held up leaves the rest of its own to the others
 
 
 class compiled:
