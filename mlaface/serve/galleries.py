@@ -61,15 +61,15 @@ class Galleries:
         return None
 
     async def enroll(self, caller, name, embeddings, metadata=None):
-        """Keep images of a person, all of them or none.
+        """Keep images of a person, all of them or none, but for those that the person has already.
 
         A write that has begun is waited for, also if the request's time is over meanwhile: what is then said is true.
 
         Returns:
-            list[int]: Numbers of the images. They are on the disk.
+            list[int]: Numbers of those that were not there. They are on the disk.
         """
         def write(gallery):
-            return gallery.enroll_all([Enrolment(name, row, metadata) for row in embeddings])
+            return gallery.enroll_new([Enrolment(name, row, metadata) for row in embeddings])
         return await self._finished(caller, write)
 
     async def delete(self, caller, name):

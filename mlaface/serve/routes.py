@@ -86,7 +86,8 @@ async def compare(request: Request, far: float | None = FAR, threshold: float | 
     'image', several=True, name='of the person', metadata='JSON object that is kept with each image'))
 async def enroll(request: Request, aligned: bool = ALIGNED, crops: bool = CROPS, largest: bool = Query(
         False, description='the largest face of each image; otherwise an image with several is refused')):
-    """Keep a person's faces, all of them or none. Embeddings are kept, images are not."""
+    """Keep a person's faces, all of them or none; those that the person has already are skipped. Embeddings are kept,
+    images are not."""
     service, galleries, caller = _writer(request)
     pictures, fields = await read_form(request, ('image',), service.limits.files, ('name', 'metadata'))
     if not fields.get('name', '').strip():
@@ -94,7 +95,7 @@ async def enroll(request: Request, aligned: bool = ALIGNED, crops: bool = CROPS,
     metadata = json_of(fields.get('metadata'), 'metadata')
     faces = [face for face, *_ in await asyncio.gather(*(service.one(each, aligned, largest) for each in pictures))]
     images = await galleries.enroll(caller, fields['name'], [face.embedding for face in faces], metadata)
-    return JSONResponse(dict(name=fields['name'].strip(), images=images,
+    return JSONResponse(dict(name=fields['name'].strip(), images=images, skipped=len(faces) - len(images),
                              faces=[await _shown(service, face, crops) for face in faces]), 201)
 
 

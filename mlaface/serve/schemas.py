@@ -57,7 +57,8 @@ class Compared(BaseModel):
 class Enrolled(BaseModel):
     """What is kept now. It is on the disk."""
     name: str
-    images: list[int] = Field(description='numbers of the images')
+    images: list[int] = Field(description='numbers of the images that were not there')
+    skipped: int = Field(description='images that were there already, and are left as they are')
     faces: list[Face]
 
 

@@ -72,6 +72,16 @@ def test_people_are_enrolled_found_shown_and_deleted(client, drawn, tmp_path):
     assert left['people'] == 1 and 'Ann' not in str(left)
 
 
+def test_an_image_that_is_enrolled_again_is_skipped_and_counted(client, drawn):
+    first, second = (png(face) for face in drawn[0])
+    answers = [send(client, 'enroll', image=images, name='Ann') for images in (first, first, [second, first, second])]
+    told = [schemas.Enrolled(**answer.json()) for answer in answers]
+    assert [answer.status_code for answer in answers] == [201] * 3
+    assert [(each.images, each.skipped, len(each.faces)) for each in told] == [([1], 0, 1), ([], 1, 1), ([2], 2, 3)]
+    assert send(client, 'enroll', image=first, name='Bob').json()['images'] == [3]
+    assert client.get('/v1/people').json()['people'] == [dict(name='Ann', images=2), dict(name='Bob', images=1)]
+
+
 def test_no_image_is_kept(client, drawn, tmp_path):
     data = png(drawn[0][0])
     send(client, 'enroll', image=data, name='Ann')

@@ -81,8 +81,8 @@ def test_what_takes_too_long_is_ended_and_its_place_is_free(held, drawn):
 
 def test_a_write_that_has_begun_is_waited_for_and_what_is_said_is_true(running, tmp_path, drawn, monkeypatch):
     from mlaface.gallery.gallery import Gallery
-    enroll_all = Gallery.enroll_all
-    monkeypatch.setattr(Gallery, 'enroll_all', lambda *given: time.sleep(1.5) or enroll_all(*given))
+    enroll_new = Gallery.enroll_new
+    monkeypatch.setattr(Gallery, 'enroll_new', lambda *given: time.sleep(1.5) or enroll_new(*given))
     server = running(served(tmp_path / 'galleries', seconds=1))
     assert post(server.url, drawn[0][0], 'enroll', name='Ann').status_code == 201
     assert httpx2.get(f'{server.url}/v1/people').json() == dict(people=[dict(name='Ann', images=1)])

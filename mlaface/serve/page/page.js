@@ -173,11 +173,11 @@ $('name').addEventListener('input', enrollable);
 $('name').addEventListener('keydown', (event) => event.key === 'Enter' && !$('enroll-go').disabled && $('enroll-go').click());
 $('enroll-go').addEventListener('click', () => act($('enroll-go'), $('enroll-result'), async () => {
   const name = $('name').value.trim();
-  await ask(`/v1/enroll?aligned=${$('enroll-aligned').checked}`, { files: { image: known.file }, fields: { name } });
+  const { skipped } = await ask(`/v1/enroll?aligned=${$('enroll-aligned').checked}`, { files: { image: known.file }, fields: { name } });
   await known.take(null, true);
   $('name').value = '';
   await listPeople();
-  say($('enroll-result'), 'same', `${name} is enrolled`, 'The photograph itself was not kept.');
+  say($('enroll-result'), 'same', `${name} is enrolled${skipped ? ' with this photograph already' : ''}`, 'The photograph itself was not kept.');
 }).then(enrollable));
 
 async function listPeople() {
