@@ -1,5 +1,6 @@
 """Raw photographs to a folder of aligned faces; each image's fate is a line of a log, by which a run is resumed."""
 import json
+import os
 import re
 from collections import Counter
 from pathlib import Path, PurePath
@@ -67,6 +68,10 @@ class Photographs:
         """Whether a folder (Path) lies among them (bool)."""
         return target.resolve().is_relative_to(self.folder.resolve())
 
+    def seen_from(self, target):
+        """Where they are, as seen from a folder (Path): relative (str), so that both may be moved together."""
+        return Path(os.path.relpath(self.folder.resolve(), target.resolve())).as_posix()
+
 
 def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=None, detector=None):  # noqa: B008
     """Cut the faces out of the images below a folder, into files of the same names below another.
@@ -87,14 +92,16 @@ def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=
 
     Raises:
         MissingDataError: If the source is no folder of images.
-        InputError: If the target's log is of other rules, another size or detector, or another process writes it.
+        InputError: If the target's log is of another folder of photographs, other rules, another size or detector, or
+            another process writes it.
     """
     source, target = Photographs(source) if isinstance(source, (str, Path)) else source, Path(target)
     stems = distinct_stems(source.names)
     if source.hold(target):
         raise InputError(f'{target} lies in {source.folder}: faces would take the place of photographs, or be taken '
                          'for some; give a folder outside')
-    settings = dict(rules=rules._asdict(), quality=quality, size=list(finder.size), detector=detector)
+    settings = dict(rules=rules._asdict(), quality=quality, size=list(finder.size), detector=detector,
+                    photographs=source.seen_from(target))
     with held(target / LOCK, f'{target} is being filled by another process: wait for it, or give another folder'):
         done = _open_log(target / LOG, json.loads(json.dumps(settings, default=str)))
         left = [name for name in stems if name not in done]
@@ -171,10 +178,23 @@ def _open_log(path, settings):
     if not lines:
         return _open_log(path, settings)
     first, *rest = map(json.loads, lines)
+    _check_photographs(path, first.pop('photographs', None), settings['photographs'])
     others = [f'{key} {first[key]}, now {value}' for key, value in settings.items() if first.get(key, value) != value]
     if others:  # a log of an earlier version lacks the detector
         raise InputError(f'{path} was made by other settings ({"; ".join(others)}): give the same, or another folder')
     return {record['source'] for record in rest}
+
+
+def _check_photographs(path, before, now):
+    """Refuse another folder of photographs, whose faces a name of the log might take for done; paths from the log's.
+
+    They are relative, so that photographs and faces may be moved together; a log of an earlier version lacks its own.
+    """
+    if before not in (None, now):
+        places = [each if '://' in each else Path(path.parent, each).resolve() for each in (before, now)]
+        raise InputError(f'{path} was made of the photographs in {places[0]}, now {places[1]}: give another folder '
+                         'for their faces, or align a folder that holds both; if they were only moved, write '
+                         f'"photographs": {json.dumps(now)} in the file\'s first line')
 
 
 def distinct_stems(names):

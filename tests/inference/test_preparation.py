@@ -116,6 +116,23 @@ def test_another_detector_in_a_folder_that_was_begun_is_refused(tiles, photograp
     assert not list(align_folder(FaceFinder(tiles), photographs, tmp_path / 'out', detector=two))
 
 
+def test_other_photographs_in_a_folder_that_was_begun_are_refused(tiles, photographs, tmp_path):
+    aligned(tiles, photographs, tmp_path / 'out')
+    before, other = files(tmp_path / 'out'), tmp_path / 'other'
+    (other / 'ann').mkdir(parents=True)
+    (other / 'ann/one.png').write_bytes((photographs / 'ann/two.jpg').read_bytes())  # taken for done by its name
+    with pytest.raises(InputError, match=r'align.jsonl was made of the photographs in .*/raw, now .*/other: give'):
+        aligned(tiles, other, tmp_path / 'out')
+    assert files(tmp_path / 'out') == before
+    (tmp_path / 'moved').mkdir()
+    for name in ('raw', 'out'):
+        (tmp_path / name).rename(tmp_path / 'moved' / name)
+    assert not aligned(tiles, tmp_path / 'moved/raw', tmp_path / 'moved/out')
+    (tmp_path / 'moved/raw').rename(tmp_path / 'raw')
+    with pytest.raises(InputError, match=r'write "photographs": "../../raw" in the file\'s first line'):
+        aligned(tiles, tmp_path / 'raw', tmp_path / 'moved/out')
+
+
 def test_two_at_once_in_one_folder_are_one(tiles, photographs, tmp_path):
     first = align_folder(FaceFinder(tiles), photographs, tmp_path / 'out')
     next(first)

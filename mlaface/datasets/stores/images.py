@@ -120,6 +120,10 @@ class StoredPhotographs:
         """Whether a local folder lies among them: never."""
         return False
 
+    def seen_from(self, target):
+        """Where they are, as seen from a local folder: their address (str)."""
+        return str(self.folder)
+
 
 class StoredList(ListedImages):
     """A ``.lst`` in a store, fetched once, and the images that it names.
