@@ -25,6 +25,7 @@ from mlaface.engine.history import History
 from mlaface.engine.param_groups import describe_groups
 from mlaface.engine.schedules import build_schedule
 from mlaface.engine.visualizer import build_visualizer
+from mlaface.engine.withheld import release, withhold
 from mlaface.registry import MODEL_WRAPPERS, RUNNERS
 from mlaface.utils.configs import config_text
 from mlaface.utils.errors import ArgumentError, UserError
@@ -121,12 +122,20 @@ class FaceRunner(Runner):
         super().setup_env(env_cfg)
 
     def build_logger(self, log_level='INFO', log_file=None):
-        """The logger, into ``log.txt`` of the work directory; appended to, so that a resumed run continues it."""
+        """The logger, into ``log.txt`` of the work directory; appended to, so that a resumed run continues it.
+
+        The file gets nothing until ``train`` holds the directory: it may be that of a training that goes on there.
+        """
         self.commit = commit()
+        self._measure_log()
+        self.history = History(Path(self.work_dir) / 'scalars.jsonl' if self._rank == 0 else None)
+        logger = super().build_logger(log_level, log_file or os.path.join(self.work_dir, 'log.txt'))
+        withhold(logger)
+        return logger
+
+    def _measure_log(self):
         log = Path(self.work_dir, 'log.txt')
         self._earlier_log = log.stat().st_size if log.is_file() else 0
-        self.history = History(Path(self.work_dir) / 'scalars.jsonl' if self._rank == 0 else None)
-        return super().build_logger(log_level, log_file or os.path.join(self.work_dir, 'log.txt'))
 
     def _log_env(self, env_cfg):
         self.logger.info(describe_environment(self))
@@ -302,6 +311,8 @@ class FaceRunner(Runner):
             if any_rank(taken, self.communication_device):
                 raise ConfigError(f'another training writes to {self.work_dir}: wait for its end, stop it, or give '
                                   'another --work-dir')
+            self._measure_log()
+            release(self.logger)
             if self.rank == 0 and not self._config_written:
                 self._write_config()
             yield

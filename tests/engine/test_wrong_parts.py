@@ -201,13 +201,19 @@ def test_an_error_of_a_validation_does_not_cost_the_epoch(tmp_path):
 def test_two_trainings_in_one_folder(tmp_path, monkeypatch):
     monkeypatch.setattr('mlaface.engine.runner.LOCK_SECONDS', 0.1)
     config = tmp_path / 'config.py'
+    log = tmp_path / 'log.txt'
     config.write_text('# of the first\n')
+    log.write_text('of the first\n')
     with FileLock(tmp_path / '.training.lock'), pytest.raises(ConfigError, match='another training writes to'):
         run(tmp_path)
     assert config.read_text() == '# of the first\n', 'what continues the first is its own config'
+    assert log.read_text() == 'of the first\n'
     with FileLock(tmp_path / '.training.lock'):
         later = build_runner(toy_config(tmp_path, train_cfg__max_epochs=1))
+        log.write_text('of the first\nand its end\n')
     later.train()  # who is first has ended
+    assert (tmp_path / 'previous_1/log.txt').read_text() == 'of the first\nand its end\n'
+    assert log.read_text().count(' mlaface ') == 1 and 'iter 5/5 ' in log.read_text()
     assert later.iter == 5 and 'max_epochs=1' in config.read_text()
 
 
