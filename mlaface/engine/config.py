@@ -146,6 +146,7 @@ def check_config(config, source='config'):
     _check_hook_names(config.get('default_hooks'), origins)
     _check_words(config, origins)
     _check_plain_values(config, origins)
+    _check_shuffle(config, origins)
     if 'runner_type' in config and isinstance(config['runner_type'], str):
         find_part(config['runner_type'], 'runner_type', 'RUNNERS', origins)
     check_counts(config, origins)
@@ -171,6 +172,16 @@ def _check_plain_values(config, origins):
         kind, form = (bool, 'True or False') if where in SWITCHES else ((str, Path), 'a text')
         if value is not None and not isinstance(value, kind):
             raise ConfigError(f'{origins}: {where}{origins.elsewhere(where)} is {value!r}. Write {form}')
+
+
+def _check_shuffle(config, origins):
+    """Refuse torch's way to ask for an order: a loader of ours has a sampler, whose order is part of a checkpoint."""
+    for key in LOADERS:
+        if isinstance(config.get(key), dict) and 'shuffle' in config[key]:
+            remedy = ("sampler=dict(type='EpochSampler', shuffle=False) there trains in the order of the files"
+                      if key == 'train_dataloader' else 'evaluation does not depend on the order')
+            raise ConfigError(f'{origins}: {key}{origins.elsewhere(key, "shuffle")} has shuffle, which is said by its '
+                              f'sampler: leave it out; {remedy}')
 
 
 def _check_hook_names(hooks, origins):

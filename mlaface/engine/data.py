@@ -18,6 +18,7 @@ from mlaface.registry import DATA_SAMPLERS, DATASETS, MODELS, did_you_mean, para
 from mlaface.utils.errors import MissingDataError, UnknownNameError
 
 COLLATE = 'collate_images'
+IN_ORDER, SHUFFLED = dict(type='DefaultSampler', shuffle=False), dict(type='EpochSampler')
 
 
 def build_dataset(cfg, key, seed=None):
@@ -82,14 +83,16 @@ def leave_process_group(worker_id):
     os.setpgrp()
 
 
-def build_dataloader(cfg, seed, dataset=None):
+def build_dataloader(cfg, seed, dataset=None, training=False):
     """Build a loader with a random generator of its own, so that opening it again draws nothing from the global one.
 
     Args:
-        cfg (DataLoader or dict): ``dataset``, ``sampler``, ``batch_size``, ``num_workers``, ``collate_fn`` (default
-            ``collate_images``), and what ``torch.utils.data.DataLoader`` takes.
+        cfg (DataLoader or dict): ``dataset``, ``sampler`` (default: in order; ``EpochSampler`` if ``training``),
+            ``batch_size``, ``num_workers``, ``collate_fn`` (default ``collate_images``), and what
+            ``torch.utils.data.DataLoader`` takes.
         seed (int): The run's seed.
         dataset (Dataset, optional): The data set, where it is built already.
+        training (bool): Whether it is trained on, and shuffled where no sampler says otherwise. Default False.
 
     Returns:
         DataLoader: The loader.
@@ -100,7 +103,7 @@ def build_dataloader(cfg, seed, dataset=None):
     dataset_cfg = cfg.pop('dataset')
     if dataset is None:
         dataset = build_dataset(dataset_cfg, 'dataset') if isinstance(dataset_cfg, dict) else dataset_cfg
-    sampler = cfg.pop('sampler', dict(type='DefaultSampler', shuffle=False))
+    sampler = cfg.pop('sampler', SHUFFLED if training else IN_ORDER)
     if isinstance(sampler, dict):
         sampler = _sampler(dict(sampler), dataset, cfg['batch_size'], seed)
     if cfg.get('num_workers', 0) == 0:

@@ -196,8 +196,9 @@ class FaceRunner(Runner):
 
     def build_dataloader(self, dataloader, seed=None, diff_rank_seed=False):
         """Build a loader; the training set that was opened to count its classes is used, not opened again."""
-        dataset = getattr(self, 'train_dataset', None) if dataloader is self._train_dataloader else None
-        return build_dataloader(dataloader, self.seed if seed is None else seed, dataset)
+        training = dataloader is self._train_dataloader
+        dataset = getattr(self, 'train_dataset', None) if training else None
+        return build_dataloader(dataloader, self.seed if seed is None else seed, dataset, training)
 
     def build_optim_wrapper(self, optim_wrapper):
         """Build the optimizer over named groups (``FaceOptimWrapperConstructor``)."""

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from mlaface.datasets.samplers.epoch_sampler import epoch_permutation
 from mlaface.engine.config import load_config
 from mlaface.engine.errors import ConfigError
-from mlaface.engine.launch import train
+from mlaface.engine.launch import build_runner, train
 from tests.engine.toy import TEXT, config_file
 
 
@@ -204,6 +205,19 @@ def test_a_hook_is_told_arguments_of_a_part_alone(tmp_path):
     stages = [dict(epochs=0, sample_rate=0.3), dict(epochs=5, sample_rate=1.0, margin=dict(m=0.5))]
     text = f"{TEXT}custom_hooks = [dict(type='HeadStagesHook', stages={stages})]\n"
     assert load_config(config_file(tmp_path, text)).custom_hooks[0].stages[1].margin == dict(m=0.5)
+
+
+def test_training_shuffles_where_no_sampler_is_stated_and_validation_does_not(tmp_path):
+    path = config_file(tmp_path, TEXT.replace("sampler=dict(type='ToySampler'),", ''))
+    config = load_config(path)
+    config.work_dir, config.randomness = str(tmp_path / 'run'), dict(seed=11)
+    runner = build_runner(config)
+    drawn = [list(runner.build_dataloader(loader).sampler)
+             for loader in (runner._train_dataloader, runner._val_dataloader)]
+    assert drawn[0] == epoch_permutation(44, 11, 0)[:40].tolist() and drawn[1] == list(range(16))
+    for key, remedy in (('train', "sampler=dict.type='EpochSampler', shuffle=False. there"), ('val', 'evaluation')):
+        with pytest.raises(ConfigError, match=f'toy.py: {key}_dataloader.* has shuffle, .* leave it out; {remedy}'):
+            load_config(path, [f'{key}_dataloader.shuffle=True'])
 
 
 @pytest.mark.parametrize('key', ['optim_wrapper', 'val_evaluator'])
