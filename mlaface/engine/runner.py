@@ -124,7 +124,8 @@ class FaceRunner(Runner):
     def build_logger(self, log_level='INFO', log_file=None):
         """The logger, into ``log.txt`` of the work directory; appended to, so that a resumed run continues it.
 
-        The file gets nothing until ``train`` holds the directory: it may be that of a training that goes on there.
+        The file gets nothing until training is prepared, when ``train`` holds the directory: it may be that of another
+        training, which goes on there.
         """
         self.commit = commit()
         self._measure_log()
@@ -313,13 +314,13 @@ class FaceRunner(Runner):
                 raise ConfigError(f'another training writes to {self.work_dir}: wait for its end, stop it, or give '
                                   'another --work-dir')
             self._measure_log()
-            release(self.logger)
             if self.rank == 0 and not self._config_written:
                 self._write_config()
             yield
 
     def prepare_training(self):
         """Build loop, optimizer and schedules, and load the checkpoint that is to be continued, if any."""
+        release(self.logger)
         if self._train_loop is None:
             raise ConfigError('nothing to train: the config has no train_dataloader, train_cfg and optim_wrapper')
         self._train_loop = self.build_train_loop(_typed(self._train_loop, 'FaceTrainLoop'))

@@ -206,7 +206,7 @@ def test_a_run_killed_before_its_first_checkpoint_keeps_the_seed_it_drew(tmp_pat
         return build_runner(config).seed  # from here on the folder tells; the training itself never begins
 
     drawn = begin(False)
-    assert f'seed: {drawn}' in (tmp_path / 'log.txt').read_text()
+    assert f'seed={drawn}' in (tmp_path / 'config.py').read_text()
     assert begin(True) == drawn and begin(True, stated=3) == 3 and begin(True, given=5) == 5 == begin(True)
     assert begin(False) != 5, 'a new run draws anew'
     (tmp_path / 'config.py').write_text('randomness = dict(se')
