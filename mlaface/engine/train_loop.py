@@ -92,19 +92,20 @@ class FaceTrainLoop(BaseLoop):
         """Iteration, epoch and position as plain numbers: what was consumed, not what was prefetched."""
         sampler = dict(epoch=self.epoch, position=self.position, seed=self.runner.seed)
         return dict(iter=self.iter, epoch=self.epoch, sampler=sampler, validated_at=self._validated_at,
-                    validated_wholly=self._validated_wholly, global_batch=self.micro_batch * self.accumulate)
+                    validated_wholly=self._validated_wholly, global_batch=self.micro_batch * self.accumulate,
+                    epoch_length=self.epoch_length)
 
     def load_state_dict(self, state):
         """Restore ``state_dict()``; with another global batch the iteration is that of the same images seen.
 
         In a training by epochs it is the one from which the updates that are left of the epoch lead to the epoch's end,
-        so that the training has its count of updates, and the schedule its end, where the last epoch ends.
+        so that the training has its count of updates, and the schedule its end, where the last epoch ends. An epoch may
+        have other updates of the same global batch too: whether its last images make one says how it is put together.
         """
         self.epoch, self.position = state['epoch'], state['sampler']['position']
         ratio = state['global_batch'] / (self.micro_batch * self.accumulate)
-        if ratio == 1:
-            self.iter = state['iter']
-        elif self.until_epoch is None:
+        alike = ratio == 1 and state.get('epoch_length', self.epoch_length) == self.epoch_length
+        if alike or self.until_epoch is None:
             self.iter = round(state['iter'] * ratio)
         else:
             self.iter = (self.epoch + 1) * self.epoch_length - self._updates_left()

@@ -309,6 +309,19 @@ def test_a_training_by_epochs_has_its_count_of_updates_whatever_the_batches_were
     assert later.history.scalars['train/lr'][1][-1] == pytest.approx(0.05 * length ** -2)  # the schedule's last
 
 
+def test_the_same_global_batch_put_together_otherwise_has_other_updates_in_an_epoch(tmp_path):
+    """36 images are 5 batches of 8, of which two make an update and the last none; or 3 of 16, the last of 4."""
+    options = dict(val_cfg=None, val_dataloader=None, val_evaluator=None, train_cfg__max_epochs=2,
+                   default_hooks__ema=None, train_dataloader__dataset__images=36,
+                   train_dataloader__sampler=dict(type='EpochSampler', drop_last=False))
+    interrupted(tmp_path, 3, **options, optim_wrapper__accumulative_counts=2)
+    later = run(tmp_path, resume=True, **options, train_dataloader__batch_size=16)
+    assert later.iter == later.max_iters == 6 and later.epoch == 2
+    assert later.history.scalars['train/lr'][1][-1] == pytest.approx(0.05 * 3 ** -2)  # the schedule's last
+    assert 'an epoch had 2 updates of 16 images and has 3 now: iteration 3 becomes 4' in (
+        tmp_path / 'log.txt').read_text()
+
+
 def test_a_place_that_becomes_number_0_is_no_beginning(tmp_path):
     """One update of 8 images is none of 24; the average, and centres from elsewhere, go on all the same."""
     options = dict(val_cfg=None, val_dataloader=None, val_evaluator=None, train_cfg__max_epochs=1)

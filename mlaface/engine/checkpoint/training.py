@@ -196,8 +196,11 @@ def _resume_progress(runner, content):
             else:
                 scheduler.load_state_dict(state)
     else:
-        runner.logger.warning(f'an update was made of {saved["global_batch"]} images and is made of '
-                              f'{loop.micro_batch * loop.accumulate} now: iteration {saved["iter"]} becomes '
+        now = loop.micro_batch * loop.accumulate
+        change = (f'an update was made of {saved["global_batch"]} images and is made of {now} now'
+                  if now != saved['global_batch'] else
+                  f'an epoch had {saved["epoch_length"]} updates of {now} images and has {loop.epoch_length} now')
+        runner.logger.warning(f'{change}: iteration {saved["iter"]} becomes '
                               f'{loop.iter}, and learning rate and schedule are those of this config')
         runner.rewind_schedules(loop.iter, loop.epoch)
     loop.random_state = content['rng'].get(str(runner.rank))
