@@ -2,6 +2,7 @@
 import gc
 import os
 import subprocess
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -11,6 +12,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mlaface.engine.optimizers.sparse import coalesced
 from mlaface.utils.errors import InputError
 from mlaface.utils.sharding import row_shard
+
+PATIENCE = timedelta(days=30)  # as long as the ranks live: one that ends closes its connections, which all notice
+_waiting = None  # the group over which ranks wait for each other
 
 
 def world_size():
@@ -60,6 +64,17 @@ def join_ranks(backend, **where):
     dist.init_process_group(backend, **where)
 
 
+def let_wait():
+    """Let ``barrier`` wait as long as all ranks live, whatever the timeout of their process group; all call it.
+
+    What one rank does alone, such as a hook that measures after a validation, may take longer than the group's timeout
+    (10 minutes with NCCL), which is there to end what hangs.
+    """
+    global _waiting
+    if world_size() > 1:
+        _waiting = dist.new_group(backend='gloo', timeout=PATIENCE)
+
+
 def leave_ranks(wait=True):
     """End the process group, where there is one.
 
@@ -68,17 +83,19 @@ def leave_ranks(wait=True):
     Args:
         wait (bool): When all ranks have come this far; False after an error, which others may not have met.
     """
+    global _waiting
     if dist.is_available() and dist.is_initialized():
         if wait:
-            dist.barrier()
+            barrier()
+        _waiting = None
         gc.collect()
         dist.destroy_process_group()
 
 
 def barrier():
-    """Wait for all ranks, where there are several."""
+    """Wait for all ranks, where there are several; in training as long as they live (``let_wait``)."""
     if world_size() > 1:
-        dist.barrier()
+        dist.barrier(group=_waiting)
 
 
 def any_rank(flag, device='cpu'):
@@ -106,6 +123,7 @@ def gather_objects(value):
     """
     if world_size() == 1:
         return [value]
+    barrier()
     values = [None] * world_size()
     dist.all_gather_object(values, value)
     return values

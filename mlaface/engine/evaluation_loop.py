@@ -5,6 +5,7 @@ import torch
 from mmengine.runner import BaseLoop
 from torch import distributed
 
+from mlaface.engine.distributed import barrier
 from mlaface.engine.environment import warn_of_emulation
 from mlaface.engine.errors import ConfigError
 from mlaface.registry import LOOPS
@@ -56,12 +57,14 @@ class EvaluationLoop(BaseLoop):
                 for metric in self.evaluator.metrics:
                     metric.process(data, outputs)
         metrics = self.evaluator.evaluate(len(loader.dataset))
+        barrier()  # the first may have measured alone
         if distributed.is_available() and distributed.is_initialized():
             shared = [metrics]
             distributed.broadcast_object_list(shared, src=0)
             metrics = shared[0]
         runner.call_hook(f'after_{self.stage}_epoch', metrics=metrics)
         runner.call_hook(f'after_{self.stage}')
+        barrier()
         return metrics
 
 

@@ -4,6 +4,7 @@ import copy
 import gc
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mlaface.engine.checkpoint import random_state, store, training
 from mlaface.engine.data import build_dataloader
-from mlaface.engine.distributed import any_rank, join_ranks
+from mlaface.engine.distributed import any_rank, join_ranks, let_wait
 from mlaface.engine.environment import commit, describe_environment
 from mlaface.engine.errors import CheckpointError, ConfigError, refusals
 from mlaface.engine.history import History
@@ -114,12 +115,17 @@ class FaceRunner(Runner):
         env_cfg = copy.deepcopy(dict(env_cfg))
         if (self.cfg.get('randomness') or {}).get('deterministic'):
             os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')  # without it torch refuses cuBLAS
+        seconds = (env_cfg.get('dist_cfg') or {}).get('timeout')
+        if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0):
+            raise ConfigError(f'env_cfg.dist_cfg.timeout is {seconds!r}. Write seconds, a number above 0')
         if not torch.cuda.is_available():
             keep_freed_memory()
             env_cfg['dist_cfg'] = dict(env_cfg.get('dist_cfg', {}), backend='gloo')
             if self._launcher in ('pytorch', 'slurm') and not distributed.is_initialized():
-                join_ranks('gloo')  # MMEngine's own way sets a CUDA device first
+                where = {} if seconds is None else dict(timeout=timedelta(seconds=seconds))
+                join_ranks('gloo', **where)  # MMEngine's own way sets a CUDA device first
         super().setup_env(env_cfg)
+        let_wait()
 
     def build_logger(self, log_level='INFO', log_file=None):
         """The logger, into ``log.txt`` of the work directory; appended to, so that a resumed run continues it.

@@ -7,7 +7,7 @@ import torch
 from mmengine.runner import BaseLoop
 
 from mlaface.engine.batches import check_batches
-from mlaface.engine.distributed import any_rank, average_statistics
+from mlaface.engine.distributed import any_rank, average_statistics, barrier
 from mlaface.engine.errors import ConfigError, Interrupted
 from mlaface.engine.signals import StopSignal
 from mlaface.registry import LOOPS
@@ -241,6 +241,7 @@ class FaceTrainLoop(BaseLoop):
     def _end_epoch(self):
         self.epoch, self.position = self.epoch + 1, 0
         self.runner.call_hook('after_train_epoch')
+        barrier()  # for a rank that measures or writes alone
         if not self.val_interval:
             self._validate()
         self.runner.call_hook('save_point', last=False)

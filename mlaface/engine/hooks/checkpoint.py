@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 
 from mmengine.hooks import Hook
-from torch import distributed
 
 from mlaface.engine.checkpoint import store
-from mlaface.engine.distributed import gather_objects
+from mlaface.engine.distributed import barrier, gather_objects
 from mlaface.engine.errors import ConfigError
 from mlaface.registry import HOOKS, did_you_mean
 
@@ -90,8 +89,7 @@ class FaceCheckpointHook(Hook):
     def _on_first_rank(runner, action):
         if runner.rank == 0:
             action()
-        if runner.distributed:
-            distributed.barrier()
+        barrier()
 
     def before_save_checkpoint(self, runner, checkpoint):
         """Put the best score into the checkpoint."""
