@@ -17,6 +17,12 @@ class DivergenceError(UserError, FloatingPointError):
     """A loss or gradient that is no longer finite."""
 
 
+class RankError(UserError, RuntimeError):
+    """Training that ended with a fault of another rank."""
+
+    speaks = False  # but the other
+
+
 class Interrupted(SystemExit):
     """Training stopped by a signal, after a checkpoint was written; the exit status is ``128 + signal``."""
 

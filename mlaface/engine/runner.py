@@ -22,6 +22,7 @@ from mlaface.engine.data import build_dataloader
 from mlaface.engine.distributed import any_rank, join_ranks, let_wait
 from mlaface.engine.environment import commit, describe_environment
 from mlaface.engine.errors import CheckpointError, ConfigError, refusals
+from mlaface.engine.faults import shared_faults
 from mlaface.engine.history import History
 from mlaface.engine.param_groups import describe_groups
 from mlaface.engine.schedules import build_schedule
@@ -283,8 +284,11 @@ class FaceRunner(Runner):
 
         Returns:
             nn.Module: The trained model.
+
+        Raises:
+            RankError: If another rank failed; within seconds.
         """
-        with self._alone():
+        with shared_faults(), self._alone():
             with refusals(self.cfg.filename or 'config'):
                 self.prepare_training()
             model = self.train_loop.run()

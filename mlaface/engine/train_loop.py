@@ -269,8 +269,10 @@ class FaceTrainLoop(BaseLoop):
             if not self.fresh:
                 self.runner.call_hook('save_point', last=True)
             why = self.failed or 'another rank has no more data: its store fails'
-            raise StoreError(f'{why}. Stopped after iteration {self.iter}' + (
+            error = StoreError(f'{why}. Stopped after iteration {self.iter}' + (
                 f'; the checkpoint is written. Continue with: {self.runner.resume_command}' if not self.fresh else ''))
+            error.vague = self.failed is None
+            raise error
 
     def _stop_if_asked(self):
         number = self.signal.agreed(self.iter, self.runner.communication_device)

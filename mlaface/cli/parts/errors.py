@@ -18,7 +18,7 @@ def explained(*kinds, refused=(ValueError,), status=1):
     """Turn an error that the user can mend into ``error: MESSAGE`` on stderr and an exit status.
 
     Such are ``UserError``, ``OSError`` and a device without memory left. Of several ranks one speaks: the others wait,
-    and the launcher ends them.
+    and the launcher ends them. Which one, an error's ``speaks`` says (``engine/faults.py``); where it does not, rank 0.
     With the environment variable ``MLAFACE_TRACEBACK`` set every error is raised, for those who write plugins.
 
     Warnings of ours are a line, too: ``warning: MESSAGE``.
@@ -39,12 +39,14 @@ def explained(*kinds, refused=(ValueError,), status=1):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + 13)
     except Exception as error:
+        speaks = getattr(error, 'speaks', None)
         mendable = isinstance(error, (UserError, OSError, *refused, *kinds)) or _is_out_of_memory(error)
         if not mendable or os.environ.get('MLAFACE_TRACEBACK'):
-            _wait_for_others(BYSTANDER_SECONDS)  # a rank whose peer ended fails as well, and has nothing to add
+            if not speaks:  # a rank whose peer ended fails as well, and has nothing to add
+                _wait_for_others(BYSTANDER_SECONDS)
             raise
-        _wait_for_others(SPOKESMAN_SECONDS if _rank() else 0)
-        message = f'error: {_message(error)}'
+        _wait_for_others({True: 0, False: BYSTANDER_SECONDS}.get(speaks, SPOKESMAN_SECONDS if _rank() else 0))
+        message = f'error: {f"rank {_rank()}: " if speaks and _rank() else ""}{_message(error)}'
         if status == 1:
             sys.exit(message)
         print(message, file=sys.stderr)

@@ -7,6 +7,8 @@ from mlaface.registry import HOOKS
 
 ADVICE = "Lower the learning rate, warm up, clip (clip_grad=dict(max_norm=5)), or use amp='bfloat16' for 'float16'"
 
+NOTHING = 'no tensor of the trunk: the sum over many large finite values, or the head'
+
 
 def _broken(value):
     """Whether a floating tensor holds a value that is not finite."""
@@ -131,13 +133,15 @@ class DivergenceHook(Hook):
         runner = self.runner
         model = runner.bare_model
         return (_origin(model, runner.train_loop.batch, runner.optim_wrapper.optim_context(model))
-                or first_broken_gradient(model)
-                or 'no tensor of the trunk: the sum over many large finite values, or the head')
+                or first_broken_gradient(model))
 
     def _stop(self, what, value, iteration):
         self.runner.optim_wrapper.watch = None
         for part in self.runner.bare_model.modules():
             if hasattr(part, 'explain_loss'):  # a head makes the loss of a batch that it refuses NaN, on purpose
                 part.explain_loss()
-        raise DivergenceError(f'{what} is {value} in iteration {iteration}. First non-finite tensor: '
-                              f'{self._culprit()}. {ADVICE}')
+        culprit = self._culprit()
+        error = DivergenceError(f'{what} is {value} in iteration {iteration}. First non-finite tensor: '
+                                f'{culprit or NOTHING}. {ADVICE}')
+        error.vague = culprit is None  # of several ranks another one has it
+        raise error
