@@ -200,11 +200,11 @@ def test_photographs_in_a_store_are_aligned_as_local_ones(bucket, sets, tmp_path
 
 
 def faces_and_fates(out):
-    """What aligned photographs became, without the paths that stand in what is wrong with some, and in the log's head."""
+    """What aligned photographs became, without the paths of what is wrong with some and of the log's head."""
     found = content(out)
     found.pop('dropped.html')
-    lines = [{**json.loads(line), 'detail': None, 'photographs': None} for line in found.pop('align.jsonl').splitlines()]
-    return {**found, 'lines': lines}
+    lines = map(json.loads, found.pop('align.jsonl').splitlines())
+    return {**found, 'lines': [{**line, 'detail': None, 'photographs': None} for line in lines]}
 
 
 def test_photographs_of_a_bucket_are_packed_as_local_ones(bucket, sets, tmp_path):
