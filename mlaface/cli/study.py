@@ -52,6 +52,7 @@ def run(args):
     work_dir = args.work_dir or Path('work_dirs') / 'studies' / plan.name
     if args.list:
         return show(plan, out)
+    from mlaface.study.mixed import differences
     from mlaface.study.queue import Queue, jobs_for
     from mlaface.study.recipes import check_variants
     check_variants(plan, work_dir)
@@ -67,6 +68,8 @@ def run(args):
     jobs = jobs_for(plan, args.jobs)
     queue = Queue(plan, out, work_dir, jobs, lambda line: print(line, flush=True), args.limit)
     missing = queue.missing()
+    for line in differences(plan, out, work_dir):
+        print(f'note: {line}. Remove the files of runs in {out}/runs to make them again')
     print(f'{plan.name}: {len(missing)} runs are missing; {jobs} at a time, {plan.threads} threads each')
     if args.dry_run:
         print('\n'.join(item.name for item in missing))

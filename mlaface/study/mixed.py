@@ -3,7 +3,7 @@ from collections import Counter
 from pathlib import Path
 
 from mlaface.study import runs
-from mlaface.study.recipes import fingerprint, load_variant
+from mlaface.study.recipes import ROOMS, fingerprint, load_variant, plugin_fingerprint
 from mlaface.utils.errors import InputError
 
 
@@ -22,7 +22,7 @@ def differences(plan, out, work_dir):
         list[str]: A sentence a difference; none where all belong together.
     """
     found = runs.results(plan, out)
-    return [*_other_configs(plan, out, work_dir, found), *_other_code(found),
+    return [*_other_configs(plan, out, work_dir, found), *_other_code(found), *_other_plugins(found),
             *(line for key in ('torch', 'device', 'threads') for line in _other_values(found, key))]
 
 
@@ -52,7 +52,18 @@ def _other_code(found):
             others = [(run.name, result) for run, result in of_room.items() if result['code'][room] != usual]
             commits = sorted({str(result.get('commit'))[:12] for _, result in others})
             lines.append(f'{_names([name for name, _ in others])} by other code of {room} (commit '
-                         f'{", ".join(commits)}) than the {kinds[usual]} others')
+                         f'{", ".join(commits)}) than the others')
+    return lines
+
+
+def _other_plugins(found):
+    """Plugins of the user's own that were edited since; mlaface's own code goes on while a study stays."""
+    own, lines = {room.removesuffix('.py') for room in ROOMS}, []
+    for name in sorted({room for result in found.values() for room in result['code']} - own):
+        now = plugin_fingerprint(name)
+        others = [run.name for run, result in found.items() if result['code'].get(name, now) != now]
+        if now is not None and others:
+            lines.append(f'{_names(others)} by other code of {name} than is here now')
     return lines
 
 

@@ -211,12 +211,29 @@ def code_fingerprint(plugins=()):
         files = sorted(path.rglob('*.py')) if path.is_dir() else [path]
         names = [(file.relative_to(PACKAGE).as_posix(), file) for file in files]
         found[room.removesuffix('.py')] = _hash_files([pair for pair in names if not pair[0].startswith(NOT_RUN)])
-    for name in plugins:
-        import importlib.util
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin and not name.startswith('mlaface.'):
-            found[name] = _hash_files([(name, Path(spec.origin))])
-    return found
+    hashes = {name: plugin_fingerprint(name) for name in plugins if name.partition('.')[0] != 'mlaface'}
+    return found | {name: value for name, value in hashes.items() if value is not None}
+
+
+def plugin_fingerprint(name):
+    """Hash of a plugin's code as it is now: of all modules of its package, or of its file if it lies in none.
+
+    Args:
+        name (str): A module, as ``custom_imports`` names it.
+
+    Returns:
+        str | None: As those of ``code_fingerprint``; None where there is no such module here.
+    """
+    import importlib.util
+    top = name.partition('.')[0]
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return None
+    if not spec.submodule_search_locations:
+        return _hash_files([(top, Path(spec.origin))])
+    folders = sorted(map(Path, spec.submodule_search_locations))
+    return _hash_files([(file.relative_to(folder).as_posix(), file)
+                        for folder in folders for file in sorted(folder.rglob('*.py'))])
 
 
 def _hash_files(files):

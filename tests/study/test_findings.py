@@ -107,6 +107,35 @@ def test_a_plugin_that_one_variant_has_is_no_other_code(study):
             path.write_text(text)
 
 
+def test_a_plugin_that_was_edited_since_is_other_code(study, tmp_path, monkeypatch, capsys):
+    from mlaface.study import mixed
+    from mlaface.study.recipes import plugin_fingerprint
+    plan, folder = study
+    plan.fingerprints = {variant: variant for variant in plan.compared}
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ('edited_plugin/__init__.py', 'edited_plugin/gate.py', 'edited_file.py'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('start = 2\n')
+    names = ('edited_plugin.gate', 'edited_file')
+    before = [plugin_fingerprint(name) for name in names]
+    code = ', '.join(f'"{name}": "{value}"' for name, value in zip(names, before))
+    texts = {path: path.read_text() for path in (folder / 'out' / 'runs').glob('better@*.json')}
+    try:
+        for path, text in texts.items():
+            path.write_text(text.replace('"models": "1"', f'"models": "1", {code}'))
+        assert mixed.differences(plan, folder / 'out', folder / 'work') == []
+        (tmp_path / 'edited_plugin/__init__.py').write_text('"""Words."""\nstart = 2  # as before\n')
+        assert mixed.differences(plan, folder / 'out', folder / 'work') == []
+        (tmp_path / 'edited_plugin/__init__.py').write_text('start = -8\n')  # not the file that is named, but beside it
+        (tmp_path / 'edited_file.py').write_text('start = -8\n')
+        one, other = mixed.differences(plan, folder / 'out', folder / 'work')
+        assert one.startswith('better@seed') and one.endswith('by other code of edited_file than is here now')
+        assert other.endswith('by other code of edited_plugin.gate than is here now')
+    finally:
+        for path, text in texts.items():
+            path.write_text(text)
+
+
 def test_a_run_that_diverged_counts_by_chance_and_one_cut_short_is_named(tmp_path, study):
     plan, _ = study
     plan.comparisons, before = (('better', 'plain'), ('same', 'plain')), plan.comparisons
