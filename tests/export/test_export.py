@@ -275,9 +275,11 @@ def test_weights_of_another_openvino_file_are_refused(tmp_path):
     pytest.importorskip('openvino')
     export_model(tiny.recognizer('MobileFaceNet', neck='GDCNeck'), tmp_path / 'm.xml', opset=17)
     weights = tmp_path / 'm.bin'
-    weights.write_bytes(weights.read_bytes()[:-1] + b'\x00')
-    with pytest.raises(ValueError, match='m.bin is damaged'):
-        open_network(str(tmp_path / 'm.xml'))
+    whole = weights.read_bytes()
+    for damage in (whole[:-1] + b'\x00', whole[:1000], b'', b'\xff' * len(whole)):
+        weights.write_bytes(damage)
+        with pytest.raises(ValueError, match='m.bin is damaged'):
+            open_network(str(tmp_path / 'm.xml'))
 
 
 TWO_MODELS = """

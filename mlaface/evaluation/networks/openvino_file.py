@@ -1,10 +1,11 @@
 """A model of OpenVINO as a network."""
+import re
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
 from mlaface.evaluation.networks.base import Network
-from mlaface.evaluation.networks.common import as_embeddings, describe, first_line
+from mlaface.evaluation.networks.common import as_embeddings, describe
 from mlaface.evaluation.networks.input_format import (
     InputFormat,
     overrides,
@@ -18,6 +19,7 @@ from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.packages import import_optional
 
 METADATA = 'mlaface'  # the branch of a model's rt_info
+STATED_WEIGHTS = re.compile(rb'<mlaface>.*?<weights value="([0-9a-f]{8})"', re.DOTALL)  # as the exporter wrote it
 HINTS = dict(bfloat16='bf16', float16='f16')
 
 
@@ -44,7 +46,6 @@ class OpenvinoNetwork(Network):
         self.path = path
         model = _read(path)
         metadata = metadata_of_model(model)
-        _check_weights(path, metadata)
         self.flip, self.bytes = metadata.get('flip', 'none'), takes_bytes(metadata)
         self.thresholds = stated_thresholds(metadata)
         if self.bytes and {'mean', 'std'} & set(options or ()):
@@ -65,7 +66,7 @@ class OpenvinoNetwork(Network):
         try:
             output = self.model(prepared)[0]
         except RuntimeError as error:
-            raise InputError(f'{self.path} cannot take images of shape {prepared.shape}: {first_line(error)}. See '
+            raise InputError(f'{self.path} cannot take images of shape {prepared.shape}: {_reason(error)}. See '
                              '--size and --layout') from error
         return as_embeddings(output, len(images), self.path)
 
@@ -102,23 +103,28 @@ def _read(path):
     if not weights.is_file():
         raise MissingDataError(f'{weights} is missing, which holds the weights of {path}: an OpenVINO model is two '
                                'files, copy both')
+    text = Path(path).read_bytes()
+    if b'<net' not in text:  # OpenVINO would take it for files of others, whose readers write to the terminal
+        raise InputError(f'{path} is no model of OpenVINO: it has no <net>')
+    stated = STATED_WEIGHTS.search(text)
+    if stated and stated[1].decode() != checksum(weights):  # before OpenVINO stumbles over them
+        raise damaged(weights, f'its bytes are not those that {Path(path).name} was written with')
     try:
         model = core().read_model(str(path))
     except RuntimeError as error:
-        raise InputError(f'{path} cannot be opened as a model of OpenVINO: {first_line(error)}') from error
+        raise InputError(f'{path} and its .bin cannot be opened as a model of OpenVINO: {_reason(error)}') from error
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise InputError(f'{path} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; one each is needed')
     return model
 
 
-def _check_weights(path, metadata):
-    weights = Path(path).with_suffix('.bin')
-    if metadata.get('weights', checksum(weights)) != checksum(weights):
-        raise damaged(weights, f'its bytes are not those that {Path(path).name} was written with')
+def _reason(error):
+    """The last line of OpenVINO's error: those before it name the lines of its code that it came through."""
+    return [type(error).__name__, *(line.strip() for line in str(error).splitlines() if line.strip())][-1]
 
 
 def _compile(model, device, hint, path):
     try:
         return core().compile_model(model, device.upper().partition(':')[0], {'INFERENCE_PRECISION_HINT': hint})
     except RuntimeError as error:
-        raise InputError(f'{path} cannot run on {device}: {first_line(error)}') from error
+        raise InputError(f'{path} cannot run on {device}: {_reason(error)}') from error

@@ -306,6 +306,18 @@ def test_an_output_that_is_not_one_row_an_image_is_never_reshaped_into_one(monke
         CallableNetwork('toy_networks:bad').embed(images())
 
 
+def test_what_is_no_model_of_openvino_is_said_in_a_line_and_by_openvino_in_none(tmp_path, capfd):
+    pytest.importorskip('openvino')
+    (tmp_path / 'm.bin').write_bytes(b'')
+    for text, message in (('hello', 'm.xml is no model of OpenVINO: it has no <net>'),
+                          ('<?xml version="1.0"?><net name="x" version="11"><layers><', r'OpenVINO: [^:]* at offset')):
+        (tmp_path / 'm.xml').write_text(text)
+        with pytest.raises(ValueError, match=message) as error:
+            open_network(str(tmp_path / 'm.xml'))
+        assert '\n' not in str(error.value) and 'Exception from' not in str(error.value)
+    assert capfd.readouterr() == ('', '')
+
+
 def test_an_openvino_model_without_its_weights_names_the_missing_file(tmp_path):
     (tmp_path / 'm.xml').write_text('<net/>')
     with pytest.raises(FileNotFoundError, match=r'm\.bin is missing, which holds the weights of \S*m\.xml') as error:
