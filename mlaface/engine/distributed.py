@@ -85,11 +85,13 @@ def leave_ranks(wait=True):
     """
     global _waiting
     if dist.is_available() and dist.is_initialized():
-        if wait:
-            barrier()
-        _waiting = None
-        gc.collect()
-        dist.destroy_process_group()
+        try:
+            if wait:
+                barrier()
+        finally:
+            _waiting = None
+            gc.collect()
+            dist.destroy_process_group()
 
 
 def barrier():

@@ -1,6 +1,7 @@
 """Ranks agree on the gradient norm and on skipped steps."""
 import pytest
 import torch
+from torch import distributed
 
 from mlaface.engine.distributed import (
     RankGradScaler,
@@ -8,6 +9,8 @@ from mlaface.engine.distributed import (
     clip_grad_norm,
     gather_objects,
     gradient_norm,
+    join_ranks,
+    leave_ranks,
     world_size,
 )
 from mlaface.utils.sharding import split_rows
@@ -117,3 +120,14 @@ def whole_world(rank, world):
 def test_helpers_work_with_and_without_a_process_group(tmp_path):
     assert gather_objects('a') == ['a'] and world_size() == 1
     assert run_ranks(whole_world, 2, tmp_path) == [[0, 1, 2]] * 2
+
+
+def test_a_group_is_left_even_if_a_rank_is_gone(tmp_path, monkeypatch):
+    """One that is left open aborts the process when it ends, or lets it wait."""
+    def failing():
+        raise RuntimeError('Connection closed by peer')
+    monkeypatch.setattr('mlaface.engine.distributed.barrier', failing)
+    join_ranks('gloo', init_method=f'file://{tmp_path}/rendezvous', rank=0, world_size=1)
+    with pytest.raises(RuntimeError, match='closed by peer'):
+        leave_ranks()
+    assert not distributed.is_initialized()
