@@ -20,8 +20,14 @@ def load(path):
     return load_config(str(path))
 
 
+def classes(config, otherwise=10):
+    """The count that a config states, the first of several under which its set is known."""
+    stated = config.train_dataloader.dataset.get('num_classes') or otherwise
+    return stated[0] if isinstance(stated, list) else stated
+
+
 def build_model(config, num_classes=10):
-    config.model.head.num_classes = config.train_dataloader.dataset.get('num_classes') or num_classes
+    config.model.head.num_classes = classes(config, num_classes)
     return MODELS.build(config.model)
 
 
@@ -34,7 +40,7 @@ def described(config):
     with torch.device('meta'):
         if trunk not in TRUNKS:
             TRUNKS[trunk] = build_model(config)
-        config.model.head.num_classes = config.train_dataloader.dataset.get('num_classes') or 10
+        config.model.head.num_classes = classes(config)
         TRUNKS[trunk].head = MODELS.build(config.model.head)
     return TRUNKS[trunk]
 
@@ -90,7 +96,7 @@ def test_sets_that_were_withdrawn_are_told_so_where_they_are_missing(data, tmp_p
     from mlaface.engine.data import fill_num_classes
     monkeypatch.setenv('MLAFACE_DATA', str(tmp_path))
     config = load(ROOT / 'configs' / f'mla_r100_{data}.py')
-    assert config.train_dataloader.dataset.get('num_classes') == CLASSES.get(data)  # a round one would refuse files
+    assert classes(config, None) == CLASSES.get(data)  # a round one would refuse files
     with pytest.raises(FileNotFoundError, match=f'How to get {data}: its owners no longer give it out'):
         fill_num_classes(config)
 

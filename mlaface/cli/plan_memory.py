@@ -39,6 +39,8 @@ def _classes(cfg, args):
     """Identities: as given, as the config states them of its head or its data, or as the data has."""
     dataset = cfg.get('train_dataloader', {}).get('dataset', {})
     stated = args.classes or cfg.model['head'].get('num_classes') or dataset.get('num_classes')
+    if isinstance(stated, (list, tuple)):
+        return stated[0]
     if stated is None:
         from mlaface.engine.config import fill_num_classes
         try:

@@ -39,6 +39,15 @@ def test_folds_are_of_disjoint_people_and_balanced(sizes, folds, each, grouped, 
     assert np.array_equal(again.pairs, drawn.pairs), 'the seed alone decides'
 
 
+@pytest.mark.parametrize('images, pairs', [(150, 44_000), (100_000, 400)])
+def test_of_many_images_any_may_be_in_a_pair_and_all_pairs_can_be_had(images, pairs):
+    drawn = draw_folds(np.repeat(np.arange(4), images), pairs, folds=2)
+    same = np.sort(drawn.pairs[drawn.issame], 1)
+    assert len(np.unique(same, axis=0)) == pairs // 2
+    assert (same[:, 0] // images == same[:, 1] // images).all() and (same[:, 0] < same[:, 1]).all()
+    assert (same[:, 1] % images).max() >= 0.9 * images
+
+
 def test_nobody_with_many_images_prevails():
     labels = np.repeat(np.arange(8), [50, 50, 3, 3, 3, 3, 3, 3])
     drawn = draw_folds(labels, 24, 2)

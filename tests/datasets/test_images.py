@@ -10,14 +10,49 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mlaface.datasets.formats import jpeg
 from mlaface.datasets.formats.errors import DecodeError
-from mlaface.datasets.formats.jpeg import decode, decode_face, decoded_size, encode
+from mlaface.datasets.formats.jpeg import decode, decode_face, decoded_size, encode, stated_size
 from mlaface.evaluation.images.files import ImageFiles
 
 
 def picture():
     y, x = np.mgrid[:112, :112]
     return np.stack([x * 2, y * 2, np.full_like(x, 30)], 2).astype(np.uint8)
+
+
+FORMATS = dict(JPEG={}, PNG={}, BMP={}, lossy=dict(format='WEBP'), lossless=dict(format='WEBP', lossless=True))
+
+
+def saved(image, kind):
+    Image.fromarray(image).save(file := io.BytesIO(), **{'format': kind, **FORMATS[kind]})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+@pytest.mark.parametrize('height, width', [(112, 96), (3, 517)])
+def test_the_head_of_a_file_states_its_size(kind, height, width):
+    assert stated_size(saved(np.zeros((height, width, 3), np.uint8), kind)) == (height, width)
+
+
+def test_the_head_of_an_extended_webp_states_its_size():
+    Image.fromarray(np.zeros((112, 96, 4), np.uint8)).save(file := io.BytesIO(), format='WEBP', exif=b'Exif\0\0II*\0')
+    assert file.getvalue()[12:16] == b'VP8X' and stated_size(file.getvalue()) == (112, 96)
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_a_huge_image_is_refused_before_it_is_decoded(kind, monkeypatch):
+    from mlaface.datasets.prepare.measures import measure
+    data = saved(np.zeros((200, 300, 3), np.uint8), kind)
+    assert decoded_size(data) == (200, 300)
+    monkeypatch.setattr(jpeg, 'PIXELS', 200 * 299)
+    monkeypatch.setattr(jpeg, 'LARGE', 0)
+    monkeypatch.setattr(jpeg, '_decode_other', None)
+    message = 'image of 200x300 pixels, which is huge'
+    for look in (decoded_size, decode_face, lambda data: decode_face(data, out=np.empty((112, 112, 3), np.uint8))):
+        with pytest.raises(DecodeError, match=message):
+            look(data)
+    assert measure(data)[1] == message
 
 
 def test_images_are_rgb_and_as_opencv_decodes_them():
@@ -85,7 +120,8 @@ def test_the_size_of_a_whole_image_is_that_of_its_pixels_and_what_is_torn_fails_
         if number % 10 == 1:
             del data[place:]
         expected = shape_or_fault(lambda data: decode(data).shape[:2], bytes(data))
-        assert shape_or_fault(decoded_size, bytes(data)) == expected
+        found = shape_or_fault(decoded_size, bytes(data))
+        assert found == expected or 'which is huge' in found and isinstance(expected, str)  # a torn head states anything
         faults += isinstance(expected, str)
     assert 20 < faults < 300
 

@@ -97,6 +97,9 @@ def test_transforms_keep_the_kind_of_image_and_the_original(name):
 def test_a_stated_number_of_classes_is_checked(root):
     with pytest.raises(ValueError, match='num_classes=4.*3 classes'):
         build(data_root='set', num_classes=4)
+    assert build(data_root='set', num_classes=[4, 3]).num_classes == 3
+    with pytest.raises(ValueError, match=r'num_classes=\[4, 5\].*3 classes'):
+        build(data_root='set', num_classes=[4, 5])
 
 
 def test_missing_data_says_where_and_how(root):

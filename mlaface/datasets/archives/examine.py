@@ -2,11 +2,9 @@
 from typing import NamedTuple
 
 from mlaface.datasets.formats.errors import DecodeError, FormatError
-from mlaface.datasets.formats.jpeg import decode, decoded_size, encode, stated_size
+from mlaface.datasets.formats.jpeg import decode, decoded_size, encode, huge_size
 from mlaface.datasets.formats.names import image_kind
 
-PIXELS = 1 << 26  # as many as a photograph of 64 megapixels; more may fill the memory
-LARGE = 1 << 16  # a JPEG of so many pixels has more bytes: a bit a block; to parse a head takes a tenth of decoding
 FOREIGN = {'.heic': 'HEIC', '.avif': 'AVIF', '.gif': 'GIF'}
 
 
@@ -43,9 +41,8 @@ def examine(data, rules):
     if not data:
         raise LeftOutError('empty', 'it has no bytes')
     kind = image_kind(data)
-    stated = stated_size(data) if kind != '.jpg' or len(data) > LARGE else None
-    if stated and stated[0] * stated[1] > PIXELS:
-        raise LeftOutError('huge', f'image of {stated[0]}x{stated[1]} pixels')
+    if size := huge_size(data):
+        raise LeftOutError('huge', f'image of {size[0]}x{size[1]} pixels')
     kept = kind == '.jpg' or rules.quality is None
     if kept and not rules.decode:
         return data, kind

@@ -6,6 +6,7 @@ through OpenCV. Neither writes anything of its own to the terminal: what they sa
 """
 import threading
 from contextlib import suppress
+from functools import partial
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from mlaface.datasets.formats.jpeg_segments import EOI, SCAN, SOI, pixels_alone
 
 HARMLESS = 'extraneous bytes'  # behind the pixels: many cameras write them, and no pixel is lost
 DAMAGED = 'Corrupt JPEG data'  # pixels are lost, and libjpeg goes on
+PIXELS = 1 << 26  # as many as a photograph of 64 megapixels; more may fill the memory
+LARGE = 1 << 16  # a JPEG of so many pixels has more bytes: a bit a block; to parse a head takes a tenth of decoding
 
 
 class _SilentOpenCV:
@@ -105,8 +108,9 @@ def decoded_size(data):
         tuple[int, int]: As it is seen, turned as its file states.
 
     Raises:
-        DecodeError: As ``decode``.
+        DecodeError: As ``decode``; or it is too large, see ``check_pixels``.
     """
+    check_pixels(data)
     if data[:2] == SOI:
         with suppress(ValueError):
             return upright(simplejpeg.decode_jpeg(data, 'GRAY'), orientation(data)).shape[:2]
@@ -114,7 +118,7 @@ def decoded_size(data):
 
 
 def stated_size(data):
-    """Height and width that the head of a JPEG or PNG states, before it is decoded.
+    """Height and width that the head of a JPEG, PNG, BMP or WebP states, before it is decoded.
 
     Args:
         data (bytes): An encoded image.
@@ -129,7 +133,38 @@ def stated_size(data):
             return None
     if data[:8] == png.SIGNATURE and len(data) >= 24:
         return int.from_bytes(data[20:24], 'big'), int.from_bytes(data[16:20], 'big')
+    if data[:2] == b'BM' and len(data) >= 26:
+        return abs(int.from_bytes(data[22:26], 'little', signed=True)), int.from_bytes(data[18:22], 'little')
+    if data[:4] == b'RIFF' and data[8:12] == b'WEBP' and len(data) >= 30:
+        return _stated_webp(data)
     return None
+
+
+def _stated_webp(data):
+    """Source: WebP container specification; RFC 6386, 9.1 (lossy); WebP lossless bitstream specification, 3."""
+    kind, number = data[12:16], partial(int.from_bytes, byteorder='little')
+    if kind == b'VP8 ':
+        return number(data[28:30]) & 0x3fff, number(data[26:28]) & 0x3fff
+    if kind == b'VP8L':
+        bits = number(data[21:25])
+        return (bits >> 14 & 0x3fff) + 1, (bits & 0x3fff) + 1
+    return number(data[27:30]) + 1, number(data[24:27]) + 1
+
+
+def huge_size(data):
+    """Height and width, where the head states more than ``PIXELS`` in all; else None."""
+    found = stated_size(data) if data[:2] != SOI or len(data) > LARGE else None
+    return found if found and found[0] * found[1] > PIXELS else None
+
+
+def check_pixels(data):
+    """Refuse an image whose pixels may fill the memory, before it is decoded.
+
+    Raises:
+        DecodeError: If its head states more than ``PIXELS``.
+    """
+    if size := huge_size(data):
+        raise DecodeError(f'image of {size[0]}x{size[1]} pixels, which is huge')
 
 
 def encode(image, quality=95, subsampling='420'):
@@ -160,11 +195,14 @@ def decode_face(data, size=(112, 112), out=None):
     Raises:
         DecodeError: If it cannot be decoded, or has another size.
     """
+    if out is None or data[:2] != SOI:
+        check_pixels(data)
     try:
         image = decode(data, out)
     except DecodeError:
         if out is None:
             raise
+        check_pixels(data)
         image = decode(data)  # a larger image than the buffer; a torn one fails again
     if image.shape[:2] != tuple(size):
         raise DecodeError(f'image of {image.shape[0]}x{image.shape[1]} pixels where {size[0]}x{size[1]} are expected: '

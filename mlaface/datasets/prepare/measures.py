@@ -8,7 +8,7 @@ import numpy as np
 
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.exif import orientation
-from mlaface.datasets.formats.jpeg import decode
+from mlaface.datasets.formats.jpeg import check_pixels, decode
 from mlaface.datasets.location import absolute
 from mlaface.datasets.prepare.kept_rows import CHUNK, KeptRows, fill, fill_from, set_hash
 from mlaface.utils.ahead import map_ahead
@@ -37,6 +37,7 @@ def measure(data):
     found = np.zeros((), MEASURES)
     found['bytes'], found['of_bytes'] = len(data), _digest(data)
     try:
+        check_pixels(data)
         image = decode(data)
     except FormatError as error:
         return found, str(error)

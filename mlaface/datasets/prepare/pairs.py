@@ -81,7 +81,7 @@ def _same_pairs(people, images, count, rng, where):
     if most < count:
         raise InputError(f'{where} makes {most} pairs of one person, and {count} are wanted: ask for fewer pairs, or '
                          'fewer folds')
-    found, waiting = [], [(person, _all_pairs(len(images[person]), rng)) for person in people]
+    found, waiting = [], [(person, _some_pairs(len(images[person]), count, rng)) for person in people]
     while len(found) < count:
         waiting = [(person, rest) for person, rest in waiting if len(rest)]
         for place, (person, rest) in enumerate(waiting):
@@ -91,11 +91,18 @@ def _same_pairs(people, images, count, rng, where):
     return np.array(found)
 
 
-def _all_pairs(count, rng):
-    """All pairs of a person's images in random order; of many images those of a hundred."""
-    first, second = np.triu_indices(min(count, 100), 1)
-    order = rng.permutation(len(first))
-    return np.stack([first, second], 1)[order]
+def _some_pairs(images, most, rng):
+    """Pairs of a person's images in random order, (P, 2): all, or of many images as many as may be asked for."""
+    if images <= 100:
+        first, second = np.triu_indices(images, 1)
+        order = rng.permutation(len(first))
+        return np.stack([first, second], 1)[order]
+    total = images * (images - 1) // 2
+    number = rng.choice(total, min(most, total), replace=False)  # of a pair, counted by the later of its images
+    second = ((1 + np.sqrt(1 + 8.0 * number)) / 2).astype(np.int64)
+    second -= second * (second - 1) // 2 > number
+    second += second * (second + 1) // 2 <= number
+    return np.stack([number - second * (second - 1) // 2, second], 1)
 
 
 def _different_pairs(people, images, count, rng, where):

@@ -15,7 +15,7 @@ class ArchiveFaces(FaceDataset):
     Args:
         data_root (str | dict): Folder or file, relative to ``MLAFACE_DATA`` (default ``data``), or its address in a
             store, as ``s3://bucket/set``; as a dict with what ``stores/address.py: StoreSettings`` takes.
-        num_classes (int, optional): Checked against the data; never overrides it.
+        num_classes (int | Sequence[int], optional): Checked against the data, of several one; never overrides it.
         remap_labels (bool): Number the classes that have images 0, 1, ... in order of their labels.
         transforms (Sequence[dict]): See ``FaceDataset``.
         image_size (tuple[int, int]): Height and width.

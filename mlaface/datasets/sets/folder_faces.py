@@ -29,7 +29,7 @@ class FolderFaces(FaceDataset):
         data_root (str | dict): Folder, relative to ``MLAFACE_DATA`` (default ``data``), or its address in a store, as
             ``s3://bucket/people``, which is listed; behind http, where none can be, ``images.lst`` of its images must
             lie in it. As a dict with what ``stores/address.py: StoreSettings`` takes.
-        num_classes (int, optional): Checked against the data.
+        num_classes (int | Sequence[int], optional): Checked against the data, of several one.
         exclude (str | Path | dict | Sequence): Lists of images to leave out, see ``key_lists``; a key is the path below
             the root, ``IDENTITY/IMAGE.jpg``. Classes stay as they are.
         suffixes (Sequence[str]): Endings of the files that are images, upper and lower case alike.

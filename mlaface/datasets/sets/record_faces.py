@@ -17,12 +17,12 @@ from mlaface.utils.names import read_names
 
 
 def check_classes(found, stated, where):
-    """Compare the number of classes that a config states with the data's.
+    """Compare the number of classes that a config states, one or several that a set is known by, with the data's.
 
     Raises:
-        ValueError: If they differ; names both.
+        ValueError: If it is none of them; names both.
     """
-    if stated is not None and stated != found:
+    if stated is not None and found not in (stated if isinstance(stated, (list, tuple)) else [stated]):
         raise ValueError(f'num_classes={stated} is stated, but {where} has {found} classes. Leave num_classes out to '
                          'take the number from the data')
 
@@ -44,7 +44,7 @@ class RecordFaces(FaceDataset):
     Args:
         data_root (str | dict): Folder or ``.rec`` file, relative to ``MLAFACE_DATA`` (default ``data``), or its address
             in a store, as ``s3://bucket/set``; as a dict with what ``stores/address.py: StoreSettings`` takes.
-        num_classes (int, optional): Checked against the data; never overrides it.
+        num_classes (int | Sequence[int], optional): Checked against the data, of several one; never overrides it.
         remap_labels (bool): Number the classes that have images 0, 1, ... in order of their labels.
         exclude (str | Path | dict | Sequence): Lists of images to leave out, see ``key_lists``; a key is the record's,
             in decimal. The number of classes stays, unless ``remap_labels`` is asked for.
