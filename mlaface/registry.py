@@ -10,10 +10,13 @@ import difflib
 import inspect
 import os
 import pkgutil
+import sys
 import textwrap
 import traceback
+import types
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from mmengine import registry as mmengine_registry
 from mmengine.config import Config
@@ -24,6 +27,7 @@ from mlaface.utils.errors import ArgumentError, UnknownNameError, UserError
 _plugins_loaded = False
 OWN_PLUGIN = ("A plugin of your own must be imported: custom_imports=dict(imports=['my_plugin']) in the config, or "
               '--import my_plugin.')
+LIBRARIES = frozenset(['site-packages', 'dist-packages'])
 BY_ARGUMENTS = (ArithmeticError, AttributeError, LookupError, TypeError)  # errors of arguments that cannot be meant
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -213,9 +217,22 @@ class FaceRegistry(Registry):
             import_module('mmengine.runner')  # MMEngine's own registries know no locations: this fills them
             found = self._find(key)
         if found is None:
+            forgotten = self._forgotten(key)
+            if forgotten:
+                raise UnknownNameError(f'{key!r} is not in the registry {self.name!r}: {forgotten}')
             raise UnknownNameError(f'{key!r} is not in the registry {self.name!r}{self._hint(key)} Imported: '
                                    f'{", ".join(self._locations) or "nothing"}. {OWN_PLUGIN}')
         return found
+
+    def _forgotten(self, key):
+        """What is missing where a class of that name stands in an imported module of the user's own (str), or None."""
+        for name, module in list(sys.modules.items()):
+            found = vars(module).get(key) if isinstance(module, types.ModuleType) else None
+            if isinstance(found, type) and found.__module__ == name and _is_own(name, module):
+                variable = next(variable for variable, registry in globals().items() if registry is self)
+                return (f'{name} is imported and has a class of this name, which is not registered. Write '
+                        f'@{variable}.register_module() above it (from mlaface.registry import {variable})')
+        return None
 
     def _hint(self, key):
         """The nearest name here; or in another registry, where one is nearer, with what it is."""
@@ -228,6 +245,12 @@ class FaceRegistry(Registry):
             return did_you_mean(word, [here] if here else [])
         return (f'; did you mean {there!r} of the registry {others[there].name!r}? '
                 f'{first_line(others[there].get(there))}')
+
+
+def _is_own(name, module):
+    """Whether a module is a user's own: of no library, neither Python's nor an installed one's, nor of mlaface."""
+    top, folders = name.partition('.')[0], Path(getattr(module, '__file__', None) or 'site-packages').parts
+    return top != 'mlaface' and top not in sys.stdlib_module_names and not LIBRARIES.intersection(folders)
 
 
 def first_line(plugin):

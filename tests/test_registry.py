@@ -1,4 +1,5 @@
 """Registries: lazy, complete, and helpful about a name or argument that they do not know."""
+import importlib
 import subprocess
 import sys
 import textwrap
@@ -6,8 +7,8 @@ import textwrap
 import pytest
 
 from mlaface import registry
-from mlaface.registry import FaceRegistry, check_arguments, nearest
-from mlaface.utils.errors import ArgumentError
+from mlaface.registry import ATTENTION, FaceRegistry, check_arguments, nearest
+from mlaface.utils.errors import ArgumentError, UnknownNameError
 
 
 @pytest.fixture
@@ -105,3 +106,16 @@ def test_a_plugin_outside_the_tree_registers_by_custom_import(tmp_path, monkeypa
     import_modules_from_strings(['my_margin_plugin'])
     assert registry.MARGINS.get('MyMarginOutsideTheTree').__name__ == 'MyMarginOutsideTheTree'
     registry.MARGINS.module_dict.pop('MyMarginOutsideTheTree')
+
+
+def test_a_class_of_an_imported_plugin_that_is_not_registered_is_found(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'plugin_without_line.py').write_text('from pathlib import Path\n\n\nclass Forgotten:\n    pass\n')
+    importlib.import_module('plugin_without_line')
+    message = (r"'Forgotten' is not in the registry 'attention': plugin_without_line is imported and has a class of this "
+               r'name, which is not registered. Write @ATTENTION.register_module\(\) above it')
+    with pytest.raises(UnknownNameError, match=message):
+        ATTENTION.get('Forgotten')
+    with pytest.raises(UnknownNameError, match='A plugin of your own must be imported'):
+        ATTENTION.get('Path')  # a library's
+    monkeypatch.delitem(sys.modules, 'plugin_without_line')
