@@ -139,6 +139,33 @@ def test_fewer_pairs_than_were_asked_for_are_said(folder, tmp_path, capsys):
     assert '40 pairs (41 were asked for' in capsys.readouterr().out
 
 
+FAULTS = {'p00/empty.jpg': b'', 'p01/page.jpg': b'<html>404</html>', 'p02/torn.jpg': None, 'p03/small.jpg': None}
+
+
+@pytest.fixture
+def faulty(folder, faces):
+    """The people, with images that cannot be used."""
+    small = encode(np.zeros((96, 96, 3), np.uint8))
+    for (key, data), other in zip(FAULTS.items(), (None, None, faces[2][0][:600], small)):
+        (folder / key).write_bytes(data if other is None else other)
+    return folder
+
+
+def test_images_that_cannot_be_used_stand_in_no_pair_and_are_listed(faulty, tmp_path, faces, capsys):
+    arguments = ['pairs', str(faulty), '--pairs', '200', '--folds', '2', '--out', str(tmp_path / 'out')]
+    main(arguments)
+    assert set(read_bin(tmp_path / 'out' / 'set.bin').images) <= {image for images in faces for image in images}
+    assert read_keys(tmp_path / 'out' / 'exclude.txt') == list(FAULTS)
+    found = summary(tmp_path / 'out')
+    assert (found['unreadable'], found['wrong_size'], found['pairs']) == (3, 1, 200)
+    told = capsys.readouterr()
+    assert '3 images cannot be read, and 1 are not 112x112' in told.out and '4 images cannot be read or' in told.err
+    with pytest.raises(SystemExit, match='error: .*makes 0 pairs of one person'):
+        main([*arguments, '--image-size', '96', '96'])
+    with pytest.raises(SystemExit, match='no image is a readable face of 50x50 pixels, as --image-size says: align'):
+        main([*arguments, '--image-size', '50', '50'])
+
+
 def test_images_in_folders_within_an_identity_are_counted(folder, tmp_path):
     (folder / 'p00' / 'more' / 'still').mkdir(parents=True)
     (folder / 'p00' / 'more' / 'still' / 'a.JPG').write_bytes((folder / 'p00' / '0.jpg').read_bytes())

@@ -13,8 +13,8 @@ import itertools
 import sys
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command, count, count_from_zero, report_folder
-from mlaface.cli.parts.data_sets import SET_HELP, add_work, measured, page, tile
+from mlaface.cli.parts.arguments import command, count_from_zero, report_folder
+from mlaface.cli.parts.data_sets import SET_HELP, add_image_size, add_work, measured, page, tile
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
 from mlaface.cli.parts.summaries import add_json, conclude, tell
@@ -27,8 +27,7 @@ def parse(arguments=None):
     parser = command('data inspect', __doc__)
     parser.add_argument('path', help=SET_HELP)
     parser.add_argument('--first', type=count_from_zero, default=10, help='faults to show (default: %(default)s)')
-    parser.add_argument('--image-size', type=count, nargs=2, default=(112, 112), metavar=('HEIGHT', 'WIDTH'),
-                        help='what an image must have (default: 112 112)')
+    add_image_size(parser)
     parser.add_argument('--report', type=report_folder, metavar='DIR', help='gets inspect.html and summary.json')
     parser.add_argument('--pose', type=count_from_zero, default=500, metavar='N', help='images whose pose is looked at '
                         'for the report, drawn by a seed (default: 500)')

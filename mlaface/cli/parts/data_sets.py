@@ -2,6 +2,7 @@
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.imports import add_imports
@@ -16,6 +17,12 @@ def add_work(parser):
     """How a set is read."""
     parser.add_argument('--workers', type=count, default=2, metavar='N', help='threads that read and decode '
                         '(default: 2)')
+
+
+def add_image_size(parser):
+    """Which images are aligned faces."""
+    parser.add_argument('--image-size', type=count, nargs=2, default=(112, 112), metavar=('HEIGHT', 'WIDTH'),
+                        help='what an image must have (default: 112 112)')
 
 
 def add_embedding(parser):
@@ -46,6 +53,51 @@ def measured(path, dataset, workers, spread=None, out=None):
         return rows
     with bar('reading', len(dataset)) as advance:
         return measure_set(path, dataset, workers, advance)
+
+
+class LookedAt(NamedTuple):
+    """Images of a set that can be used, and why the others cannot.
+
+    Args:
+        good (ndarray (N,)): bool.
+        faults (dict[int, str]): What is wrong, by row.
+        counts (dict[str, int]): ``unreadable`` and ``wrong_size``, for the summary.
+        words (list[str]): The same for people: a line, or none where all can be used.
+    """
+    good: Any
+    faults: dict
+    counts: dict
+    words: list
+
+
+def looked_at(path, dataset, args):
+    """Decode all images of a set, as ``measured`` does and keeps; tells how many training would stop at.
+
+    Args:
+        path (str): The set.
+        dataset (FaceDataset): What was opened there.
+        args (Namespace): ``workers``, ``image_size``.
+
+    Returns:
+        LookedAt: Which can be used.
+
+    Raises:
+        InputError: If none can.
+    """
+    import numpy as np
+
+    from mlaface.datasets.prepare.measures import unusable
+    measures, (height, width) = measured(path, dataset, args.workers), args.image_size
+    unreadable, wrong_size = unusable(measures, args.image_size)
+    good = ~(unreadable | wrong_size)
+    _tell_lost(int((~good).sum()), len(good), path, args.image_size, 'as --image-size says')
+    faults = {row: 'cannot be read' if unreadable[row] else
+              f'{measures["height"][row]}x{measures["width"][row]} pixels, expected are {height}x{width}'
+              for row in np.flatnonzero(~good).tolist()}
+    counts = dict(unreadable=int(unreadable.sum()), wrong_size=int(wrong_size.sum()))
+    words = [f'{counts["unreadable"]} images cannot be read, and {counts["wrong_size"]} are not {height}x{width}: they '
+             'are listed to be left out']
+    return LookedAt(good, faults, counts, words if faults else [])
 
 
 def embedded(path, dataset, network, args, spread=None):
@@ -183,14 +235,18 @@ def usable_rows(rows, path, network):
 
 def _told(found, path, network):
     from mlaface.datasets.prepare.products import not_zero
-    lost = len(found) - int(not_zero(found).sum())
-    if lost == len(found):
-        raise InputError(f'{path}: no image is a readable face of {network.size[0]}x{network.size[1]} pixels, as the '
-                         'model needs: align them first (mlaface align)')
-    if lost:
-        print(f'{path}: {lost} images cannot be read or are not {network.size[0]}x{network.size[1]}: left out',
-              file=sys.stderr)
+    _tell_lost(len(found) - int(not_zero(found).sum()), len(found), path, network.size, 'as the model needs')
     return found
+
+
+def _tell_lost(lost, total, path, size, who):
+    """Say how many of so many images are left out; all of them is an error."""
+    height, width = size
+    if lost == total:
+        raise InputError(f'{path}: no image is a readable face of {height}x{width} pixels, {who}: align them first '
+                         '(mlaface align)')
+    if lost:
+        print(f'{path}: {lost} images cannot be read or are not {height}x{width}: left out', file=sys.stderr)
 
 
 def shared_rows(rows, path, network, spread, args, name):

@@ -3,6 +3,8 @@ from collections import Counter
 
 import numpy as np
 
+from mlaface.datasets.prepare.measures import unusable
+
 SHARPNESS, DARK, BRIGHT, FLAT, GREY = 20, 40, 215, 15, 3
 FEW, FRONTAL = 5, 60
 
@@ -36,9 +38,8 @@ def harm(measures, size, labels=None, classes=(), copies=None, poses=None):
     Returns:
         list[dict]: ``key``, ``count``, ``what`` and ``remedy`` of each that was found.
     """
-    good = measures['readable']
-    wrong_size = good & ((measures['height'] != size[0]) | (measures['width'] != size[1]))
-    found = [('unreadable', (~good).sum(), 'images cannot be read: training stops at the first',
+    unreadable, wrong_size = unusable(measures, size)
+    found = [('unreadable', unreadable.sum(), 'images cannot be read: training stops at the first',
               "Remove them, or on_bad_image='skip'"),
              ('wrong_size', wrong_size.sum(), f'images are not {size[0]}x{size[1]}: training stops at the first',
               'Align and crop the faces: mlaface align')]

@@ -125,6 +125,20 @@ def _measured(dataset, index):
         return np.zeros((), MEASURES)
 
 
+def unusable(measures, size):
+    """Which images training would stop at.
+
+    Args:
+        measures (array (N,)): Records of ``MEASURES``.
+        size (tuple[int, int]): Height and width that an image must have.
+
+    Returns:
+        tuple[ndarray, ndarray]: bool (N,): those that cannot be read; those that can, and have another size.
+    """
+    readable = measures['readable']
+    return ~readable, readable & ((measures['height'] != size[0]) | (measures['width'] != size[1]))
+
+
 def fault_of(dataset, index):
     """What is wrong with an image that cannot be used (str)."""
     try:

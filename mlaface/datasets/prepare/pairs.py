@@ -26,7 +26,24 @@ class Drawn(NamedTuple):
     group: np.ndarray
 
 
-def draw_folds(labels, pairs=6000, folds=10, groups=None, seed=0):
+def pairs_each(pairs, folds, groups=None):
+    """How many pairs of one person, and of two, each fold of each group has (int).
+
+    Args:
+        pairs, folds, groups: See ``draw_folds``.
+
+    Raises:
+        InputError: If there are fewer than two folds, or no pair for one.
+    """
+    names = 1 if groups is None else len(set(groups.values()))
+    each = pairs // (2 * folds * names) if names else 0
+    if folds < 2 or each < 1:
+        raise InputError(f'{pairs} pairs in {folds} folds and {names} groups: two folds are needed, and two pairs '
+                         'in each fold of each group')
+    return each
+
+
+def draw_folds(labels, pairs=6000, folds=10, groups=None, seed=0, usable=None):
     """Draw pairs whose people stand in one fold only.
 
     People are dealt to folds by their number of images, so that folds can make equally many pairs. Pairs of one person
@@ -39,6 +56,7 @@ def draw_folds(labels, pairs=6000, folds=10, groups=None, seed=0):
         folds (int): Default 10.
         groups (dict, optional): Name of the group by label; people without one are left out.
         seed (int): Of the draw.
+        usable (array bool (N,), optional): Which images may stand in a pair. Default: all.
 
     Returns:
         Drawn: The pairs.
@@ -48,11 +66,10 @@ def draw_folds(labels, pairs=6000, folds=10, groups=None, seed=0):
     """
     labels, rng = np.asarray(labels), np.random.default_rng(seed)
     names = [''] if groups is None else sorted(set(groups.values()))
-    each = pairs // (2 * folds * len(names)) if names else 0
-    if folds < 2 or each < 1:
-        raise InputError(f'{pairs} pairs in {folds} folds and {len(names)} groups: two folds are needed, and two pairs '
-                         'in each fold of each group')
-    images = {person: rng.permutation(np.flatnonzero(labels == person)) for person in np.unique(labels).tolist()}
+    each = pairs_each(pairs, folds, groups)
+    rows = np.arange(len(labels)) if usable is None else np.flatnonzero(usable)
+    labels = labels[rows]
+    images = {person: rng.permutation(rows[labels == person]) for person in np.unique(labels).tolist()}
     dealt = {name: _dealt([person for person in images if groups is None or groups.get(person) == name], images, folds,
                           rng) for name in names}
     parts = []
