@@ -166,6 +166,26 @@ def test_images_that_cannot_be_used_stand_in_no_pair_and_are_listed(faulty, tmp_
         main([*arguments, '--image-size', '50', '50'])
 
 
+def test_images_that_cannot_be_used_are_in_no_part_and_in_every_list_to_leave_out(faulty, tmp_path, capsys):
+    for file in (faulty / 'p04').iterdir():
+        file.write_bytes(b'')
+    main(['split', str(faulty), '--out', str(tmp_path / 'out'), '--shares', 'train=0.5,val=0.5'])
+    bad = {*FAULTS, *(f'p04/{count}.jpg' for count in range(6))}
+    parts = {name: read_keys(tmp_path / 'out' / f'{name}.txt') for name in ('train', 'val')}
+    assert not bad & {*parts['train'], *parts['val']} and sum(map(len, parts.values())) == 78
+    for name, keys in parts.items():
+        path = tmp_path / 'out' / f'exclude_{name}.txt'
+        assert bad <= set(read_keys(path)) and len(read_keys(path)) == 88 - len(keys)
+        assert 'p03/small.jpg\t# 96x96 pixels, expected are 112x112\n' in path.read_text()
+        with pytest.warns(UserWarning, match='folders hold no image'):
+            left = FolderFaces(str(faulty), exclude=str(path))
+        assert [left.key(k) for k in range(len(left))] == keys and len(left[0]['images'])
+    found = summary(tmp_path / 'out')
+    assert (found['unreadable'], found['wrong_size']) == (9, 1)
+    assert sum(part['identities'] for part in found['parts'].values()) == 13
+    assert '9 images cannot be read, and 1 are not 112x112' in capsys.readouterr().out
+
+
 def test_images_in_folders_within_an_identity_are_counted(folder, tmp_path):
     (folder / 'p00' / 'more' / 'still').mkdir(parents=True)
     (folder / 'p00' / 'more' / 'still' / 'a.JPG').write_bytes((folder / 'p00' / '0.jpg').read_bytes())

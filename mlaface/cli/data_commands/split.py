@@ -1,6 +1,7 @@
 """Deal the identities of a set to training, validation and test: nobody stands in two of them.
 
 Writes for each part NAME.txt, its images, and exclude_NAME.txt, all others, as training takes it: exclude=FILE.
+Images are decoded first: those that cannot be read, or have another size, are in no part, and in all exclude lists.
 
 Examples:
   mlaface data split my_faces --out parts                           90, 5 and 5% of the people
@@ -9,7 +10,7 @@ Examples:
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count_from_zero, report_folder
-from mlaface.cli.parts.data_sets import SET_HELP, open_labelled
+from mlaface.cli.parts.data_sets import SET_HELP, add_image_size, add_work, looked_at, open_labelled
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.summaries import add_json, conclude
 from mlaface.utils.errors import InputError
@@ -26,6 +27,8 @@ def make_parser():
     parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP, a file or its address: each '
                         'group is dealt by itself')
     parser.add_argument('--seed', type=count_from_zero, default=0, help='default: 0')
+    add_image_size(parser)
+    add_work(parser)
     add_json(parser)
     return parser
 
@@ -37,22 +40,25 @@ def main(argv=None):
 
     from mlaface.datasets.key_lists import write_keys
     from mlaface.datasets.prepare.pairs import read_groups
-    from mlaface.datasets.prepare.split import split_identities
+    from mlaface.datasets.prepare.split import check_shares, split_identities
     with explained():
+        check_shares(shares := read_shares(args.shares))  # refused before all images are read
         dataset = open_labelled(args.set)
         classes, labels = dataset.metainfo['classes'], np.asarray(dataset.labels)
         groups = read_groups(args.groups, classes) if args.groups else None
-        parts = split_identities(classes, labels, read_shares(args.shares), args.seed, groups)
-        summary = dict(schema=1, command='data split', set=args.set, seed=args.seed, parts={})
+        found = looked_at(args.set, dataset, args)
+        parts = split_identities(classes, labels[found.good], shares, args.seed, groups)
+        summary = dict(schema=1, command='data split', set=args.set, seed=args.seed, parts={}, **found.counts)
         for name, members in parts.items():
-            inside = np.isin(labels, members)
+            inside = found.good & np.isin(labels, members)
             remark = f'{name} of {args.set}: seed {args.seed}, shares {args.shares}'
             write_keys(Path(args.out, f'{name}.txt'), map(dataset.key, np.flatnonzero(inside).tolist()), remark)
-            write_keys(Path(args.out, f'exclude_{name}.txt'), map(dataset.key, np.flatnonzero(~inside).tolist()),
+            write_keys(Path(args.out, f'exclude_{name}.txt'), [
+                (dataset.key(row), found.faults.get(row, '')) for row in np.flatnonzero(~inside).tolist()],
                        f'all but {remark}')
             summary['parts'][name] = dict(identities=len(members), images=int(inside.sum()))
         conclude(args, args.out, summary, *(f'{name}: {part["identities"]} identities, {part["images"]} images'
-                                            for name, part in summary['parts'].items()))
+                                            for name, part in summary['parts'].items()), *found.words)
 
 
 def read_shares(text):

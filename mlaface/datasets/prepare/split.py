@@ -6,6 +6,13 @@ import numpy as np
 from mlaface.utils.errors import InputError
 
 
+def check_shares(shares):
+    """``InputError`` unless shares (dict[str, float]) lie between 0 and 1, and sum to one."""
+    if any(not 0 < share < 1 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
+        raise InputError(f'shares {", ".join(f"{name} {share:g}" for name, share in shares.items())}: each must lie '
+                         'between 0 and 1, and together they must be 1')
+
+
 def split_identities(classes, labels, shares, seed=0, groups=None):
     """Deal identities to parts.
 
@@ -25,9 +32,7 @@ def split_identities(classes, labels, shares, seed=0, groups=None):
     Raises:
         InputError: If the shares are none, or a part stays empty.
     """
-    if any(not 0 < share < 1 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
-        raise InputError(f'shares {", ".join(f"{name} {share:g}" for name, share in shares.items())}: each must lie '
-                         'between 0 and 1, and together they must be 1')
+    check_shares(shares)
     present = np.unique(labels).tolist()
     kinds = {}
     for label in present:
