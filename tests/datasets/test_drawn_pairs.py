@@ -1,9 +1,13 @@
 """Benchmarks of pairs that are drawn, and sets that are split: nobody stands on two sides, nothing comes twice."""
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.prepare.pairs import Drawn, draw_folds, read_groups, suffix_of, write_lfw
 from mlaface.datasets.prepare.split import split_identities
 from mlaface.utils.errors import InputError
@@ -95,6 +99,54 @@ def test_a_name_that_cannot_stand_in_a_list_is_refused(name, tmp_path):
     pairs = Drawn(np.array([[0, 1]]), np.array([True]), np.array([0]), np.array(['']))
     with pytest.raises(InputError, match='cannot stand in a list of pairs'):
         write_lfw(pairs, Faces([0, 0], [name]), tmp_path, 1)
+
+
+class FailingFaces(Faces):
+    """Images of which the last cannot be read."""
+
+    def encoded(self, row):
+        if row == len(self.labels) - 1:
+            raise FormatError('p/1.jpg cannot be read: Input/output error')
+        return super().encoded(row)
+
+
+def all_pairs(people):
+    rows = np.arange(2 * people).reshape(-1, 2)
+    return Drawn(rows, np.ones(people, bool), np.zeros(people, int), np.full(people, ''))
+
+
+@pytest.mark.parametrize('faces, error', [(FailingFaces([0, 0, 1, 1], ['a', 'b']), FormatError),
+                                          (Faces([0, 0, 1, 1], ['a', 'b\n']), InputError),
+                                          (Faces([0, 0, 1, 1], ['a', '..']), InputError)])
+def test_a_benchmark_is_written_whole_or_not_at_all(tmp_path, faces, error):
+    with pytest.raises(error):
+        write_lfw(all_pairs(2), faces, tmp_path / 'new', 1)
+    assert not list(tmp_path.iterdir()), 'nothing is begun'
+    write_lfw(all_pairs(1), Faces([0, 0], ['before']), tmp_path / 'old', 1)
+    before = {file: file.read_bytes() for file in tmp_path.rglob('*') if file.is_file()}
+    with pytest.raises(error):
+        write_lfw(all_pairs(2), faces, tmp_path / 'old', 1)
+    assert {file: file.read_bytes() for file in tmp_path.rglob('*') if file.is_file()} == before
+
+
+def test_a_list_never_stands_beside_half_of_its_images(tmp_path, monkeypatch):
+    write_lfw(all_pairs(1), Faces([0, 0], ['a']), tmp_path / 'out', 1)
+    replace, calls = os.replace, []
+
+    def killed(source, target):
+        calls.append(target)
+        if Path(target).parent.parent == tmp_path / 'out' / 'images' and len(calls) > 5:
+            raise KeyboardInterrupt
+        replace(source, target)
+    monkeypatch.setattr(os, 'replace', killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_lfw(all_pairs(2), Faces([0, 0, 1, 1], ['a', 'b']), tmp_path / 'out', 1)
+    assert not (tmp_path / 'out' / 'pairs.txt').exists()
+    monkeypatch.undo()
+    (tmp_path / 'out' / 'images' / 'a' / 'a_0001.png').write_bytes(b'of an earlier draw')
+    write_lfw(all_pairs(2), Faces([0, 0, 1, 1], ['a', 'b']), tmp_path / 'out', 1)
+    assert sorted(file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob('*') if file.is_file()) == [
+        *(f'out/images/{name}/{name}_000{count}.jpg' for name in 'ab' for count in (1, 2)), 'out/pairs.txt']
 
 
 def test_groups_are_read_and_slips_are_named_by_line(tmp_path):

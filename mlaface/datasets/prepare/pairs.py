@@ -1,4 +1,6 @@
 """Benchmarks of pairs, as LFW has them: folds of disjoint people, half the pairs of one person, groups balanced."""
+import os
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +10,9 @@ from mlaface.datasets.formats.bin_set import write_bin
 from mlaface.datasets.stores.address import is_address, store_address
 from mlaface.datasets.stores.files import read_file
 from mlaface.utils.errors import InputError, MissingDataError
-from mlaface.utils.files import atomic_path
+from mlaface.utils.files import atomic_path, sync_folder
+
+SUFFIXES = {b'\xff\xd8': '.jpg', b'\x89PNG': '.png', b'BM': '.bmp', b'RIFF': '.webp'}  # by how a file begins
 
 
 class Drawn(NamedTuple):
@@ -160,6 +164,9 @@ def write_bins(drawn, dataset, folder, name):
 def write_lfw(drawn, dataset, folder, folds):
     """Write ``pairs.txt`` and ``images/NAME/NAME_0001.jpg``, as LFW is distributed and its protocol reads it.
 
+    Images are written to a temporary folder, and put in place when all are there. An earlier list goes before, and
+    the new one comes last: a list never stands beside images of another draw, nor beside half of them.
+
     Args:
         drawn (Drawn): The pairs.
         dataset (FaceDataset): Whose images they are.
@@ -170,35 +177,53 @@ def write_lfw(drawn, dataset, folder, folds):
         Path: The list.
 
     Raises:
-        InputError: If a name cannot stand in the list.
+        InputError: If a name cannot stand in the list; nothing is written.
+        FormatError, StoreError: If an image cannot be read; nothing is written.
     """
-    classes, labels = dataset.metainfo['classes'], np.asarray(dataset.labels)
+    classes, labels, folder = dataset.metainfo['classes'], np.asarray(dataset.labels), Path(folder).absolute()
+    rows = np.unique(drawn.pairs).tolist()
+    for label in np.unique(labels[rows]).tolist():
+        _check_name(classes[label])
     number, places = {}, {}
-    for row in np.unique(drawn.pairs).tolist():
-        label = int(labels[row])
-        if not classes[label].strip() or any(sign in classes[label] for sign in '\t\r\n/'):
-            raise InputError(f'the name {classes[label]!r} cannot stand in a list of pairs: rename the identity')
-        places[label] = places.get(label, 0) + 1
-        number[row] = places[label]
-        data = dataset.encoded(row)[1]
-        file = Path(folder, 'images', classes[label], f'{classes[label]}_{number[row]:04d}{suffix_of(data)}')
-        with atomic_path(file) as temporary:
-            temporary.write_bytes(data)
+    for row in rows:
+        places[labels[row]] = number[row] = places.get(labels[row], 0) + 1
     lines = [f'{folds}\t{len(drawn.issame) // (2 * folds)}']
     for (first, second), same in zip(drawn.pairs.tolist(), drawn.issame):
         one, other = classes[labels[first]], classes[labels[second]]
         lines.append(f'{one}\t{number[first]}\t{number[second]}' if same else
                      f'{one}\t{number[first]}\t{other}\t{number[second]}')
-    path = Path(folder, 'pairs.txt')
+    path = folder / 'pairs.txt'
+    place = folder if folder.is_dir() else folder.parent  # of one file system with it
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', suffix='.part', dir=place) as work:
+        files = []
+        for row in rows:
+            data, name = dataset.encoded(row)[1], classes[labels[row]]
+            files.append(Path('images', name, f'{name}_{number[row]:04d}{suffix_of(data)}'))
+            with atomic_path(Path(work, files[-1])) as temporary:
+                temporary.write_bytes(data)
+        path.unlink(missing_ok=True)
+        for file in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            for suffix in {*SUFFIXES.values()} - {file.suffix}:  # of an earlier draw, which would be found as well
+                (folder / file).with_suffix(suffix).unlink(missing_ok=True)
+            os.replace(Path(work, file), folder / file)
+        for name in {file.parent for file in files}:
+            sync_folder(folder / name)
     with atomic_path(path) as temporary:
         temporary.write_text('\n'.join(lines) + '\n', encoding='utf-8')
     return path
 
 
+def _check_name(name):
+    """``InputError`` unless a person's name (str) can stand in a list of pairs, and be a folder's."""
+    if not name.strip() or name in ('.', '..') or any(sign in name for sign in '\t\r\n/'):
+        raise InputError(f'the name {name!r} cannot stand in a list of pairs: rename the identity')
+
+
 def suffix_of(data):
     """The ending that an image's bytes ask for (str)."""
-    starts = {b'\xff\xd8': '.jpg', b'\x89PNG': '.png', b'BM': '.bmp', b'RIFF': '.webp'}
-    return next((suffix for start, suffix in starts.items() if data.startswith(start)), '.jpg')
+    return next((suffix for start, suffix in SUFFIXES.items() if data.startswith(start)), '.jpg')
 
 
 def read_groups(path, classes):
