@@ -112,8 +112,8 @@ def test_a_class_of_an_imported_plugin_that_is_not_registered_is_found(tmp_path,
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / 'plugin_without_line.py').write_text('from pathlib import Path\n\n\nclass Forgotten:\n    pass\n')
     importlib.import_module('plugin_without_line')
-    message = (r"'Forgotten' is not in the registry 'attention': plugin_without_line is imported and has a class of this "
-               r'name, which is not registered. Write @ATTENTION.register_module\(\) above it')
+    message = (r"'Forgotten' is not in the registry 'attention': plugin_without_line is imported and has a class of "
+               r'this name, which is not registered. Write @ATTENTION.register_module\(\) above it')
     with pytest.raises(UnknownNameError, match=message):
         ATTENTION.get('Forgotten')
     with pytest.raises(UnknownNameError, match='A plugin of your own must be imported'):
