@@ -1,5 +1,7 @@
 """Faults that are planted are found, whatever the layout; and what a sample says of those that were not drawn."""
+import io
 import json
+import tarfile
 from fractions import Fraction
 from math import comb
 
@@ -9,7 +11,7 @@ from mlaface.cli.main import main
 from mlaface.datasets.key_lists import read_keys
 from mlaface.datasets.prepare.inspect import open_set
 from mlaface.datasets.prepare.verify_set import Sample, draw_sample
-from tests.datasets.archive_sets import converted, face, people
+from tests.datasets.archive_sets import content, converted, face, people
 
 
 def verify(capsys, *arguments):
@@ -66,6 +68,29 @@ def test_tar_files_of_others_get_an_index(capsys, tmp_path):
     assert verify(capsys, tmp_path / 'set', '--write-index')[0] == 0
     again = open_set(tmp_path / 'set')
     assert [again.key(index) for index in range(11)] == keys and again.metainfo == expected.metainfo
+
+
+def tar_of(path, names):
+    """A tar file of faces without ``.cls``: their folders are the classes."""
+    with tarfile.open(path, 'w') as tar:
+        for number, name in enumerate(names):
+            member = tarfile.TarInfo(name)
+            data = face(number)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+def test_tar_files_are_indexed_again_to_the_same_bytes(capsys, tmp_path):
+    (tmp_path / 'set').mkdir()
+    tar_of(tmp_path / 'set' / 'a.tar', ['Ärger/0.jpg', 'bob/0.jpg'])
+    assert verify(capsys, tmp_path / 'set', '--write-index')[0] == 0
+    first = content(tmp_path / 'set')
+    assert sorted(first) == ['a.tar', 'classes.txt', 'index.npy', 'shards.json']
+    assert verify(capsys, tmp_path / 'set', '--write-index')[0] == 0 and content(tmp_path / 'set') == first
+    (tmp_path / 'set' / 'classes.txt').write_text('eve\nbob\n')
+    with pytest.raises(SystemExit, match='classes.txt has other names than the folders .* remove it'):
+        main(['data', 'verify', str(tmp_path / 'set'), '--write-index'])
+    assert (tmp_path / 'set' / 'classes.txt').read_text() == 'eve\nbob\n'
 
 
 def by_counting(total, drawn, faulty, found):

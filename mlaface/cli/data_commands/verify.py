@@ -98,11 +98,14 @@ def index_shards(args, say):
         index, classes, further = scan_shards(shards, shown.reach)
     folder = Path(args.set)
     if classes is not None:
+        from mlaface.utils.files import atomic_path
         from mlaface.utils.names import name_lines
-        names = folder / 'classes.txt'
-        if names.exists():
-            raise InputError(f'{names} is there already, and the folders in the tar files are the classes: remove it')
-        names.write_text(name_lines(classes), encoding='utf-8')
+        names, text = folder / 'classes.txt', name_lines(classes).encode()
+        if names.exists() and names.read_bytes() != text:
+            raise InputError(f'{names} has other names than the folders in the tar files, which are the classes: '
+                             'remove it')
+        with atomic_path(names) as temporary:
+            temporary.write_bytes(text)
     write_shard_index(folder, shards, index, further)
     say(f'{folder / "index.npy"}: {len(index)} images')
 
