@@ -8,6 +8,7 @@ from math import comb
 import pytest
 
 from mlaface.cli.main import main
+from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.key_lists import read_keys
 from mlaface.datasets.prepare.inspect import open_set
 from mlaface.datasets.prepare.verify_set import Sample, draw_sample
@@ -91,6 +92,20 @@ def test_tar_files_are_indexed_again_to_the_same_bytes(capsys, tmp_path):
     with pytest.raises(SystemExit, match='classes.txt has other names than the folders .* remove it'):
         main(['data', 'verify', str(tmp_path / 'set'), '--write-index'])
     assert (tmp_path / 'set' / 'classes.txt').read_text() == 'eve\nbob\n'
+
+
+def test_a_tar_file_that_came_after_the_index_is_not_passed_over(capsys, tmp_path):
+    folder = tmp_path / 'set'
+    (folder / 'more').mkdir(parents=True)
+    tar_of(folder / 'a.tar', ['ann/0.jpg', 'bob/0.jpg'])
+    assert verify(capsys, folder, '--write-index')[0] == 0
+    tar_of(folder / 'more' / 'b.tar', ['ann/1.jpg', 'bob/1.jpg', 'bob/2.jpg'])
+    tar_of(folder / 'more' / '.c.tar', ['ann/2.jpg'])
+    with pytest.raises(FormatError, match=r'more.b\.tar: not in shards.json.* data verify .*set --write-index'):
+        open_set(folder)
+    assert verify(capsys, folder, '--write-index')[0] == 0 and len(open_set(folder)) == 5
+    converted(people(tmp_path / 'people'), folder / 'other', 'tar')  # a set of its own
+    assert len(open_set(folder)) == 5
 
 
 def by_counting(total, drawn, faulty, found):

@@ -184,6 +184,7 @@ class TarShards(Archive):
             raise FormatError(f'{file}, {INDEX}: no index of shards ({" ".join(str(error).split())[:99]}). Remove both '
                               'to have them made anew by mlaface data verify --write-index') from error
         self._check_sizes(entries)
+        self._check_whole(entries)
         if index.dtype != ENTRY or index.ndim != 1 or len(index) and not (
                 index['shard'].min() >= 0 and index['shard'].max() < len(entries) and index['label'].min() >= 0
                 and index['size'].min() >= 0 and (index['offset'] >= index['head']).all() and index['head'].min() > 0):
@@ -197,6 +198,16 @@ class TarShards(Archive):
             if size != entry['size']:
                 raise FormatError(f'{shard} has {size} bytes, {SHARDS} says {entry["size"]}: fetch it again, or, if it '
                                   f'is right, remove {SHARDS} and {INDEX}')
+
+    def _check_whole(self, entries):
+        """Refuse tar files that came after the index; folders with an index of their own are other sets."""
+        known = {self.folder / entry['name'] for entry in entries}
+        further = [shard for shard in find_shards(self.folder) if shard not in known and shard.is_file() and (
+            shard.parent == self.folder or not (shard.parent / SHARDS).is_file())]
+        if further:
+            raise FormatError(f'{further[0]}{f" and {len(further) - 1} more" if further[1:] else ""}: not in {SHARDS}, '
+                              f'which was written before: mlaface data verify {self.folder} --write-index takes all '
+                              'tar files in, or move it away')
 
     def __getstate__(self):
         state = super().__getstate__()
