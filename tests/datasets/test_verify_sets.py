@@ -38,6 +38,27 @@ def test_a_damaged_image_is_found_and_its_list_leaves_it_out(capsys, tmp_path, l
         assert len(open_set(tmp_path / 'set', exclude=[tmp_path / 'list'])) == 10
 
 
+@pytest.mark.filterwarnings('ignore:.*passed over')
+def test_what_the_set_passes_over_is_faulty_too(capsys, tmp_path):
+    folder = people(tmp_path / 'people', {'a': 2, 'b': 2})
+    for name in ('a/#x.HEIC', 'b/y.heic', 'loose.jpg'):
+        (folder / name).write_bytes(face(9))
+    code, out = verify(capsys, folder, '--json', '--sample', 3, '--write-list', tmp_path / 'list')
+    result, heic = json.loads(out), 'format: HEIC is not read: convert it to JPEG'
+    assert code == 1 and result['passed_over'] == 3 and result['images'] == 4
+    assert sorted(result['faulty']) == [['a/#x.HEIC', heic], ['b/y.heic', heic],
+                                        ['loose.jpg', 'place: it lies in no folder of an identity']]
+    assert result['bound'] == Sample(4, 3, 0).bound()
+    assert f'# passed over: b/y.heic: {heic}\n' in (tmp_path / 'list').read_text() and not read_keys(tmp_path / 'list')
+    assert len(open_set(folder, exclude=[tmp_path / 'list'])) == 4
+    code, out = verify(capsys, folder)
+    assert code == 1 and '4 of 4 images decoded, 0 cannot be used; 3 more are passed over\n' in out
+    with pytest.raises(SystemExit) as end:
+        main(['data', 'inspect', str(folder), '--json'])
+    result = json.loads(capsys.readouterr().out)
+    assert end.value.code == 1 and result['faulty'] == 3 and f'{folder}/b/y.heic: {heic}' in result['faults']
+
+
 def _blind():
     from mlaface.datasets.archives.examine import Rules
     return Rules(decode=False)

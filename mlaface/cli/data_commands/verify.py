@@ -40,7 +40,8 @@ def parse(arguments=None):
                         'and shards.json beside them; of a folder of identities images.lst, a list of its images, of '
                         'one of parquet files a list of these')
     parser.add_argument('--write-list', type=local_place, metavar='FILE',
-                        help='write the keys of images that cannot be used')
+                        help='write the keys of images that cannot be used; those that the set passes over already '
+                        'are remarks in it')
     add_json(parser)
     return parser.parse_args(arguments)
 
@@ -112,9 +113,9 @@ def index_shards(args, say):
 
 def verify_all(args, say):
     """Verify container and images; the result as a dict."""
-    from mlaface.datasets.key_lists import write_keys
+    from mlaface.datasets.key_lists import spell, write_keys
     from mlaface.datasets.prepare.inspect import open_set
-    from mlaface.datasets.prepare.verify_set import Sample, draw_sample, verify_images
+    from mlaface.datasets.prepare.verify_set import Sample, draw_sample, passed_over, verify_images
     records = records_of(args.set)
     whole = args.sample is None or args.write_index is not None
     faults = scan_records(records, args, say) if records and whole else []
@@ -122,16 +123,19 @@ def verify_all(args, say):
         index_shards(args, say)
     result = dict(schema=1, set=str(args.set), container_faults=faults)
     if faults:
-        return dict(result, images=None, drawn=0, faulty=[])
+        return dict(result, images=None, drawn=0, faulty=[], passed_over=0)
     dataset = open_set(args.set)
     if args.sample is None and hasattr(dataset, 'archive'):
         result['container_faults'] = faults = dataset.archive.container_faults()
     drawn = draw_sample(len(dataset), args.sample, args.seed)
     with bar('decoding', len(drawn)) as shown:
         found = verify_images(dataset, drawn, args.size, args.workers, shown.reach)
-    if args.write_list:
-        write_keys(args.write_list, found, f'{len(found)} of {len(drawn)} images of {args.set} that cannot be used')
-    result.update(images=len(dataset), drawn=len(drawn), faulty=found)
+    over = passed_over(dataset)
+    if args.write_list:  # no keys of the set are remarks: a list of none but these would be refused as another set's
+        write_keys(args.write_list, found, '\n'.join([
+            f'{len(found)} of {len(drawn)} images of {args.set} that cannot be used',
+            *(f'passed over: {spell(key)}: {why}' for key, why in over)]))
+    result.update(images=len(dataset), drawn=len(drawn), faulty=over + found, passed_over=len(over))
     if len(drawn) < len(dataset):
         sample = Sample(len(dataset), len(drawn), len(found))
         result.update(bound=sample.bound(), confidence=0.95, missed={faulty: sample.missed(faulty) for faulty in (
@@ -146,7 +150,9 @@ def show(result, first):
     if result['images'] is None:
         print('the images were not looked at: mend the file first')
         return
-    print(f'{result["drawn"]} of {result["images"]} images decoded, {len(result["faulty"])} cannot be used')
+    over = result['passed_over']
+    print(f'{result["drawn"]} of {result["images"]} images decoded, {len(result["faulty"]) - over} cannot be used' + (
+        f'; {over} more are passed over' if over else ''))
     for key, fault in result['faulty'][:first]:
         print(f'{key}: {fault}')
     if 'bound' in result:

@@ -127,10 +127,11 @@ def decode_all(dataset, size=(112, 112), walk=iter):
         walk (callable): Wraps the indices, as ``rich.progress.track`` does.
 
     Returns:
-        tuple[Counter, list[str], int]: Images by (height, width), what is wrong with those that cannot be used, and how
-        many are stored turned, as their Exif says.
+        tuple[Counter, list[str], int]: Images by (height, width), what is wrong with those that cannot be used, first
+        those that the set passes over, and how many are stored turned, as their Exif says.
     """
-    sizes, faults, turned = Counter(), [], 0
+    sizes, turned = Counter(), 0
+    faults = [f'{dataset.root}/{key}: {kind}: {why}' for key, kind, why in dataset.passed_over]
     for index in walk(range(len(dataset))):
         try:
             data = dataset.encoded(index)[1]

@@ -87,6 +87,11 @@ def verify_images(dataset, indices, size=None, workers=2, advance=lambda count: 
     return faults
 
 
+def passed_over(dataset):
+    """What looks like an image of a set and cannot be read: key and kind with fault, list[tuple[str, str]]."""
+    return [(key, f'{kind}: {why}') for key, kind, why in dataset.passed_over]
+
+
 def _key(dataset, index):
     try:
         return dataset.key(index)
