@@ -16,6 +16,7 @@ from mlaface.datasets.formats.jpeg import encode
 from mlaface.datasets.key_lists import read_keys
 from mlaface.datasets.sets.folder_faces import FolderFaces
 from mlaface.datasets.synthetic.official import draw
+from tests.datasets.archive_sets import content
 
 MODEL = ('--model', 'tests.cli.test_data_commands:blocks', '--import', 'tests.cli.test_data_commands', '--workers', '1',
          '--device', 'cpu')
@@ -213,8 +214,26 @@ def test_parts_are_disjoint_whole_and_stay_with_more_people(folder, tmp_path):
     assert sum(map(len, parts.values())) == 84 and sum(map(len, people.values())) == len(set().union(*people.values()))
     left = FolderFaces(str(folder), exclude=str(tmp_path / 'out' / 'exclude_val.txt'))
     assert [left.key(k) for k in range(len(left))] == parts['val']
-    main([*arguments, '--seed', '1'])
-    assert read_keys(tmp_path / 'out' / 'train.txt') != parts['train']
+    main([*arguments[:3], str(tmp_path / 'seed'), *arguments[4:], '--seed', '1'])
+    assert read_keys(tmp_path / 'seed' / 'train.txt') != parts['train']
+
+
+def test_lists_of_two_splits_are_not_mixed(folder, tmp_path):
+    out = tmp_path / 'out'
+    arguments = ['split', str(folder), '--out', str(out), '--shares']
+    main([*arguments, 'train=0.5,val=0.25,test=0.25'])
+    (out / 'mine.txt').write_text('# mine of old: a list of another kind\n')
+    first = content(out)
+    main([*arguments, 'train=0.5,val=0.25,test=0.25'])
+    assert content(out) == first
+    for others in (['train=0.5,test=0.5'], ['train=0.5,val=0.25,test=0.25', '--seed', '1']):
+        with pytest.raises(SystemExit, match=r'txt is of another split \(.*: seed 0, shares .* remove its lists'):
+            main([*arguments, *others])
+        assert content(out) == first
+    for file in ('train.txt', 'exclude_train.txt', 'test.txt', 'exclude_test.txt', 'val.txt', 'summary.json'):
+        (out / file).unlink()
+    with pytest.raises(SystemExit, match=r'exclude_val\.txt is of another split \(all but val of'):
+        main([*arguments, 'train=0.5,test=0.5'])
 
 
 def test_the_page_says_what_hurts(folder, tmp_path, faces, capsys):

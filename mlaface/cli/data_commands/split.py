@@ -40,18 +40,19 @@ def main(argv=None):
 
     from mlaface.datasets.key_lists import write_keys
     from mlaface.datasets.prepare.pairs import read_groups
-    from mlaface.datasets.prepare.split import check_shares, split_identities
+    from mlaface.datasets.prepare.split import check_shares, refuse_another_split, split_identities
     with explained():
         check_shares(shares := read_shares(args.shares))  # refused before all images are read
         dataset = open_labelled(args.set)
         classes, labels = dataset.metainfo['classes'], np.asarray(dataset.labels)
         groups = read_groups(args.groups, classes) if args.groups else None
+        remarks = {name: f'{name} of {args.set}: seed {args.seed}, shares {args.shares}' for name in shares}
+        refuse_another_split(args.out, remarks)
         found = looked_at(args.set, dataset, args)
         parts = split_identities(classes, labels[found.good], shares, args.seed, groups)
         summary = dict(schema=1, command='data split', set=args.set, seed=args.seed, parts={}, **found.counts)
         for name, members in parts.items():
-            inside = found.good & np.isin(labels, members)
-            remark = f'{name} of {args.set}: seed {args.seed}, shares {args.shares}'
+            inside, remark = found.good & np.isin(labels, members), remarks[name]
             write_keys(Path(args.out, f'{name}.txt'), map(dataset.key, np.flatnonzero(inside).tolist()), remark)
             write_keys(Path(args.out, f'exclude_{name}.txt'), [
                 (dataset.key(row), found.faults.get(row, '')) for row in np.flatnonzero(~inside).tolist()],

@@ -1,5 +1,6 @@
 """Training, validation and test sets by identity: nobody stands in two of them."""
 import hashlib
+from pathlib import Path
 
 import numpy as np
 
@@ -47,3 +48,23 @@ def split_identities(classes, labels, shares, seed=0, groups=None):
     if empty:
         raise InputError(f'{len(present)} identities leave {", ".join(empty)} empty: take fewer parts or larger shares')
     return {name: np.array(sorted(members), np.int64) for name, members in parts.items()}
+
+
+def refuse_another_split(folder, remarks):
+    """Refuse a folder with lists of another split: with those that are written now, one person would be in two parts.
+
+    Args:
+        folder (str | Path): Where the lists are written to; it need not be there.
+        remarks (dict[str, str]): What each part is of, by its name; lists begin with it.
+
+    Raises:
+        InputError: If a list in it is of another part, set, seed or other shares.
+    """
+    for file in sorted(Path(folder).glob('*.txt')):
+        name = file.stem.removeprefix('exclude_')
+        begin = '# all but ' if file.stem != name else '# '
+        with open(file, encoding='utf-8', errors='replace') as lines:
+            line = lines.readline(10_000).rstrip('\n')
+        if line.startswith(f'{begin}{name} of ') and ': seed ' in line and line != begin + remarks.get(name, ''):
+            raise InputError(f'{file} is of another split ({line[2:]}), and people would be in two parts: give another '
+                             'folder, or remove its lists')
