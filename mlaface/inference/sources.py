@@ -33,7 +33,8 @@ def open_sources(given, max_pixels=MAX_PIXELS):
         Source: Images.
 
     Raises:
-        MissingDataError: If a path is not there, or a folder holds no image.
+        MissingDataError: If a path is not there, or a folder holds no image; a link to nothing is an image that cannot
+            be read.
         InputError: If a video or a camera cannot be opened.
     """
     if _is_single(given):
@@ -78,9 +79,9 @@ def _of_path(path, max_pixels):
         if not found:
             raise MissingDataError(f'no image in {path}: files named {", ".join(PHOTOGRAPHS)} are taken')
         yield from (Source(str(file), lambda file=file: read_image(file, max_pixels)) for file in found)
-    elif not path.exists():
+    elif not path.exists() and not path.is_symlink():  # a link to nothing is there: reading it says so
         raise MissingDataError(f'no image, folder or video at {path}')
-    elif path.suffix.lower() in VIDEOS:
+    elif path.suffix.lower() in VIDEOS and path.exists():
         yield from _frames(str(path), str(path))
     else:
         yield Source(str(path), lambda: read_image(path, max_pixels))

@@ -162,6 +162,16 @@ def test_images_without_a_face_are_noted(faces, capsys, tmp_path):
     assert status == 1 and 'note: no face in' in printed.err and printed.err.count('torn.jpg') == 1
 
 
+def test_a_link_to_nothing_ends_neither_the_enrolment_of_a_folder_nor_what_comes_after_it(faces, capsys, tmp_path):
+    for name in ('Ann', 'Bob'):
+        (tmp_path / 'people' / name).mkdir(parents=True)
+    (tmp_path / 'people/Ann/gone.jpg').symlink_to('nowhere')
+    (tmp_path / 'people/Bob/1.jpg').write_bytes((tmp_path / 'one.jpg').read_bytes())
+    status, printed = ended(capsys, 'enroll', tmp_path / 'g', '--people', tmp_path / 'people', '--aligned')
+    assert status == 1 and '1 people, 1 image enrolled' in printed.out and 'Ann/gone.jpg' in printed.err
+    assert ended(capsys, 'embed', tmp_path / 'people/Ann/gone.jpg', faces['one'], '--aligned')[0] == 1
+
+
 def test_people_of_an_earlier_call_are_not_mixed_with(faces, capsys, tmp_path):
     for status in (0, 1):
         found, printed = ended(capsys, 'cluster', faces['one'], '--aligned', '--out', tmp_path / 'people')
