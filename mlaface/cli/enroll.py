@@ -72,6 +72,8 @@ def _enroll(gallery, inferencer, args, name, images, skipped=None):
     from mlaface.gallery import Enrolment
     found = []
     for source, faces in inferencer.faces(images, args.aligned, skipped):
+        if skipped is not None and source in skipped.names:
+            continue
         try:
             embedding = one_face(source, faces, args.largest).embedding
         except ValueError as error:

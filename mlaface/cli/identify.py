@@ -89,7 +89,7 @@ def _given(args, gallery):
 def _found(inferencer, args, skipped):
     """Batches of (entry, embedding), one an image; an image without a face is skipped."""
     for source, faces in tracked(inferencer.faces(sources_of(args.images), args.aligned, skipped), 'identifying'):
-        if not faces and source != skipped.last:
+        if not faces and source not in skipped.names:
             skipped(source, f'no face in {source}')
         yield [(dict(source=source, box=[round(float(x), 1) for x in face.box]), face.embedding)
                for face in (faces[:1] if args.largest else faces)]

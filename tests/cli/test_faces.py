@@ -172,6 +172,19 @@ def test_a_link_to_nothing_ends_neither_the_enrolment_of_a_folder_nor_what_comes
     assert ended(capsys, 'embed', tmp_path / 'people/Ann/gone.jpg', faces['one'], '--aligned')[0] == 1
 
 
+def test_images_that_cannot_be_read_are_told_of_once(faces, capsys, tmp_path):
+    (tmp_path / 'people/Ann').mkdir(parents=True)
+    for name in 'ab':
+        (tmp_path / f'people/Ann/{name}.jpg').touch()
+    files = sorted((tmp_path / 'people/Ann').iterdir())
+    told = ''.join(f'skipped: {file}: it has no bytes\n' for file in files)
+    assert ended(capsys, 'embed', *files, '--aligned') == (1, ('', told))
+    status, printed = ended(capsys, 'enroll', tmp_path / 'g', '--people', tmp_path / 'people', '--aligned')
+    assert status == 1 and printed.err.startswith(told) and 'no face' not in printed.err
+    status, printed = ended(capsys, 'identify', tmp_path / 'g', *files, '--aligned')
+    assert status == 1 and 'no face' not in printed.err
+
+
 def test_people_of_an_earlier_call_are_not_mixed_with(faces, capsys, tmp_path):
     for status in (0, 1):
         found, printed = ended(capsys, 'cluster', faces['one'], '--aligned', '--out', tmp_path / 'people')

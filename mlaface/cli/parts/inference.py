@@ -128,20 +128,22 @@ class Skipped:
 
     Attributes:
         count (int): How many.
+        names (set[str]): Which; images are read ahead, so that the one at hand need not be the last that was told of.
     """
 
     def __init__(self):
-        self.count, self.last = 0, None
+        self.count, self.names = 0, set()
 
     def __call__(self, name, error):
         """Tell of an image (str) and what is wrong with it."""
-        self.count, self.last = self.count + 1, name
+        self.count += 1
+        self.names.add(name)
         print(f'skipped: {error}', file=sys.stderr)
 
     def faceless(self, found):
         """Pairs of image and faces as they come; images without a face are told of on stderr, and not counted."""
         for name, faces in found:
-            if not faces and name != self.last:
+            if not faces and name not in self.names:
                 print(f'note: no face in {name}', file=sys.stderr)
             yield name, faces
 
