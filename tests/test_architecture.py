@@ -23,7 +23,7 @@ RULES = {
     'models': ({'models', 'registry', 'utils', 'version'}, ANY),
     'datasets': ({'datasets', 'registry', 'utils', 'version'}, ANY),
     'evaluation': ({'evaluation', 'datasets.formats', 'registry', 'utils', 'version'}, ANY),
-    'engine': ({'engine', 'registry', 'utils', 'version'}, ANY),
+    'engine': ({'engine', 'zoo.locate', 'zoo.model_file', 'registry', 'utils', 'version'}, ANY),
     'export': ({'export', 'models', 'evaluation', 'registry', 'utils', 'version'}, ANY),
     'study': ({'study', 'engine', 'evaluation', 'registry', 'utils', 'version'}, ANY),
     'zoo': ({'zoo', 'evaluation', 'registry', 'utils', 'version'}, ANY),

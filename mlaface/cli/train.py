@@ -24,7 +24,7 @@ def parse(arguments=None):
     parser.add_argument('--resume', nargs='?', const=True, metavar='PATH',
                         help='continue from PATH, or from the latest good checkpoint of the work directory')
     parser.add_argument('--load-from', metavar='FILE', help='begin with these weights: a checkpoint of any identities, '
-                        'whose head is left out, or a bare state dict')
+                        'whose head is left out, a bare state dict, a published file, or a name of the zoo')
     parser.add_argument('--init-centers', nargs='?', const='class_means', metavar='FILE',
                         help='begin with class centres at the mean embeddings of their classes, or with those of FILE')
     parser.add_argument('--amp', nargs='?', const='bfloat16', choices=['bfloat16', 'float16'],

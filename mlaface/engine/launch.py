@@ -21,7 +21,8 @@ def train(config, work_dir=None, resume=None, amp=None, cfg_options=None, launch
         seed (int, optional): Default: that of the resumed checkpoint, of the config, of the run to resume that wrote no
             checkpoint yet, or one drawn now.
         auto_scale_lr (bool): Scale the learning rate by the images of one update. Default False.
-        load_from (str, optional): Weights to begin with; replaces that of the config, as the next one does.
+        load_from (str, optional): Weights to begin with, a file or a name of the zoo; replaces that of the config, as
+            the next one does.
         init_centers (str, optional): Where the class centres begin: 'class_means', or a file of centres.
 
     Returns:

@@ -446,10 +446,10 @@ class FaceRunner(Runner):
         self.call_hook('after_resume', iteration=iteration)
 
     def load_checkpoint(self, filename):
-        """Load the trunk's weights of a checkpoint or a bare state dict (fine-tuning); the head begins anew.
+        """Load the trunk's weights (fine-tuning); the head begins anew.
 
         Args:
-            filename (str | Path): The ``.pth`` file.
+            filename (str | Path): A checkpoint, a bare state dict or a published file; a name of the zoo.
         """
         self.logger.info(f'loaded {training.load_weights(self, filename)}')
         self.loaded = True

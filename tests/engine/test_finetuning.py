@@ -3,17 +3,25 @@ import copy
 import os
 import re
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from mlaface.engine.checkpoint import store
-from mlaface.engine.errors import ConfigError
+from mlaface.engine.checkpoint.training import load_weights
+from mlaface.engine.config import load_config
+from mlaface.engine.errors import CheckpointError, ConfigError
 from mlaface.engine.launch import build_runner
+from mlaface.registry import MODELS
+from mlaface.utils.errors import UserError
+from mlaface.zoo.locate import find_model
 from tests.engine import test_resume, toy
 from tests.engine.gloo import run_ranks
 from tests.engine.test_resume import last_state, losses, same
 
+ROOT = Path(__file__).resolve().parents[2]
 UNTIL, END = 2, 5
 MODEL = dict(
     _delete_=True, type='FaceRecognizer', channels_last=True, frozen=['backbone.layer2.0.bn1'],
@@ -138,3 +146,35 @@ def test_frozen_fresh_weights_are_told(tmp_path):
     log = (tmp_path / 'log.txt').read_text()
     assert '6 kernels and 29 norms are frozen as they were drawn (backbone.conv1.weight, ' in log
     assert re.search(r'frozen +- +[0-9,]+ +backbone.conv1, backbone.bn1', log)
+
+
+@pytest.mark.parametrize('name, edit', [
+    ('mla_r18w025_heads', None), ('mla_r18w025_drawn', 'model = dict(backbone=dict(depth=18, norm_eval=True))')])
+def test_networks_of_the_zoo_fit_the_config_of_the_page(name, edit, tmp_path):
+    page = (ROOT / 'docs/finetuning.md').read_text()
+    text = next(block for block in re.findall('```python\n(.*?)```', page, re.S) if 'mla_iresnet_w025' in block)
+    if edit:
+        assert f'`{edit}`' in page
+        text = text[:text.index('model =')] + edit
+    (tmp_path / 'finetune.py').write_text(text.replace("'_base_/", f"'{ROOT}/configs/_base_/"))
+    config = load_config(tmp_path / 'finetune.py').model
+    config.head.num_classes = 5
+    runner = SimpleNamespace(bare_model=MODELS.build(config))
+    weight = next(runner.bare_model.backbone.parameters())
+    before = weight.detach().clone()
+    assert '000 identities is left out and begins anew for 5' in load_weights(runner, name)
+    assert not torch.equal(before, weight)
+
+
+def test_what_cannot_be_trained_on_is_refused_in_a_line(tmp_path):
+    with pytest.raises(CheckpointError, match='^sface is an ONNX file, whose network cannot be trained: [^\n]*$'):
+        store.read_weights('sface')
+    with pytest.raises(UserError, match="did you mean 'mla_r18w025_heads'"):
+        store.read_weights('mla_r18w025_head')
+    file = find_model('mla_r18w025_heads')
+    damaged = tmp_path / file.name
+    damaged.write_bytes(file.read_bytes()[:-1] + b'x')
+    with pytest.raises(UserError, match='is not the file that its name says'):
+        store.read_weights(damaged)
+    with pytest.raises(CheckpointError, match='no model at'):
+        store.read_weights(tmp_path / 'none.safetensors')

@@ -103,25 +103,44 @@ def _check_rows(path, rows):
 
 
 def read_weights(path):
-    """The trunk in a file: of a checkpoint, whose rows need not be there, or a bare state dict as the converters write.
+    """The trunk in a file: of a checkpoint, whose rows need not be there, a bare state dict as the converters write, or
+    a published network.
 
     Args:
-        path (str | Path): The ``.pth`` file.
+        path (str | Path): The ``.pth`` or ``.safetensors`` file, a name of the zoo, or ``hf://OWNER/NAME``.
 
     Returns:
         dict: ``state_dict`` (by our names; the moving average where there is one, which is what was validated),
         ``average`` (bool), ``num_classes`` (int or None).
 
     Raises:
-        CheckpointError: As ``read``.
+        CheckpointError: As ``read``; if it is an ONNX file.
+        UserError: If there is no model of this name, or its file cannot be had or is damaged.
     """
-    content = _load(path)
+    from mlaface.zoo.locate import find_model  # the zoo is no part of the start of every training
+    file = find_model(path)
+    if str(file).endswith('.onnx'):
+        raise CheckpointError(f'{path} is an ONNX file, whose network cannot be trained: give a checkpoint or a '
+                              'published file of mlaface (.pth, .safetensors), or the name of one; mlaface models '
+                              'lists them')
+    if str(file).endswith('.safetensors'):
+        return _published_weights(file)
+    content = _load(file)
     if is_state_dict(content):
         return dict(state_dict=content, average=False, num_classes=None)
-    model = _checked(content, path)['model']
+    model = _checked(content, file)['model']
     average = {name: value for name, value in (content.get('ema') or {}).items() if name in model['state_dict']}
     return dict(state_dict={**model['state_dict'], **average}, average=bool(average),
                 num_classes=model.get('num_classes'))
+
+
+def _published_weights(path):
+    from mlaface.zoo.model_file import read_model_file
+    try:
+        metadata, state = read_model_file(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(str(error)) from error
+    return dict(state_dict=state, average=False, num_classes=(metadata or {}).get('num_classes'))
 
 
 def checkpoints(folder):

@@ -115,7 +115,7 @@ def load_weights(runner, path):
 
     Args:
         runner (FaceRunner): Before training.
-        path (str | Path): The ``.pth`` file: a checkpoint, or a bare state dict.
+        path (str | Path): A checkpoint, a bare state dict or a published file; a name of the zoo.
 
     Returns:
         str: What was loaded and what was not, for the log.
