@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mlaface.datasets.browse import DrawnFaces, by_epochs, by_transforms, write_sheet
+from mlaface.datasets.sets._base import FaceDataset
 from mlaface.datasets.transforms import color_jitter, rand_augment
 from mlaface.datasets.transforms._base import random_rectangle
 from mlaface.registry import TRANSFORMS
@@ -125,6 +126,16 @@ def test_rectangles_have_the_area_and_ratio_that_are_asked_for():
 def test_what_is_refused(cfg, message):
     with pytest.raises(ValueError, match=message):
         TRANSFORMS.build(cfg)
+
+
+@pytest.mark.parametrize('cfg, message', [
+    (dict(type='LowResolution', scale=(0, 1)), 'scale is (0, 1); it must be a pair (smallest, largest) in [0.01, 1.0]'),
+    (dict(type='ColorJitter', brightness=-1), 'brightness is -1; it must be in [0.0, 1.0]'),
+    (dict(type='FaceMask', prob=2), 'prob is 2; it must be in [0, 1]')])
+def test_a_set_says_which_transform_is_refused_and_what_was_written(cfg, message):
+    with pytest.raises(ValueError) as refused:
+        FaceDataset([dict(type='RandomFlip'), cfg])
+    assert str(refused.value) == f'transforms[1] {cfg["type"]}: {message}'
 
 
 def test_names_and_arguments_of_other_libraries_are_checked():

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from mlaface.datasets.formats.errors import DecodeError, FormatError
 from mlaface.datasets.formats.jpeg import decode_face
 from mlaface.registry import TRANSFORMS
-from mlaface.utils.errors import InputError
+from mlaface.utils.errors import InputError, UserError
 
 MASK = (1 << 64) - 1
 
@@ -34,7 +34,7 @@ class FaceDataset(Dataset):
     def __init__(self, transforms=(), image_size=(112, 112), on_bad_image='stop', seed=0):
         if on_bad_image not in ('stop', 'skip'):
             raise ValueError(f"on_bad_image is {on_bad_image!r}; it must be 'stop' or 'skip'")
-        self.transforms = [TRANSFORMS.build(cfg) if isinstance(cfg, dict) else cfg for cfg in transforms]
+        self.transforms = [_transform(place, cfg) for place, cfg in enumerate(transforms)]
         self.image_size = tuple(image_size)
         self.on_bad_image = on_bad_image
         self.seed = seed
@@ -137,6 +137,19 @@ class FaceDataset(Dataset):
             except FormatError as other:
                 error = other
         raise error
+
+
+def _transform(place, cfg):
+    """A transform, or what its config makes; what is wrong with its values is said with its place and name."""
+    if not isinstance(cfg, dict):
+        return cfg
+    try:
+        return TRANSFORMS.build(cfg)
+    except UserError:  # which name it
+        raise
+    except ValueError as error:
+        kind = cfg['type']
+        raise ValueError(f'transforms[{place}] {getattr(kind, "__name__", kind)}: {error}') from error
 
 
 def image_generator(seed, epoch, index):

@@ -20,9 +20,7 @@ class RandomTransform:
     """
 
     def __init__(self, prob):
-        if not 0 <= prob <= 1:
-            raise ValueError(f'{type(self).__name__}: prob is {prob}; it must be in [0, 1]')
-        self.prob = prob
+        self.prob = check_number('prob', prob, 0, 1)
 
     def __call__(self, image, rng):
         """Apply the transform, or leave the image.
@@ -50,6 +48,17 @@ def check_range(name, values, low, high):
     if len(values) != 2 or not low <= values[0] <= values[1] <= high:
         raise ValueError(f'{name} is {values}; it must be a pair (smallest, largest) in [{low}, {high}]')
     return tuple(values)
+
+
+def check_number(name, value, low, high):
+    """Refuse a number that leaves its bounds.
+
+    Raises:
+        ValueError: If not ``low <= value <= high``.
+    """
+    if not low <= value <= high:
+        raise ValueError(f'{name} is {value}; it must be in [{low}, {high}]')
+    return value
 
 
 def random_rectangle(shape, area, ratio, rng):

@@ -2,7 +2,7 @@
 import cv2
 import numpy as np
 
-from mlaface.datasets.transforms._base import RandomTransform, check_range
+from mlaface.datasets.transforms._base import RandomTransform, check_number, check_range
 from mlaface.registry import TRANSFORMS
 
 
@@ -21,7 +21,7 @@ class RandomBlur(RandomTransform):
         super().__init__(prob)
         self.sigma = check_range('sigma', sigma, 0.01, 50.0)
         self.length = check_range('length', length, 1, 63)
-        self.motion = check_range('motion', (0.0, motion), 0.0, 1.0)[1]
+        self.motion = check_number('motion', motion, 0.0, 1.0)
 
     def apply(self, image, rng):
         """The blurred image."""

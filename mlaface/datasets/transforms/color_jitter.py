@@ -1,7 +1,7 @@
 """Other light: brightness, contrast and saturation (AdaFace: Kim et al., CVPR 2022, section 4.1)."""
 import numpy as np
 
-from mlaface.datasets.transforms._base import RandomTransform, check_range
+from mlaface.datasets.transforms._base import RandomTransform, check_number
 from mlaface.registry import TRANSFORMS
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -47,7 +47,7 @@ class ColorJitter(RandomTransform):
     def __init__(self, brightness=0.5, contrast=0.5, saturation=0.5, prob=0.2, shuffle=False):
         super().__init__(prob)
         self.shuffle = shuffle
-        self.strength = [check_range(name, (0.0, value), 0.0, 1.0)[1] for name, value in (
+        self.strength = [check_number(name, value, 0.0, 1.0) for name, value in (
             ('brightness', brightness), ('contrast', contrast), ('saturation', saturation))]
 
     def apply(self, image, rng):

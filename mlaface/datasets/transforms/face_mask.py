@@ -29,9 +29,9 @@ class FaceMask(RandomTransform):
     def __init__(self, kinds=KINDS, low=0.1, jitter=1.5, prob=0.1):
         super().__init__(prob)
         if not kinds or set(kinds) - set(KINDS):
-            raise ValueError(f'FaceMask: kinds is {list(kinds)}; choose of {", ".join(KINDS)}')
+            raise ValueError(f'kinds is {list(kinds)}; choose of {", ".join(KINDS)}')
         if not 0 <= low <= 1 or jitter < 0:
-            raise ValueError(f'FaceMask: low={low} must be a share, jitter={jitter} at least 0')
+            raise ValueError(f'low={low} must be a share, jitter={jitter} at least 0')
         self.kinds, self.low, self.jitter = tuple(kinds), low, jitter
 
     def apply(self, image, rng):

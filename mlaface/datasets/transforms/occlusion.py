@@ -1,5 +1,5 @@
 """Something in front of the face (random erasing: Zhong et al., AAAI 2020)."""
-from mlaface.datasets.transforms._base import RandomTransform, check_range, random_rectangle
+from mlaface.datasets.transforms._base import RandomTransform, check_number, check_range, random_rectangle
 from mlaface.registry import TRANSFORMS
 
 
@@ -18,7 +18,7 @@ class RandomOcclusion(RandomTransform):
         super().__init__(prob)
         self.area = check_range('area', area, 0.0, 1.0)
         self.ratio = check_range('ratio', ratio, 0.1, 10.0)
-        self.noise = check_range('noise', (0.0, noise), 0.0, 1.0)[1]
+        self.noise = check_number('noise', noise, 0.0, 1.0)
 
     def apply(self, image, rng):
         """A copy of the image with a rectangle over it."""

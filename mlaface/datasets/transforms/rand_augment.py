@@ -92,9 +92,9 @@ class RandAugment(RandomTransform):
         super().__init__(prob)
         changes = CHANGES if changes is None else tuple(changes)
         if n < 0 or not 0 <= magnitude <= LEVELS:
-            raise ValueError(f'RandAugment: n={n}, magnitude={magnitude}; n is at least 0, magnitude 0 to {LEVELS}')
+            raise ValueError(f'n={n}, magnitude={magnitude}; n is at least 0, magnitude 0 to {LEVELS}')
         if not changes or set(changes) - set(CHANGES):
-            raise ValueError(f'RandAugment: changes is {list(changes)}; choose of {", ".join(CHANGES)}')
+            raise ValueError(f'changes is {list(changes)}; choose of {", ".join(CHANGES)}')
         self.n, self.strength, self.changes = n, magnitude / LEVELS, changes
 
     def apply(self, image, rng):

@@ -2,7 +2,7 @@
 import cv2
 import numpy as np
 
-from mlaface.datasets.transforms._base import RandomTransform, check_range
+from mlaface.datasets.transforms._base import RandomTransform, check_number, check_range
 from mlaface.registry import TRANSFORMS
 
 
@@ -19,7 +19,7 @@ class RandomScale(RandomTransform):
     def __init__(self, scale=(0.9, 1.1), shift=0.03, prob=0.5):
         super().__init__(prob)
         self.scale = check_range('scale', scale, 0.1, 10.0)
-        self.shift = check_range('shift', (0.0, shift), 0.0, 0.5)[1]
+        self.shift = check_number('shift', shift, 0.0, 0.5)
 
     def apply(self, image, rng):
         """The scaled and shifted image, of the same size."""

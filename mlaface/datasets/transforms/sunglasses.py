@@ -1,7 +1,7 @@
 """Dark glasses over the eyes, as faces in disguise wear them (AR face database: Martinez and Benavente, 1998)."""
 import numpy as np
 
-from mlaface.datasets.transforms._base import RandomTransform, check_range
+from mlaface.datasets.transforms._base import RandomTransform, check_number, check_range
 from mlaface.datasets.transforms._drawing import filled, five_points, over, points_of, rounded, stroked
 from mlaface.registry import TRANSFORMS
 
@@ -20,7 +20,7 @@ class Sunglasses(RandomTransform):
     def __init__(self, opacity=(0.7, 1.0), size=(0.36, 0.48), jitter=1.0, prob=0.05):
         super().__init__(prob)
         self.opacity, self.size = check_range('opacity', opacity, 0.0, 1.0), check_range('size', size, 0.05, 0.5)
-        self.jitter = check_range('jitter', (0.0, jitter), 0.0, 20.0)[1]
+        self.jitter = check_number('jitter', jitter, 0.0, 20.0)
 
     def apply(self, image, rng):
         """The face with glasses."""
