@@ -1,4 +1,5 @@
 """The server's process: one socket, one event loop; it ends when what was begun is done."""
+import signal
 import socket
 from contextlib import suppress
 
@@ -72,14 +73,20 @@ class _Server(uvicorn.Server):
 def run(app, listening, seconds=30, announce=print):
     """Answer until a signal (Ctrl-C, SIGTERM) comes; then take nothing new, and finish what was begun.
 
+    It is called in the main thread: signals come there.
+
     Args:
         app (callable): Of ``make_app``.
         listening (socket.socket): From ``bound``.
         seconds (float): What was begun may last so long after the signal.
         announce (callable): Is told the address.
     """
-    with suppress(KeyboardInterrupt):  # which uvicorn raises again once all is done
-        server(app, seconds, announce).run([listening])
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once all is done
+            server(app, seconds, announce).run([listening])
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def server(app, seconds=30, announce=print):
