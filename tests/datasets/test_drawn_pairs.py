@@ -181,6 +181,13 @@ def test_a_split_gives_everybody_to_one_part(labels, seed, grouped):
         assert abs(sum(groups[label] == kind for label in parts['train'].tolist()) - members / 2) <= 1
 
 
+def test_small_groups_have_the_shares_together():
+    groups = {label: str(label // 10) for label in range(400)}
+    parts = split_identities([f'p{n}' for n in range(400)], range(400), dict(train=0.9, val=0.05, test=0.05), 0, groups)
+    assert {name: len(part) for name, part in parts.items()} == dict(train=360, val=20, test=20)
+    assert set(np.bincount(parts['train'] // 10)) == {9}
+
+
 def test_new_people_shift_only_the_borders():
     shares = dict(train=0.8, test=0.2)
     few, many = (split_identities([f'p{n}' for n in range(count)], range(count), shares) for count in (400, 404))

@@ -11,6 +11,7 @@ from mlaface.datasets.formats.image_record import pack
 from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.record_writer import RecordWriter
 from mlaface.datasets.prepare.inspect import open_set
+from mlaface.utils.errors import InputError
 from tests.datasets.archive_sets import content, converted, face, people, table_row
 
 
@@ -68,6 +69,8 @@ def test_vggface2(tmp_path):
             put(tmp_path / 'vgg2' / part / name, face(len(part + name), (60, 50)))
     put(tmp_path / 'vgg2' / 'identity_meta.csv', b'Class_ID, Name\n')
     put(tmp_path / 'vgg2' / 'train_list.txt', b'n000002/0001_01.jpg\n')
+    put(tmp_path / 'vgg2' / 'meta/identity_meta.csv', b'Class_ID, Name\n')  # beside the parts in some copies
+    put(tmp_path / 'vgg2' / 'bb_landmark/loose_bb_train.csv', b'NAME_ID,X,Y,W,H\n')
     samples = found(tmp_path / 'vgg2')
     assert [key for _, key, _ in samples] == ['n000002/0001_01.jpg', 'n000002/0002_01.jpg', 'n000003/0001_01.jpg']
     assert packed(tmp_path, tmp_path / 'vgg2') == images_of(samples)
@@ -234,6 +237,17 @@ def test_some_shards_state_classes_and_others_do_not(tmp_path):
             file.addfile(member, io.BytesIO(data))
     with pytest.warns(UserWarning), pytest.raises(FormatError, match='1 of 2 images state their class'):
         found(tmp_path / 'a.tar')
+
+
+@pytest.mark.parametrize('archive', ['backup.tar', 'data/train-00000-of-00001.parquet'])
+def test_archives_beside_people_are_refused(archive, tmp_path):
+    put(tmp_path / 'set' / archive, b'')
+    put(tmp_path / 'set/assets/page.jpg', face(1))
+    with pytest.raises(FormatError):  # the archive is the set, and none
+        open_set(tmp_path / 'set')
+    put(tmp_path / 'set/Ann/1.jpg', face(1))
+    with pytest.raises(InputError, match=rf'set has archives \({archive}\) and folders of images \(.*only one of both'):
+        open_set(tmp_path / 'set')
 
 
 def test_people_of_the_same_name_up_to_case(tmp_path):

@@ -34,6 +34,7 @@ def measured_by_the_first(rank, world, folder):
     return dict(seen=seen, alive=float(alike))
 
 
+@pytest.mark.slow
 def test_others_wait_while_the_first_rank_measures(tmp_path):
     first, second = run_ranks(measured_by_the_first, 2, tmp_path / 'ranks', tmp_path / 'run')
     assert first == dict(seen=['after_train_epoch', 'after_val_epoch'], alive=2) and second['alive'] == 2

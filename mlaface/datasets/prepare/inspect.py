@@ -1,6 +1,7 @@
 """What is in a data set, and which of its images cannot be used?"""
 import os
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from mlaface.datasets.stores.address import is_address, store_address
 from mlaface.datasets.stores.listing import list_folder
 from mlaface.datasets.stores.store import RefusedError, head, list_page
 from mlaface.registry import DATASETS
-from mlaface.utils.errors import MissingDataError
+from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.image_files import is_image
 
 FILES = {'.rec': 'RecordFaces', '.lst': 'ListedFaces', '.tsv': 'CelebFaces', '.tar': 'TarFaces', '.mdb': 'LmdbFaces',
          '.parquet': 'ParquetFaces'}
@@ -83,7 +85,7 @@ def _listed_kind(address):
 
 
 def kind_of(path):
-    """Name (str) of the data set class for what lies at a path."""
+    """Name (str) of the data set class for what lies at a path; ``InputError`` if it is two things."""
     if path.suffix in FILES:
         return FILES[path.suffix]
     if (path / 'train.rec').is_file():
@@ -91,17 +93,27 @@ def kind_of(path):
     if (path / 'data.mdb').is_file():
         return 'LmdbFaces'
     for pattern, kind in (('*.tar', 'TarFaces'), ('*.parquet', 'ParquetFaces'), ('data/*.parquet', 'ParquetFaces')):
-        if path.is_dir() and any(file.is_file() for file in path.glob(pattern)):
+        found = next((file for file in path.glob(pattern) if file.is_file()), None) if path.is_dir() else None
+        if found is not None:
+            people = [image.parent.name for image in islice(_images_of_people(path), 2)]
+            if len(people) == 2:  # one folder may hold pictures of a page
+                raise InputError(f'{path} has archives ({found.relative_to(path)}) and folders of images '
+                                 f'({", ".join(people)}), and only one of both can be the set: move the other')
             return kind
     return 'FolderFaces'
 
 
+def _images_of_people(path):
+    """One image (Path) of each folder directly below a path that has any."""
+    for entry in path.iterdir():
+        if entry.is_dir() and not entry.name.startswith('.'):
+            yield from islice((file for file in entry.iterdir() if is_image(file.name)), 1)
+
+
 def _identities(path):
-    """The folder of identities at a path: as VGGFace2 has them, in its part ``train``."""
+    """The folder of identities at a path: as VGGFace2 has them, in its part ``train``, where none beside has images."""
     part = path / 'train'
-    if part.is_dir() and not any(entry.is_file() for entry in part.iterdir()) and all(
-            entry.name in ('train', 'test', 'val') or entry.is_file() or entry.name.startswith('.')
-            for entry in path.iterdir()):
+    if part.is_dir() and not any(entry.is_file() for entry in part.iterdir()) and not any(_images_of_people(path)):
         return part
     return path
 

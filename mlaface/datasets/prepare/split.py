@@ -25,7 +25,8 @@ def split_identities(classes, labels, shares, seed=0, groups=None):
         labels (array (N,)): Of the images; classes without any are in no part.
         shares (dict[str, float]): Of the identities, by name of the part; they sum to one.
         seed (int): Of the draw.
-        groups (dict[int, str], optional): Group by label, each of which is dealt by itself.
+        groups (dict[int, str], optional): Group by label, each of which is dealt by itself, so that all groups
+            together have the shares too.
 
     Returns:
         dict[str, ndarray]: Labels of each part, int64, rising.
@@ -38,10 +39,13 @@ def split_identities(classes, labels, shares, seed=0, groups=None):
     kinds = {}
     for label in present:
         kinds.setdefault((groups or {}).get(label, ''), []).append(label)
-    parts = {name: [] for name in shares}
+    parts, bounds, dealt = {name: [] for name in shares}, np.cumsum([0, *shares.values()]), 0
     for members in kinds.values():
         members.sort(key=lambda label: hashlib.blake2b(f'{seed}\0{classes[label]}'.encode()).digest())
-        edges = np.round(np.cumsum([0, *shares.values()]) * len(members)).astype(int)
+        dealt += len(members)
+        before = np.cumsum([0, *map(len, parts.values())])  # what small groups could not be given goes on to the next
+        edges = np.round(bounds * dealt).astype(int) - before
+        edges = np.clip(np.maximum.accumulate(edges), 0, len(members))
         for name, start, stop in zip(shares, edges, edges[1:]):
             parts[name] += members[start:stop]
     empty = [name for name, members in parts.items() if not members]
