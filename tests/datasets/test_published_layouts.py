@@ -164,6 +164,18 @@ def test_im2rec_with_a_list_and_several_labels(tmp_path):
     assert lines[0].split('\t')[:4] == ['0', '0.000000', '-1.000000', '8.000000']
 
 
+def test_an_index_of_shards_keeps_no_labels_of_the_one_before(tmp_path):
+    from mlaface.datasets.formats.tar_shards import FURTHER, scan_shards, write_shard_index
+    put(tmp_path / 'Ann/1.jpg', face(1))
+    with tarfile.open(tmp_path / '0.tar', 'w') as file:
+        file.add(tmp_path / 'Ann/1.jpg', 'Ann/1.jpg')
+    index, _, _ = scan_shards([tmp_path / '0.tar'])
+    write_shard_index(tmp_path, [tmp_path / '0.tar'], index, np.ones((1, 2), np.float32))
+    assert (tmp_path / FURTHER).exists()
+    write_shard_index(tmp_path, [tmp_path / '0.tar'], index)
+    assert not (tmp_path / FURTHER).exists()
+
+
 def test_im2rec_with_one_label(tmp_path):
     im2rec(tmp_path / 'set', [(0,), (1,), (1,)])
     converted(tmp_path / 'set' / 'train.lst', tmp_path / 'again', 'im2rec')

@@ -16,7 +16,7 @@ from pathlib import Path
 from mlaface.cli.parts.arguments import command, count_from_zero, report_folder
 from mlaface.cli.parts.data_sets import SET_HELP, add_image_size, add_work, measured, page, tile
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.progress import bar
+from mlaface.cli.parts.progress import bar, tracked
 from mlaface.cli.parts.summaries import add_json, conclude, tell
 
 SHEET = 32
@@ -39,8 +39,6 @@ def parse(arguments=None):
 def main(argv=None):
     """Open the set as training does, and read all of it; ``argv`` (list[str]) is by default the process's."""
     args = parse(argv)
-    from rich.progress import track
-
     from mlaface.datasets.prepare.inspect import decode_all, describe_set, open_set
     with explained():
         dataset = open_set(args.path)
@@ -49,8 +47,7 @@ def main(argv=None):
             print(f'{args.path}: {describe_set(dataset)}')
         if args.report:
             lines += _report(args, dataset, summary)
-        sizes, faults, turned = decode_all(dataset, args.image_size, lambda rows: track(
-            rows, 'decoding', transient=True, disable=not sys.stdout.isatty()))
+        sizes, faults, turned = decode_all(dataset, args.image_size, lambda rows: tracked(rows, 'decoding'))
         sizes = {f'{height}x{width}': count for (height, width), count in sizes.most_common()}
         summary.update(sizes=sizes, turned=turned, faulty=len(faults), faults=faults[:args.first])
         lines += ['sizes: ' + ', '.join(f'{size} {count}' for size, count in itertools.islice(sizes.items(), 10)),

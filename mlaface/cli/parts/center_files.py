@@ -38,9 +38,9 @@ def _read_embeddings(path):
 
 def _embed(args):
     import torch
-    from rich.progress import track
 
     from mlaface.apis.model import init_model
+    from mlaface.cli.parts.progress import tracked
     from mlaface.engine.config import load_config
     from mlaface.engine.data import build_dataloader, build_dataset
     cfg = load_config(args.config).train_dataloader.dataset.to_dict()
@@ -50,7 +50,7 @@ def _embed(args):
     loader = build_dataloader(dict(dataset=dataset, batch_size=args.batch_size, num_workers=args.workers,
                                    sampler=dict(type='SequentialSampler')), seed=0)
     batches = [(model.extract(batch['images'].to(args.device)).cpu(), batch['labels'])
-               for batch in track(loader, 'embedding')]
+               for batch in tracked(loader, 'embedding')]
     embeddings, labels = (torch.cat(parts) for parts in zip(*batches))
     with atomic_path(args.out) as path:
         torch.save(dict(embeddings=embeddings, labels=labels), path)

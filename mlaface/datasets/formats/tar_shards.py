@@ -132,6 +132,8 @@ def write_shard_index(folder, shards, index, further=None):
     for name, array in arrays.items():
         with atomic_path(folder / name) as temporary, open(temporary, 'wb') as file:
             np.save(file, array)
+    if FURTHER not in arrays:
+        (folder / FURTHER).unlink(missing_ok=True)  # of an index that was there before
     counts = np.bincount(index['shard'], minlength=len(shards)).tolist()
     listed = [dict(name=str(shard.relative_to(folder)), size=shard.stat().st_size, images=count)
               for shard, count in zip(shards, counts)]

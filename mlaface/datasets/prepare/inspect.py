@@ -136,7 +136,7 @@ def decode_all(dataset, size=(112, 112), walk=iter):
     Args:
         dataset (FaceDataset): The set.
         size (tuple[int, int]): Height and width that an image must have.
-        walk (callable): Wraps the indices, as ``rich.progress.track`` does.
+        walk (callable): Wraps the indices, to show how far it is.
 
     Returns:
         tuple[Counter, list[str], int]: Images by (height, width), what is wrong with those that cannot be used, first
