@@ -35,6 +35,12 @@ def test_the_head_of_a_file_states_its_size(kind, height, width):
     assert stated_size(saved(np.zeros((height, width, 3), np.uint8), kind)) == (height, width)
 
 
+def test_a_bmp_of_os2_has_a_head_of_its_own_and_is_decoded():
+    rows = picture()[::-1, :, ::-1].tobytes()  # from the bottom, blue first
+    data = struct.pack('<2sIHHI', b'BM', 26 + len(rows), 0, 0, 26) + struct.pack('<IHHHH', 12, 112, 112, 1, 24) + rows
+    assert stated_size(data) == (112, 112) and np.array_equal(decode_face(data), picture())
+
+
 def test_the_head_of_an_extended_webp_states_its_size():
     Image.fromarray(np.zeros((112, 96, 4), np.uint8)).save(file := io.BytesIO(), format='WEBP', exif=b'Exif\0\0II*\0')
     assert file.getvalue()[12:16] == b'VP8X' and stated_size(file.getvalue()) == (112, 96)

@@ -134,10 +134,17 @@ def stated_size(data):
     if data[:8] == png.SIGNATURE and len(data) >= 24:
         return int.from_bytes(data[20:24], 'big'), int.from_bytes(data[16:20], 'big')
     if data[:2] == b'BM' and len(data) >= 26:
-        return abs(int.from_bytes(data[22:26], 'little', signed=True)), int.from_bytes(data[18:22], 'little')
+        return _stated_bmp(data)
     if data[:4] == b'RIFF' and data[8:12] == b'WEBP' and len(data) >= 30:
         return _stated_webp(data)
     return None
+
+
+def _stated_bmp(data):
+    """Numbers of two bytes in the head of 12 that OS/2 wrote, else of four; a height below 0 begins at the top."""
+    if int.from_bytes(data[14:18], 'little') == 12:
+        return int.from_bytes(data[20:22], 'little'), int.from_bytes(data[18:20], 'little')
+    return abs(int.from_bytes(data[22:26], 'little', signed=True)), int.from_bytes(data[18:22], 'little')
 
 
 def _stated_webp(data):
