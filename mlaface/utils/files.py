@@ -1,5 +1,6 @@
 """Files that are whole or absent, and tensors that are read without running code."""
 import contextlib
+import filecmp
 import os
 import tempfile
 from pathlib import Path
@@ -10,13 +11,14 @@ from mlaface.utils.errors import InputError
 
 
 @contextlib.contextmanager
-def atomic_path(path):
+def atomic_path(path, renew=True):
     """Give a temporary name beside ``path``; flush it and rename it to ``path`` if the block succeeds.
 
     Whatever happens inside (a kill, a full disk), ``path`` is either the old file or the whole new one.
 
     Args:
         path (str | Path): The file to write; its folder is made.
+        renew (bool): Whether an old file of the same bytes is replaced too; else it stays, and with it its time.
 
     Yields:
         Path: Name to write to.
@@ -28,6 +30,8 @@ def atomic_path(path):
     temporary = Path(name)
     try:
         yield temporary
+        if not renew and path.is_file() and filecmp.cmp(temporary, path, shallow=False):
+            return
         with open(temporary, 'rb') as written:
             os.fsync(written.fileno())
         umask = os.umask(0)

@@ -1,7 +1,8 @@
 """Count what is in a data set, decode every image, and show the first faults; exit status 1 if there are any.
 
 With --report, one page besides: contact sheets, images an identity, sizes, sharpness, light, colour, pose, copies, and
-what in the set will hurt training; and all numbers as JSON beside it.
+what in the set will hurt training; and all numbers as JSON beside it. Killed, it goes on where it was when the same
+command is given again.
 
 Examples:
   mlaface data inspect data/ms1mv3
@@ -16,7 +17,8 @@ from pathlib import Path
 from mlaface.cli.parts.arguments import command, count_from_zero, report_folder
 from mlaface.cli.parts.data_sets import SET_HELP, add_image_size, add_work, measured, page, tile
 from mlaface.cli.parts.errors import explained
-from mlaface.cli.parts.progress import bar, tracked
+from mlaface.cli.parts.progress import bar
+from mlaface.cli.parts.steps import steps_of
 from mlaface.cli.parts.summaries import add_json, conclude, tell
 
 SHEET = 32
@@ -40,14 +42,17 @@ def main(argv=None):
     """Open the set as training does, and read all of it; ``argv`` (list[str]) is by default the process's."""
     args = parse(argv)
     from mlaface.datasets.prepare.inspect import decode_all, describe_set, open_set
-    with explained():
+    from mlaface.datasets.prepare.kept_rows import set_hash
+    with explained(), steps_of(args.path) as keep:
         dataset = open_set(args.path)
         summary, lines = dict(schema=1, command='data inspect', set=args.path, images=len(dataset)), []
         if not args.json:
             print(f'{args.path}: {describe_set(dataset)}')
         if args.report:
             lines += _report(args, dataset, summary)
-        sizes, faults, turned = decode_all(dataset, args.image_size, lambda rows: tracked(rows, 'decoding'))
+        kept = keep('inspect', lambda: set_hash(args.path, dataset), len(dataset), 'images', size=list(args.image_size))
+        with bar('decoding', len(dataset)) as shown:
+            sizes, faults, turned = decode_all(dataset, args.image_size, args.workers, shown.reach, kept)
         sizes = {f'{height}x{width}': count for (height, width), count in sizes.most_common()}
         summary.update(sizes=sizes, turned=turned, faulty=len(faults), faults=faults[:args.first])
         lines += ['sizes: ' + ', '.join(f'{size} {count}' for size, count in itertools.islice(sizes.items(), 10)),

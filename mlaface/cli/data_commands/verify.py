@@ -1,7 +1,8 @@
 """Is a set whole? Read all of it, or a sample, and say what is damaged; exit status 1 if anything is.
 
 A .rec file is scanned record by record and compared with its index; of every set each image is decoded, or of --sample
-images drawn at random, and then it is said how likely faults were missed.
+images drawn at random, and then it is said how likely faults were missed. Killed, it goes on where it was when the same
+command is given again, to the same output.
 
 Examples:
   mlaface data verify data/ms1mv3
@@ -21,6 +22,7 @@ from mlaface.cli.parts.arguments import command, count, count_from_zero, local_p
 from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
+from mlaface.cli.parts.steps import steps_of
 from mlaface.cli.parts.summaries import add_json
 from mlaface.datasets.stores.address import is_address
 
@@ -55,11 +57,14 @@ def records_of(path):
     return path if path.suffix == '.rec' else inside if inside.is_file() else None
 
 
-def scan_records(file, args, say):
+def scan_records(file, args, say, keep):
     """Scan a .rec file as a container; its faults (list[str])."""
+    from mlaface.datasets.prepare.kept_rows import files_hash
     from mlaface.datasets.prepare.verify import verify_records, write_index
-    with bar('reading', os.stat(file).st_size) as shown:
-        offsets, faults = verify_records(file, shown.reach)
+    size = os.stat(file).st_size
+    kept = keep('records', lambda: files_hash([file]), size, 'bytes')
+    with bar('reading', size) as shown:
+        offsets, faults = verify_records(file, shown.reach, kept)
     say(f'{file}: {len(offsets)} whole records, {len(faults)} faults')
     if args.write_index is not None:
         index = args.write_index or file.with_suffix('.idx')
@@ -85,7 +90,22 @@ def list_files(args, say):
     say(f'{path}: {len(names)} {what}')
 
 
-def index_shards(args, say):
+def steps_of_shards(shards, keep):
+    """The steps (KeptSteps) of a walk over the heads of tar files (list[Path]), for their index and for its check."""
+    from mlaface.datasets.prepare.kept_rows import files_hash
+    return keep('shards', lambda: files_hash(shards), len(shards), 'tar files')
+
+
+def steps_of_container(archive, keep):
+    """The steps of a check of tar shards; None for other archives, whose check is short."""
+    if not hasattr(archive, 'shards'):
+        return None
+    if archive.remote:
+        return keep('heads', lambda: archive.version, len(archive), 'heads of images')
+    return steps_of_shards(archive.shards, keep)
+
+
+def index_shards(args, say, keep):
     """Write the index of tar files, or of a folder without any the list of its files."""
     from mlaface.datasets.formats.tar_shards import find_shards, scan_shards, write_shard_index
     from mlaface.utils.errors import InputError
@@ -95,8 +115,9 @@ def index_shards(args, say):
                          f'{args.set} is none')
     if not shards:
         return list_files(args, say)
+    kept = steps_of_shards(shards, keep)
     with bar('reading', sum(shard.stat().st_size for shard in shards)) as shown:
-        index, classes, further = scan_shards(shards, shown.reach)
+        index, classes, further = scan_shards(shards, shown.reach, kept)
     folder = Path(args.set)
     if classes is not None:
         from mlaface.utils.files import atomic_path
@@ -105,31 +126,35 @@ def index_shards(args, say):
         if names.exists() and names.read_bytes() != text:
             raise InputError(f'{names} has other names than the folders in the tar files, which are the classes: '
                              'remove it')
-        with atomic_path(names) as temporary:
+        with atomic_path(names, renew=False) as temporary:
             temporary.write_bytes(text)
     write_shard_index(folder, shards, index, further)
     say(f'{folder / "index.npy"}: {len(index)} images')
 
 
-def verify_all(args, say):
+def verify_all(args, say, keep):
     """Verify container and images; the result as a dict."""
     from mlaface.datasets.key_lists import spell, write_keys
     from mlaface.datasets.prepare.inspect import open_set
+    from mlaface.datasets.prepare.kept_rows import set_hash
     from mlaface.datasets.prepare.verify_set import Sample, draw_sample, passed_over, verify_images
     records = records_of(args.set)
     whole = args.sample is None or args.write_index is not None
-    faults = scan_records(records, args, say) if records and whole else []
+    faults = scan_records(records, args, say, keep) if records and whole else []
     if args.write_index is not None and not records:
-        index_shards(args, say)
+        index_shards(args, say, keep)
     result = dict(schema=1, set=str(args.set), container_faults=faults)
     if faults:
         return dict(result, images=None, drawn=0, faulty=[], passed_over=0)
     dataset = open_set(args.set)
-    if args.sample is None and hasattr(dataset, 'archive'):
-        result['container_faults'] = faults = dataset.archive.container_faults()
+    archive = getattr(dataset, 'archive', None)
+    if args.sample is None and archive is not None:
+        result['container_faults'] = faults = archive.container_faults(steps_of_container(archive, keep))
     drawn = draw_sample(len(dataset), args.sample, args.seed)
+    kept = keep('verify', lambda: set_hash(args.set, dataset), len(drawn), 'images', size=args.size,
+                sample=args.sample and [args.sample, args.seed])
     with bar('decoding', len(drawn)) as shown:
-        found = verify_images(dataset, drawn, args.size, args.workers, shown.reach)
+        found = verify_images(dataset, drawn, args.size, args.workers, shown.reach, kept)
     over = passed_over(dataset)
     if args.write_list:  # no keys of the set are remarks: a list of none but these would be refused as another set's
         write_keys(args.write_list, found, '\n'.join([
@@ -164,10 +189,10 @@ def show(result, first):
 def main(argv=None):
     """Verify as the arguments say; ``argv`` (list[str]) is by default the process's."""
     args = parse(argv)
-    with explained():
-        result = verify_all(args, lambda text: print(text, file=sys.stderr if args.json else sys.stdout))
-    if args.json:
-        print(json.dumps(result))
-    else:
-        show(result, args.first)
+    with explained(), steps_of(args.set) as keep:
+        result = verify_all(args, lambda text: print(text, file=sys.stderr if args.json else sys.stdout), keep)
+        if args.json:
+            print(json.dumps(result))
+        else:
+            show(result, args.first)
     raise SystemExit(1 if result['container_faults'] or result['faulty'] else 0)

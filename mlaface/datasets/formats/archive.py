@@ -72,8 +72,8 @@ class Archive:
         """The name of an image within the archive (str)."""
         raise NotImplementedError
 
-    def container_faults(self):
-        """What is wrong with the container beside its images (list[str])."""
+    def container_faults(self, kept=None):
+        """What is wrong with the container beside its images (list[str]); ``kept``: the ``KeptSteps`` of tar shards."""
         return []
 
     def find(self, keys):

@@ -58,7 +58,7 @@ def write_list(path, labels, paths):
     odd = next((name for name in paths if {'\t', '\n', '\r'} & set(name)), None)
     if odd is not None:
         raise FormatError(f'{odd!r} cannot stand in {path}, whose lines have tabs: rename it')
-    with atomic_path(path) as temporary, open(temporary, 'w', encoding='utf-8', newline='\n') as file:
+    with atomic_path(path, renew=False) as temporary, open(temporary, 'w', encoding='utf-8', newline='\n') as file:
         file.writelines(f'{number}\t{label}\t{name}\n' for number, (label, name) in enumerate(zip(labels, paths)))
 
 
@@ -98,6 +98,10 @@ class ListedImages(Archive):
             return path.read_bytes()
         except OSError as error:
             raise FormatError(f'{path} cannot be read: {error.strerror}') from error
+
+    def listed(self):
+        """The files of the images (iterator of Path), which lie anywhere."""
+        return map(self.root.joinpath, self.files)
 
     def key(self, place):
         """Path as it stands in the list (str)."""

@@ -8,16 +8,18 @@ from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.recordio import FIRST, MAGIC, MAX_LENGTH, REMEDY, WHOLE, RecordReader
 
 BLOCK = 1 << 20  # bytes of an index that are parsed at once
+STEP = 1 << 12  # records of a scan between two places that it can go on from
 AT_ONCE = 1 << 20  # bytes of a record that are read with its head, where the next one begins so far on
 
 
-def rebuild_index(reader, on_fault='stop', advance=lambda offset: None):
+def rebuild_index(reader, on_fault='stop', advance=lambda offset: None, kept=None):
     """Find where records start by one scan.
 
     Args:
         reader (RecordReader): The file.
         on_fault (str): ``'stop'``, or ``'skip'`` to go on at the next place where a record may start.
         advance (callable): Told the byte that the scan has reached.
+        kept (KeptSteps, optional): Goes on from there, and keeps how far it is.
 
     Returns:
         tuple[ndarray, list[str]]: Offsets, int64 (R,), and what was wrong.
@@ -25,19 +27,28 @@ def rebuild_index(reader, on_fault='stop', advance=lambda offset: None):
     Raises:
         FormatError: At the first fault, if ``on_fault`` is ``'stop'``.
     """
-    offsets, faults, offset = [], [], 0
+    parts, faults, offset = [np.zeros(0, np.int64)], [], kept.reached if kept else 0
+    for distances, told in kept.found() if kept else ():
+        parts.append(np.cumsum(distances, dtype=np.int64))
+        faults += told
     while offset is not None and offset < reader.size:
-        advance(offset)
-        try:
-            _, after = reader.read_next(offset)
-            offsets.append(offset)
-            offset = after
-        except FormatError as error:
-            if on_fault == 'stop':
-                raise
-            faults.append(str(error))
-            offset = reader.resync(offset + 4)
-    return np.asarray(offsets, np.int64), faults
+        offsets, told = [], []
+        while offset is not None and offset < reader.size and len(offsets) + len(told) < STEP:
+            advance(offset)
+            try:
+                _, after = reader.read_next(offset)
+                offsets.append(offset)
+                offset = after
+            except FormatError as error:
+                if on_fault == 'stop':
+                    raise
+                told.append(str(error))
+                offset = reader.resync(offset + 4)
+        parts.append(np.array(offsets, np.int64))
+        faults += told
+        if kept:  # distances are short numbers
+            kept.add(reader.size if offset is None else offset, [np.diff(parts[-1], prepend=0).tolist(), told])
+    return np.concatenate(parts), faults
 
 
 def _first_bad_line(path):

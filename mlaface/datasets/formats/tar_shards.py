@@ -70,12 +70,31 @@ def _members(path, number, advance):
         yield row
 
 
-def scan_shards(paths, advance=lambda offset: None):
+def _shards(paths, advance, kept):
+    """Of each shard the rows of its index, the folders of its images, and the labels that they state."""
+    behind, done = 0, kept.reached if kept else 0
+    yield from kept.found() if kept else ()
+    for number, path in enumerate(paths):
+        if number >= done:
+            rows, names, labels = [], [], []
+            for entry, key, found in _members(path, number, lambda offset, behind=behind: advance(behind + offset)):
+                rows.append(entry)
+                names.append(key.rpartition('/')[0].rpartition('/')[2])
+                if found:
+                    labels.append(found)
+            yield rows, names, labels
+            if kept:
+                kept.add(number + 1, [rows, names, labels])
+        behind += os.stat(path).st_size
+
+
+def scan_shards(paths, advance=lambda offset: None, kept=None):
     """Index tar files by a walk over all their heads.
 
     Args:
         paths (Sequence[Path]): The shards.
         advance (callable): Told how many bytes of all shards the walk has behind it.
+        kept (KeptSteps, optional): Of an earlier call; a step is a shard.
 
     Returns:
         tuple[ndarray, tuple[str] | None, ndarray]: ``ENTRY`` (N,), class names if folders are the classes, and further
@@ -84,16 +103,12 @@ def scan_shards(paths, advance=lambda offset: None):
     Raises:
         FormatError: If a shard is no whole tar file, none holds an image, or only some images state their class.
     """
-    tables, stated, folders, behind = [], [], Numbering(), 0
-    for number, path in enumerate(paths):
-        rows = []
-        for entry, key, labels in _members(path, number, lambda offset, behind=behind: advance(behind + offset)):
-            rows.append(entry)
-            folders.add(key.rpartition('/')[0].rpartition('/')[2])
-            if labels:
-                stated.append(labels)
-        tables.append(np.array(rows, ENTRY))
-        behind += os.stat(path).st_size
+    tables, stated, folders = [], [], Numbering()
+    for rows, names, labels in _shards(paths, advance, kept):
+        tables.append(np.array(list(map(tuple, rows)), ENTRY))
+        for name in names:
+            folders.add(name)
+        stated += labels
     index = np.concatenate(tables)
     if not len(index):
         raise FormatError(f'{paths[0]}{" and the others" if len(paths) > 1 else ""}: no image in it; endings are '
@@ -130,14 +145,14 @@ def write_shard_index(folder, shards, index, further=None):
     """
     arrays = {INDEX: index, **({FURTHER: further} if further is not None and further.shape[1] else {})}
     for name, array in arrays.items():
-        with atomic_path(folder / name) as temporary, open(temporary, 'wb') as file:
+        with atomic_path(folder / name, renew=False) as temporary, open(temporary, 'wb') as file:
             np.save(file, array)
     if FURTHER not in arrays:
         (folder / FURTHER).unlink(missing_ok=True)  # of an index that was there before
     counts = np.bincount(index['shard'], minlength=len(shards)).tolist()
     listed = [dict(name=str(shard.relative_to(folder)), size=shard.stat().st_size, images=count)
               for shard, count in zip(shards, counts)]
-    with atomic_path(folder / SHARDS) as temporary:
+    with atomic_path(folder / SHARDS, renew=False) as temporary:
         temporary.write_text(json.dumps(dict(schema=1, shards=listed), indent=1) + '\n')
 
 
@@ -230,10 +245,10 @@ class TarShards(Archive):
         shard, _, offset, _, head, _ = self.index[place].item()
         return split_name(name_of(self.read_at(self.shards[shard], offset - head, head)))[0]
 
-    def container_faults(self):
-        """Where the heads of the shards are not as ``index.npy`` has them (list[str])."""
+    def container_faults(self, kept=None):
+        """Where the heads of the shards are not as ``index.npy`` has them (list[str]); a step is a shard."""
         try:
-            found = scan_shards(self.shards)[0]
+            found = scan_shards(self.shards, kept=kept)[0]
         except FormatError as error:
             return [str(error)]
         names = ['shard', 'offset', 'size', 'head', 'key']

@@ -1,6 +1,7 @@
 """What is in a data set, and which of its images cannot be used?"""
 import os
 from collections import Counter
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mlaface.datasets.formats.exif import orientation
 from mlaface.datasets.formats.image_list import IMAGE_LIST
 from mlaface.datasets.formats.jpeg import decoded_size
 from mlaface.datasets.formats.tar_shards import INDEX, SHARDS
+from mlaface.datasets.prepare.verify_set import looked
 from mlaface.datasets.stores.address import is_address, store_address
 from mlaface.datasets.stores.listing import list_folder
 from mlaface.datasets.stores.store import RefusedError, head, list_page
@@ -130,13 +132,15 @@ def describe_set(dataset):
             f'{(counts == 0).sum()} classes empty')
 
 
-def decode_all(dataset, size=(112, 112), walk=iter):
+def decode_all(dataset, size=(112, 112), workers=2, advance=lambda count: None, kept=None):
     """Decode every image.
 
     Args:
         dataset (FaceDataset): The set.
         size (tuple[int, int]): Height and width that an image must have.
-        walk (callable): Wraps the indices, to show how far it is.
+        workers (int): Threads.
+        advance (callable): Told how many are behind it.
+        kept (KeptSteps, optional): Of an earlier call with the same size.
 
     Returns:
         tuple[Counter, list[str], int]: Images by (height, width), what is wrong with those that cannot be used, first
@@ -144,7 +148,18 @@ def decode_all(dataset, size=(112, 112), walk=iter):
     """
     sizes, turned = Counter(), 0
     faults = [f'{dataset.root}/{key}: {kind}: {why}' for key, kind, why in dataset.passed_over]
-    for index in walk(range(len(dataset))):
+    for counted, more, wrong in looked(len(dataset), partial(_decode, dataset, tuple(size)), workers, advance, kept):
+        sizes.update({(height, width): count for height, width, count in counted})
+        turned += more
+        faults += wrong
+    return sizes, faults, turned
+
+
+def _decode(dataset, size, part):
+    """Of a part (range) height, width and number of its images, how many are stored turned, and what is wrong."""
+    sizes, turned, faults = Counter(), 0, []
+    dataset.expect(list(part))
+    for index in part:
         try:
             data = dataset.encoded(index)[1]
             found = decoded_size(data)
@@ -153,7 +168,7 @@ def decode_all(dataset, size=(112, 112), walk=iter):
             continue
         sizes[found] += 1
         turned += orientation(data) != 1
-        if found != tuple(size):
+        if found != size:
             faults.append(f'{dataset.where(index)}: image of {found[0]}x{found[1]} pixels, expected are '
                           f'{size[0]}x{size[1]}')
-    return sizes, faults, turned
+    return [(*found, count) for found, count in sizes.items()], turned, faults

@@ -32,6 +32,8 @@ def set_hash(path, dataset):
         found.update(f'{path} {dataset.version}\n'.encode())
     else:
         _hash_files(Path(getattr(dataset, 'root', path)), found)
+        for file in getattr(getattr(dataset, 'archive', None), 'listed', list)():
+            _hash_file(file, file, found)
     found.update(f'{len(dataset)}\n'.encode())
     labels = getattr(dataset, 'labels', None)
     if labels is not None:
@@ -39,11 +41,23 @@ def set_hash(path, dataset):
     return found.hexdigest()
 
 
+def files_hash(files):
+    """SHA-256 (str) over paths, sizes and times of change of files (iterable of Path)."""
+    found = hashlib.sha256()
+    for file in files:
+        _hash_file(file, file, found)
+    return found.hexdigest()
+
+
 def _hash_files(path, found):
     for file in [path, path.with_suffix('.idx')] if path.is_file() else _files(path):
-        if file.is_file():
-            stat = file.stat()
-            found.update(f'{os.fsencode(file.relative_to(path.parent))!r} {stat.st_size} {stat.st_mtime_ns}\n'.encode())
+        _hash_file(file, file.relative_to(path.parent), found)
+
+
+def _hash_file(file, name, found):
+    if file.is_file():
+        stat = file.stat()
+        found.update(f'{os.fsencode(name)!r} {stat.st_size} {stat.st_mtime_ns}\n'.encode())
 
 
 def _files(folder):
@@ -90,8 +104,10 @@ class KeptRows:
             list[range]: A range a chunk, rising.
         """
         done = self.marks.read_bytes() if self.marks.is_file() and self.path.is_file() else b''
-        return [range(start, min(start + CHUNK, self.shape[0])) for number, start in
-                enumerate(range(0, self.shape[0], CHUNK)) if done[number:number + 1] != b'\x01']
+        there = os.stat(self.path).st_size // max(self.row_bytes, 1) if done else 0  # of a file that was cut off, less
+        chunks = [range(start, min(start + CHUNK, self.shape[0])) for start in range(0, self.shape[0], CHUNK)]
+        return [chunk for number, chunk in enumerate(chunks) if done[number:number + 1] != b'\x01' or
+                chunk.stop > there]
 
     def write(self, start, rows):
         """Put a chunk in its place and mark it.
@@ -101,8 +117,8 @@ class KeptRows:
             rows (ndarray): The rows, of the array's type.
         """
         data = np.ascontiguousarray(rows, self.dtype).tobytes()
-        _write_at(self.path, start * self.row_bytes, data)
-        _write_at(self.marks, start // CHUNK, b'\x01')
+        write_at(self.path, start * self.row_bytes, data)
+        write_at(self.marks, start // CHUNK, b'\x01')
 
     def rows(self):
         """The whole array, read-only, as a map of its file."""
@@ -111,7 +127,7 @@ class KeptRows:
         return np.memmap(self.path, self.dtype, 'r', shape=self.shape)
 
 
-def _write_at(path, place, data):
+def write_at(path, place, data):
     """Write bytes at a place of a file, all of them; the disk's refusal is an ``OSError``, which a map would not be."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
     try:

@@ -9,12 +9,13 @@ from mlaface.datasets.formats.recordio import RecordReader
 from mlaface.utils.files import atomic_path
 
 
-def verify_records(path, advance=lambda offset: None):
+def verify_records(path, advance=lambda offset: None, kept=None):
     """Read every record of a file and follow every line of its index.
 
     Args:
         path (str | Path): The ``.rec`` file; an ``.idx`` of the same name is checked if it is there.
         advance (callable): Told the byte that the scan has reached, again and again.
+        kept (KeptSteps, optional): Of an earlier call; what is reached is a byte.
 
     Returns:
         tuple[ndarray, list[str]]: Offsets of the whole records, int64 (R,), and what is wrong.
@@ -22,7 +23,7 @@ def verify_records(path, advance=lambda offset: None):
     Raises:
         FileNotFoundError: If the file is not there.
     """
-    offsets, faults = rebuild_index(RecordReader(path), on_fault='skip', advance=advance)
+    offsets, faults = rebuild_index(RecordReader(path), on_fault='skip', advance=advance, kept=kept)
     index = Path(path).with_suffix('.idx')
     if index.exists():
         try:
@@ -57,6 +58,6 @@ def write_index(path, offsets, index_path):
             keys, offsets = known[whole], places[whole]
     except (FileNotFoundError, FormatError):
         pass
-    with atomic_path(index_path) as temporary, open(temporary, 'w', newline='\n') as file:
+    with atomic_path(index_path, renew=False) as temporary, open(temporary, 'w', newline='\n') as file:
         file.writelines(f'{key}\t{offset}\n' for key, offset in zip(keys.tolist(), offsets.tolist()))
     return len(keys)

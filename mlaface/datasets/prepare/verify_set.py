@@ -53,7 +53,7 @@ def draw_sample(total, number, seed=0):
     return np.sort(np.random.default_rng(seed).choice(total, number, replace=False))
 
 
-def verify_images(dataset, indices, size=None, workers=2, advance=lambda count: None):
+def verify_images(dataset, indices, size=None, workers=2, advance=lambda count: None, kept=None):
     """Read and decode images.
 
     Args:
@@ -62,6 +62,7 @@ def verify_images(dataset, indices, size=None, workers=2, advance=lambda count: 
         size (tuple[int, int], optional): Height and width that an image must have.
         workers (int): Threads.
         advance (callable): Told how many are behind it.
+        kept (KeptSteps, optional): Of an earlier call with the same indices and size.
 
     Returns:
         list[tuple[str, str]]: Key and fault of each image that cannot be used, in order.
@@ -79,12 +80,32 @@ def verify_images(dataset, indices, size=None, workers=2, advance=lambda count: 
             except FormatError as error:
                 found.append((_key(dataset, index), str(error)))
         return found
-    chunks = [indices[start:start + CHUNK].tolist() for start in range(0, len(indices), CHUNK)]
-    faults = []
-    for number, found in enumerate(map_ahead(look, chunks, workers), 1):
-        faults += found
-        advance(min(number * CHUNK, len(indices)))
-    return faults
+    return [fault for found in looked(len(indices), lambda part: look(indices[part.start:part.stop].tolist()), workers,
+                                      advance, kept) for fault in map(tuple, found)]
+
+
+def looked(count, look, workers=2, advance=lambda count: None, kept=None):
+    """What a look at many images finds, chunk by chunk, in order; one that was killed goes on behind what is kept.
+
+    Args:
+        count (int): Images.
+        look (callable): Gives plain values for a chunk (range); called in threads.
+        workers (int): Threads.
+        advance (callable): Told how many are behind it.
+        kept (KeptSteps, optional): Of an earlier call.
+
+    Yields:
+        object: What was found in a chunk.
+    """
+    begin = kept.reached if kept else 0
+    advance(begin)
+    yield from kept.found() if kept else ()
+    chunks = [range(start, min(start + CHUNK, count)) for start in range(begin, count, CHUNK)]
+    for chunk, found in zip(chunks, map_ahead(look, chunks, workers)):
+        if kept:
+            kept.add(chunk.stop, found)
+        advance(chunk.stop)
+        yield found
 
 
 def passed_over(dataset):

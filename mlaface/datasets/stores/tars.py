@@ -6,6 +6,8 @@ from mlaface.datasets.stores.address import StoreAddress, plain_part
 from mlaface.datasets.stores.files import StoreFile, local_folder
 from mlaface.utils.errors import InputError, MissingDataError, StoreError
 
+STEP = 64  # images whose heads are looked at between two places that a check can go on from
+
 
 class StoredTarShards(TarShards):
     """Tar shards with ``index.npy`` and ``shards.json`` beside them; a shard is looked up when it is first needed.
@@ -57,17 +59,23 @@ class StoredTarShards(TarShards):
             raise FormatError(f'{self.address}/{name} ends within the {size} bytes from byte {offset} on')
         return data
 
-    def container_faults(self):
-        """Where the head before an image has another name than the index (list[str])."""
-        faults = []
-        for place in range(len(self.index)):
-            try:
-                found = key_hash(self.key(place)) == self.index['key'][place]
-            except FormatError:
-                found = False
-            if not found:
-                faults.append(f'{self.address}/{self.shard_of(place).name}: image {place} is not where {INDEX} has it')
+    def container_faults(self, kept=None):
+        """Where the head before an image has another name than the index (list[str]); a step is some images."""
+        faults = [fault for found in (kept.found() if kept else ()) for fault in found]
+        for start in range(kept.reached if kept else 0, len(self.index), STEP):
+            stop = min(start + STEP, len(self.index))
+            found = [f'{self.address}/{self.shard_of(place).name}: image {place} is not where {INDEX} has it'
+                     for place in range(start, stop) if not self._is_there(place)]
+            faults += found
+            if kept:
+                kept.add(stop, found)
         return faults
+
+    def _is_there(self, place):
+        try:
+            return key_hash(self.key(place)) == self.index['key'][place]
+        except FormatError:
+            return False
 
     def expect(self, places):
         """Fetch the blocks of images at once."""
