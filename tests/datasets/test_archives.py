@@ -71,6 +71,40 @@ def test_names_of_files_come_back(tmp_path, source, sets, layout):
     assert found.pop('summary.json') and found == content(source)
 
 
+@pytest.fixture(scope='module')
+def long_named(tmp_path_factory):
+    """Names as long as a file system takes, so that identity and image are more than a key of LMDB holds."""
+    folder = tmp_path_factory.mktemp('long') / 'people'
+    for number, name in enumerate(['名' * 83, '名' * 82 + '字', 'Ann']):
+        (folder / name).mkdir(parents=True)
+        for image in range(2):
+            (folder / name / f'{"面" * 83}{image}.jpg').write_bytes(face(2 * number + image))
+    return folder
+
+
+@pytest.mark.parametrize('layout', ['tar', 'lmdb', 'im2rec'])
+def test_long_names_come_back(tmp_path, long_named, layout):
+    converted(long_named, tmp_path / 'set', layout)
+    dataset = open_set(tmp_path / 'set')
+    assert content_of(dataset) == content_of(open_set(long_named))
+    if layout != 'im2rec':  # records have no names
+        converted(tmp_path / 'set', tmp_path / 'again', 'folder')
+        found = content(tmp_path / 'again')
+        assert found.pop('summary.json') and found == content(long_named)
+        write_keys(tmp_path / 'list', [dataset.key(4), dataset.key(1)])
+        assert len(open_set(tmp_path / 'set', exclude=str(tmp_path / 'list'))) == 4
+
+
+def test_lmdb_with_long_keys_is_read_as_before(tmp_path, long_named):
+    import lmdb
+    converted(long_named, tmp_path / 'set', 'lmdb')
+    with lmdb.open(str(tmp_path / 'set'), readonly=True, lock=False) as environment, environment.begin() as transaction:
+        keys = list(transaction.cursor().iternext(values=False))
+    assert max(map(len, keys)) <= 511 and keys[-1] == b'__names__'
+    identities = [key.decode().split('/')[1] for key in keys[:6]]
+    assert len(set(identities)) == 3 and identities[0].startswith('Ann') and all(len(key) > 200 for key in keys[2:6])
+
+
 def test_records_are_those_of_insightface(tmp_path, source, sets):
     faces = open_set(source)
     write_training_set(tmp_path / 'set', ((int(faces.labels[index]), faces.encoded(index)[1]) for index in range(11)),

@@ -229,6 +229,21 @@ def test_lmdb_states_the_same_size_after_a_transaction_that_was_killed(tmp_path,
     assert content(tmp_path / 'out') == content(tmp_path / 'whole')
 
 
+def test_lmdb_keeps_names_that_are_too_long_for_its_keys_over_a_kill(tmp_path, monkeypatch):
+    source = people(tmp_path / 'people', {'名' * 84: 12})
+    for file in sorted((source / ('名' * 84)).iterdir()):
+        file.rename(file.with_name('面' * 82 + file.name))
+    converted(source, tmp_path / 'whole', 'lmdb')
+    undo = stop_at(monkeypatch, to_lmdb.ToLmdb, '_commit', 2)
+    with pytest.raises(Stopped):
+        converted(source, tmp_path / 'out', 'lmdb')
+    undo()
+    tear(tmp_path / 'out.part')
+    converted(source, tmp_path / 'out', 'lmdb')
+    assert content(tmp_path / 'out') == content(tmp_path / 'whole')
+    assert b'__names__' in (tmp_path / 'out' / 'data.mdb').read_bytes()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('layout', ['records', 'tar', 'lmdb', 'folder', 'parquet'])
 def test_a_real_full_disk(tmp_path, layout):

@@ -5,7 +5,7 @@ import mmap
 import numpy as np
 
 from mlaface.datasets.archives.target import STATE, Target, further_table
-from mlaface.datasets.formats.lmdb_set import FURTHER, LABELS, META, lmdb
+from mlaface.datasets.formats.lmdb_set import FURTHER, LABELS, META, NAMES, lmdb, stored_key
 from mlaface.datasets.formats.names import folder_name
 from mlaface.utils.errors import FullDiskError, InputError
 from mlaface.utils.files import atomic_path
@@ -51,14 +51,14 @@ class ToLmdb(Target):
     def open(self, state):
         """Begin or go on."""
         self.batch, self.room = [], state['room'] if state else 0
-        self.further = self.grow('further.part', state)
+        self.further, self.names = self.grow('further.part', state), self.grow('names.part', state)
 
     def write(self, item):
         """Take an image for the next transaction."""
-        key = f'{item.number:09d}/{item.folder}/{folder_name(item.stem)}{item.ending}'.encode()
-        if len(key) > 511:
-            raise InputError(f'the key {key[:80].decode(errors="replace")}... has {len(key)} bytes; LMDB takes 511: '
-                             'shorten the names')
+        whole = f'{item.number:09d}/{item.folder}/{folder_name(item.stem)}{item.ending}'
+        key = stored_key(whole)
+        if key.decode('utf-8', 'surrogateescape') != whole:
+            self.names.write(json.dumps(whole).encode() + b'\n')
         self.batch.append((key, item.data))
         self.room += _room(key, item.data)
         if item.further:
@@ -97,8 +97,10 @@ class ToLmdb(Target):
         meta = dict(schema=1, images=len(labels), classes=len(self.classes), image_size=list(self.size))
         further = further_table(self.further.path, len(labels))
         if self._entries() == len(labels):
+            names = {int(key[:9]): key for key in map(json.loads, self.names.path.read_bytes().splitlines())}
             last = [*([(FURTHER, further.astype('<f4').tobytes())] if further.size else []),
-                    (LABELS, labels.astype('<i4').tobytes()), (META, json.dumps(meta).encode())]
+                    (LABELS, labels.astype('<i4').tobytes()), (META, json.dumps(meta).encode()),
+                    *([(NAMES, json.dumps(names).encode())] if names else [])]
             self._commit(last, sum(_room(*entry) for entry in last))
         self.write_classes()
         return {}

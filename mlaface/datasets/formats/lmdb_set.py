@@ -3,6 +3,9 @@
 Keys are ``NUMBER/IDENTITY/IMAGE.jpg``, numbers of nine digits from 0 on, so that an image is found by its place and
 any reader can tell whose it is; ``classes.txt`` lies beside. Two entries behind them, ``__labels__`` (int32) and
 ``__meta__`` (JSON), spare reading all keys when a set is opened. Without those, keys are ``.../IDENTITY/IMAGE``.
+
+A key longer than LMDB takes is stored shortened, with a hash of the whole one; ``__names__`` (JSON), if there, has the
+whole ones by their numbers.
 """
 import json
 import os
@@ -11,11 +14,13 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from mlaface.datasets.formats.archive import Archive, Numbering, read_classes
+from mlaface.datasets.formats.archive import Archive, Numbering, key_hash, read_classes
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.utils.packages import import_optional
 
-META, LABELS, FURTHER = b'__meta__', b'__labels__', b'__further__'
+META, LABELS, FURTHER, NAMES = b'__meta__', b'__labels__', b'__further__', b'__names__'
+LONGEST = 511  # bytes of a key that LMDB takes
+PART = 200  # and of the identity, or of the image, in one that is shortened
 _environments = WeakValueDictionary()
 
 
@@ -59,6 +64,29 @@ if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_close_inherited)
 
 
+def stored_key(key):
+    """A key as LMDB takes it.
+
+    Args:
+        key (str): ``NUMBER/IDENTITY/IMAGE.jpg``, in which only the ending is known to be short.
+
+    Returns:
+        bytes: At most 511; identity and image that are cut end in ``~`` and 16 digits of a hash of the whole.
+    """
+    plain = key.encode('utf-8', 'surrogateescape')
+    if len(plain) <= LONGEST:
+        return plain
+    number, folder, image = key.split('/')
+    stem, dot, ending = image.rpartition('.')
+    stem, ending = (stem, dot + ending) if dot and len(ending) < 8 else (image, '')
+    return f'{number}/{_shortened(folder)}/{_shortened(stem)}{ending}'.encode('utf-8', 'surrogateescape')
+
+
+def _shortened(name):
+    plain = name.encode('utf-8', 'surrogateescape')
+    return name if len(plain) <= PART else f'{plain[:PART].decode("utf-8", "ignore")}~{key_hash(name):016x}'
+
+
 class LmdbSet(Archive):
     """Images of an LMDB folder.
 
@@ -74,7 +102,7 @@ class LmdbSet(Archive):
         path = Path(path)
         if not (path / 'data.mdb' if path.is_dir() else path).is_file():
             raise FileNotFoundError(f'no data.mdb in {path}')
-        self.keys = further = None
+        self.keys, self.names, further = None, {}, None
         environment = open_environment(path)
         with environment.begin() as transaction:
             meta, labels = transaction.get(META), transaction.get(LABELS)
@@ -82,6 +110,7 @@ class LmdbSet(Archive):
                 self.keys, labels, classes = self._foreign(path, transaction)
             else:
                 labels, further, classes = self._own(path, meta, labels, transaction.get(FURTHER))
+                self.names = self._whole(path, transaction.get(NAMES))
         super().__init__(path, labels, classes, further)
 
     @staticmethod
@@ -95,6 +124,14 @@ class LmdbSet(Archive):
         if count != len(table) or len(table) and table.min() < 0:
             raise FormatError(f'{path}: {len(table)} labels of {count} images')
         return table, further, read_classes(path if path.is_dir() else path.parent, table)
+
+    @staticmethod
+    def _whole(path, names):
+        """Whole keys by place (dict[int, str]) of those that were stored shortened."""
+        try:
+            return {int(place): str(key) for place, key in json.loads(names or b'{}').items()}
+        except (ValueError, AttributeError) as error:
+            raise FormatError(f'{path}: its entry {NAMES.decode()} is damaged ({error})') from error
 
     @staticmethod
     def _foreign(path, transaction):
@@ -129,8 +166,8 @@ class LmdbSet(Archive):
         return self._found(place)[1]
 
     def key(self, place):
-        """The key (str)."""
-        return self._found(place)[0].decode('utf-8', 'surrogateescape')
+        """The key (str), whole where it was stored shortened."""
+        return self.names.get(place) or self._found(place)[0].decode('utf-8', 'surrogateescape')
 
     def find(self, keys):
         """Which images have one of these keys (list[str]), bool (N,)."""
