@@ -126,6 +126,29 @@ def test_rows_of_parquet_have_the_numbers_of_a_local_folder(sets, tmp_path, caps
         open_set(f'{address}/set')
 
 
+def test_parquet_as_the_hub_converts_sets(sets, tmp_path):
+    """``CONFIG/SPLIT/0000.parquet``: of one configuration the training part, on this machine and behind http."""
+    one, other = sorted((sets / 'parquet/data').iterdir())
+    for name, file in (('train/0000', one), ('train/0001', other), ('test/0000', other)):
+        (tmp_path / 'set/default' / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, tmp_path / 'set/default' / f'{name}.parquet')
+    (tmp_path / 'set/README.md').write_text('# a set')
+    whole = open_set(sets / 'parquet')
+    for path in ('set', 'set/default', 'set/default/train'):
+        assert type(open_set(tmp_path / path)) is ParquetFaces and same(open_set(tmp_path / path), whole)
+    names = '\n'.join(f'{number}\t0\tdefault/{name}.parquet' for number, name in enumerate(
+        ['test/0000', 'train/0001', 'train/0000']))
+    files = {f'/{file.relative_to(tmp_path).as_posix()}': file.read_bytes() for file in tmp_path.rglob('*.parquet')}
+    with serve({**files, '/set/images.lst': names.encode()}) as address:
+        assert same(open_set(f'{address}/set'), whole)
+    (tmp_path / 'set/default/train').rename(tmp_path / 'set/default/partial-train')
+    assert same(open_set(tmp_path / 'set'), whole)
+    shutil.copytree(tmp_path / 'set/default', tmp_path / 'set/small')
+    with pytest.raises(InputError, match=r'2 configurations of a set \(default, small\).* such as .*set/default$'):
+        open_set(tmp_path / 'set')
+    assert same(open_set(tmp_path / 'set/small'), whole)
+
+
 def test_of_parquet_row_groups_that_are_needed_are_read(own_cache):
     """Classes by reads of their own, past the cache; of the images those of a group."""
     import pyarrow as pa

@@ -4,6 +4,7 @@ Names of classes stand in the metadata (``ClassLabel``) or, as text, in the colu
 many images, each of which is read whole for one image: the last ones are kept, and random order is slow.
 """
 import json
+import re
 from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
@@ -12,9 +13,11 @@ import numpy as np
 
 from mlaface.datasets.formats.archive import Archive, Numbering
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.utils.errors import InputError
 from mlaface.utils.packages import import_optional
 
 IMAGE, LABEL = ('image', 'img', 'jpg', 'bytes'), ('label', 'labels', 'class', 'identity', 'id', 'cls')
+HUB = re.compile(r'[^/]+/[^/]+/[0-9]{4,}\.parquet$')  # CONFIG/SPLIT/0000.parquet
 KEPT = 64 << 20  # bytes of images of row groups that are kept in memory
 
 
@@ -34,14 +37,40 @@ def open_file(path, source=None):
 
 
 def find_files(path):
-    """Parquet files at a path: the file, or those of a folder's training part, or all, sorted (list[Path])."""
+    """Parquet files at a path: the file, or those of a folder's training part, or all, sorted (list[Path]).
+
+    Raises:
+        InputError: If a folder has several configurations.
+    """
     path = Path(path)
-    return [path] if path.is_file() else training_part(sorted(path.rglob('*.parquet')))
+    if path.is_file():
+        return [path]
+    names = training_part([file.relative_to(path).as_posix() for file in sorted(path.rglob('*.parquet'))], path)
+    return [path / name for name in names]
 
 
-def training_part(files):
-    """Of some files (list) those of the training part, or all."""
-    return [file for file in files if file.name.startswith('train')] or files
+def training_part(names, where):
+    """Of the files below a folder those of the training part, or all.
+
+    Args:
+        names (list[str]): Paths below the folder: ``data/train-00000-of-00002-HASH.parquet``, or, as the Hub converts
+            sets, ``CONFIG/SPLIT/0000.parquet``, of which the part is ``train``, or ``partial-train`` of a large set.
+        where (Path | StoreAddress): The folder, for messages.
+
+    Returns:
+        list[str]: Some of the names, in their order.
+
+    Raises:
+        InputError: If they are of several configurations.
+    """
+    parts = {name: name.split('/') for name in names}
+    found = [name for name, (*folders, file) in parts.items() if file.startswith('train') or folders[-1:] in (
+        ['train'], ['partial-train'])] or names
+    configs = sorted({'/'.join(parts[name][:-2]) for name in found if HUB.search(name)})
+    if configs[1:]:
+        raise InputError(f'{where} has {len(configs)} configurations of a set ({", ".join(configs)}): give the folder '
+                         f'of one, such as {where / configs[0]}')
+    return found
 
 
 def _column(schema, names, what, path):

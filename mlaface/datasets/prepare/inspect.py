@@ -1,6 +1,8 @@
 """What is in a data set, and which of its images cannot be used?"""
 import os
+import re
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,6 +24,8 @@ from mlaface.utils.image_files import is_image
 
 FILES = {'.rec': 'RecordFaces', '.lst': 'ListedFaces', '.tsv': 'CelebFaces', '.tar': 'TarFaces', '.mdb': 'LmdbFaces',
          '.parquet': 'ParquetFaces'}
+NUMBERED = re.compile(r'[0-9]{4,}\.parquet')  # a file of a split, as the Hub converts sets
+FEW = 100  # entries of a folder that tell whether parquet files lie deeper
 # what a folder in a store is, by a file that it has; None: by the endings of all files
 STORED = {'train.rec': 'RecordFaces', SHARDS: 'TarFaces', 'data.mdb': 'LmdbFaces', IMAGE_LIST: None}
 
@@ -94,8 +98,9 @@ def kind_of(path):
         return 'RecordFaces'
     if (path / 'data.mdb').is_file():
         return 'LmdbFaces'
-    for pattern, kind in (('*.tar', 'TarFaces'), ('*.parquet', 'ParquetFaces'), ('data/*.parquet', 'ParquetFaces')):
-        found = next((file for file in path.glob(pattern) if file.is_file()), None) if path.is_dir() else None
+    for files, kind in ((path.glob('*.tar'), 'TarFaces'), (path.glob('*.parquet'), 'ParquetFaces'),
+                        (path.glob('data/*.parquet'), 'ParquetFaces'), (_of_splits(path), 'ParquetFaces')):
+        found = next((file for file in files if file.is_file()), None) if path.is_dir() else None
         if found is not None:
             people = [image.parent.name for image in islice(_images_of_people(path), 2)]
             if len(people) == 2:  # one folder may hold pictures of a page
@@ -103,6 +108,23 @@ def kind_of(path):
                                  f'({", ".join(people)}), and only one of both can be the set: move the other')
             return kind
     return 'FolderFaces'
+
+
+def _of_splits(path):
+    """Parquet files (Iterator[Path]) as the Hub converts sets, ``CONFIG/SPLIT/0000.parquet``, of the set or a config.
+
+    Of millions of identities and images the first few are looked at.
+    """
+    folders = list(filter(os.path.isdir, _few(path)))
+    for folder in [*folders, *(split for config in folders for split in filter(os.path.isdir, _few(config)))]:
+        yield from (file for file in _few(folder) if NUMBERED.fullmatch(file.name))
+
+
+def _few(folder):
+    """The first entries (list[Path]) of a folder; none of one that cannot be read, which whoever lists it all says."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in islice(entries, FEW) if not entry.name.startswith('.')]
+    return []
 
 
 def _images_of_people(path):

@@ -30,7 +30,7 @@ class StoredParquet(ParquetSet):
         else:
             names = [name.decode() for name in list_folder(path).names.tolist() if name.endswith(b'.parquet')]
             names.sort(key=lambda name: name.split('/'))  # as paths are: rows have the numbers of a local copy
-            found = training_part([listed_file(path, plain_part(name, path)) for name in names])
+            found = [listed_file(path, plain_part(name, path)) for name in training_part(names, path)]
         self.stored = dict(zip(found, at_once(StoreFile, found)))
         self.version = digest(*(file.version for file in self.stored.values()))
         return found
