@@ -11,7 +11,8 @@ from mlaface.datasets.formats.image_record import pack
 from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.record_writer import RecordWriter
 from mlaface.datasets.prepare.inspect import open_set
-from mlaface.utils.errors import InputError
+from mlaface.utils.errors import InputError, MissingDataError
+from mlaface.utils.executors.local import LocalExecutor
 from tests.datasets.archive_sets import content, converted, face, people, table_row
 
 
@@ -181,6 +182,21 @@ def test_im2rec_with_one_label(tmp_path):
     converted(tmp_path / 'set' / 'train.lst', tmp_path / 'again', 'im2rec')
     assert (tmp_path / 'again' / 'train.rec').read_bytes() == (tmp_path / 'set' / 'train.rec').read_bytes()
     assert (tmp_path / 'again' / 'train.idx').read_bytes() == (tmp_path / 'set' / 'train.idx').read_bytes()
+
+
+@pytest.mark.parametrize('pieces', [{}, pytest.param(
+    dict(executor=LocalExecutor(processes=1), piece_size=2), marks=pytest.mark.slow)])
+def test_im2rec_with_a_list_beside_another_root(tmp_path, pieces):
+    im2rec(tmp_path / 'set', [(0,), (1,), (1,)])
+    (tmp_path / 'lists').mkdir()
+    path = (tmp_path / 'set' / 'train.lst').rename(tmp_path / 'lists' / 'train.lst')
+    (tmp_path / 'lists' / 'classes.txt').write_text('Ann\nbob\n')
+    with pytest.raises(MissingDataError, match=r'train.lst: its first images are not there, such as .*/0.jpg.*--root'):
+        open_set(path)
+    converted(path, tmp_path / 'again', 'im2rec', root=tmp_path / 'set', **pieces)
+    assert (tmp_path / 'again' / 'train.rec').read_bytes() == (tmp_path / 'set' / 'train.rec').read_bytes()
+    with pytest.raises(InputError, match='both in stores or both'):
+        open_set(path, root='s3://faces/set')
 
 
 @pytest.mark.parametrize('line', ['0\t1\n', '0\tx\ta.jpg\n', '0\t-1\ta.jpg\n', '0\t1.5\ta.jpg\n', '',

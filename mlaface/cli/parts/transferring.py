@@ -22,6 +22,8 @@ def add_options(parser):
     parser.add_argument('out', type=local_place, metavar='OUT', help='where to; must not be there')
     parser.add_argument('--exclude', nargs='+', default=(), metavar='LIST', help='lists of images to leave out, a key '
                         'a line; files, or addresses in stores')
+    parser.add_argument('--root', metavar='DIR', help='of a .lst: the folder that its paths start from, as im2rec took '
+                        'it, or its address (default: that of the .lst)')
     parser.add_argument('--workers', type=count, metavar='N', help='threads that read and check (default: one a '
                         'processor; with --executor one a process)')
     parser.add_argument('--no-decode', action='store_true', help='copy images without looking whether they are whole')
@@ -56,12 +58,15 @@ def run(args, layout, rules, prepare=None):
             raise InputError(f'--shard-size would do nothing: it is of tar shards, and {args.out} is to be {layout}')
         if layout == 'bin' and not args.out.endswith('.bin'):
             raise InputError(f'{args.out}: a benchmark of pairs is a file: call it {args.out}.bin')
+        if args.root and (prepare or not args.source.endswith('.lst')):
+            raise InputError('--root would do nothing: it is where the images of a .lst lie, which is no folder of '
+                             'photographs')
         spread = spread_of(args)
     with explained(), bars() as begin:
         pieces = dict(executor=spread.executor, piece_size=spread.size,
                       watch_pieces=partial(begin, 'reading pieces')) if spread else {}
         summary = convert(args.source, args.out, layout, rules._replace(decode=not args.no_decode),
-                          shuffle=getattr(args, 'shuffle', None), exclude=args.exclude, options=target,
+                          shuffle=getattr(args, 'shuffle', None), exclude=args.exclude, options=target, root=args.root,
                           workers=args.workers, watch=lambda total: begin('writing', total).reach,
                           prepare=prepare and partial(prepare, spread=spread), **pieces)
     tell(args, summary, *described(summary, args.out))

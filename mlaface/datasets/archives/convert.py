@@ -31,7 +31,7 @@ def layout_of(out):
 
 def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=None, workers=None,
             prepare=None, watch=lambda total: lambda position: None, executor=None, piece_size=4096,
-            watch_pieces=lambda total: lambda count: None):
+            watch_pieces=lambda total: lambda count: None, root=None):
     """Write a set in another layout.
 
     Args:
@@ -50,6 +50,7 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
             this process. The bytes are the same.
         piece_size (int): Images of a piece, for an executor.
         watch_pieces (callable): As ``watch``, of the pieces that are done in addition.
+        root (str | Path, optional): Of a ``.lst``, see ``ListedFaces``; relative to the folder that is the process's.
 
     Returns:
         dict: The summary, with ``seconds`` of this call and its ``images_per_second``.
@@ -60,10 +61,11 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
     """
     module, name, _ = LAYOUTS[layout]
     target_class = getattr(import_module(f'mlaface.datasets.archives.{module}'), name)
-    lists = [absolute(file) for file in exclude]
+    lists, root = [absolute(file) for file in exclude], root and absolute(root)
+    given = dict(dict(exclude=lists) if lists else {}, **(dict(root=root) if root else {}))
 
     def opened(folder):
-        return open_source(folder, **(dict(exclude=lists) if lists else {}))
+        return open_source(folder, **given)
     _check_place(source, out)
     dataset = opened(source) if prepare is None else None  # a set that cannot be opened leaves nothing behind
     with claimed(out, 'pairs.bin' if layout == 'bin' else None) as work:
@@ -77,9 +79,10 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
             layout, dataset, rules, shuffle, options or {}))
         order = order_of(dataset.labels, target.grouped, shuffle)
         threads = workers or (1 if executor else os.cpu_count() or 1)
-        transfer = Transfer(dataset, target, order, rules, threads, str(source), folder)
+        what = f'{source} with root {root}' if root else str(source)
+        transfer = Transfer(dataset, target, order, rules, threads, what, folder)
         if executor is not None:
-            transfer.outcomes = in_pieces(transfer, executor, piece_size, lists, watch_pieces)
+            transfer.outcomes = in_pieces(transfer, executor, piece_size, lists, watch_pieces, root)
         summary = transfer.run(watch(len(order)))
     seconds = time.monotonic() - begun
     return dict(summary, seconds=round(seconds, 2), images_per_second=round(summary['images'] / max(seconds, 1e-9), 1))

@@ -21,7 +21,7 @@ FOLDER = 'pieces.part'  # in the work folder of the set; removed when that becom
 TASK = 'mlaface.datasets.archives.pieces:open_reader'
 
 
-def open_reader(source, exclude, order, names, rules, workers):
+def open_reader(source, exclude, order, names, rules, workers, root=None):
     """What makes a piece, in the process of a node.
 
     Args:
@@ -31,11 +31,12 @@ def open_reader(source, exclude, order, names, rules, workers):
         names (str): File of the names that some images have instead of their own, JSON from index to name.
         rules (list): Fields of ``Rules``.
         workers (int): Threads.
+        root (str, optional): Of a ``.lst``.
 
     Returns:
         callable: ``make(piece, file)``; a piece is start and stop in the order.
     """
-    dataset = open_source(source, **(dict(exclude=exclude) if exclude else {}))
+    dataset = open_source(source, **dict(dict(exclude=exclude) if exclude else {}, **(dict(root=root) if root else {})))
     order, names = np.load(order, mmap_mode='r'), json.loads(Path(names).read_bytes())
     size, *rest = rules
     names = {int(index): name for index, name in names.items()}
@@ -64,7 +65,7 @@ def outcomes_of(content):
         yield index, name, ending, further, data
 
 
-def in_pieces(transfer, executor, size, exclude=(), advance=lambda total: lambda count: None):
+def in_pieces(transfer, executor, size, exclude=(), advance=lambda total: lambda count: None, root=None):
     """Have a transfer's images read by an executor.
 
     Args:
@@ -73,6 +74,7 @@ def in_pieces(transfer, executor, size, exclude=(), advance=lambda total: lambda
         size (int): Images of a piece.
         exclude (Sequence[str]): Lists that the source was opened with.
         advance (callable): Given the number of pieces, returns what is told how many are done in addition.
+        root (str, optional): That it was opened with.
 
     Returns:
         callable: In place of ``transfer.outcomes``.
@@ -88,7 +90,7 @@ def in_pieces(transfer, executor, size, exclude=(), advance=lambda total: lambda
         recipe = recipe_of(transfer.source, transfer.order, transfer.target, transfer.rules, transfer.what)
         pieces = ranges(len(transfer.order), size)
         job = Job(folder, TASK, dict(files, source=absolute(transfer.folder), exclude=list(exclude),
-                                     rules=list(transfer.rules), workers=transfer.workers), pieces,
+                                     rules=list(transfer.rules), workers=transfer.workers, root=root), pieces,
                   dict(recipe, exclude=list(exclude)))
         job.run(executor, advance(len(pieces)))
         first = position // size

@@ -1,13 +1,16 @@
 """im2rec's ``.lst`` beside the images that it names: ``NUMBER TAB LABEL [TAB LABEL ...] TAB PATH`` a line."""
+import os
 from pathlib import Path
 
 import numpy as np
 
 from mlaface.datasets.formats.archive import Archive, read_classes
 from mlaface.datasets.formats.errors import FormatError
+from mlaface.utils.errors import MissingDataError
 from mlaface.utils.files import atomic_path
 
 IMAGE_LIST = 'images.lst'  # of a folder of identities or parquet files that cannot be listed, behind http
+FIRST = 10  # images that are looked for when a list is opened
 
 
 def read_list(path):
@@ -71,25 +74,30 @@ class ListedImages(Archive):
 
     Raises:
         FileNotFoundError: If it is not there.
+        MissingDataError: If none of the first images is where it says.
         FormatError: If it is no such list.
     """
 
     def __init__(self, path, root=None):
         table, self.files = read_list(path)
-        self.root = Path(root) if root else Path(path).parent
+        self.root, beside = Path(root) if root else Path(path).parent, Path(path).parent
         labels = table[:, 0].astype(np.int32)
         if (labels != table[:, 0]).any() or labels.min() < 0:
             raise FormatError(f'{path}: image {int(np.argmax((labels != table[:, 0]) | (labels < 0)))} has a class '
                               'that is no whole number from 0 on')
-        super().__init__(path, labels, self._names(labels), table[:, 1:].astype(np.float32))
+        first = [self.root / file for file in self.files[:FIRST]]
+        if not self.remote and not any(map(os.path.exists, first)):
+            raise MissingDataError(f'{path}: its first images are not there, such as {first[0]}: its paths start from '
+                                   'what was the root for im2rec. Give that folder by --root, root= of ListedFaces')
+        super().__init__(path, labels, self._names(labels, beside), table[:, 1:].astype(np.float32))
 
-    def _names(self, labels):
+    def _names(self, labels, beside):
         """The folders of the images where they and the labels are one to one, else what ``classes.txt`` says."""
         folders = dict(zip(labels.tolist(), (Path(file).parent.name for file in self.files)))
         alike = all(folders[label] == Path(file).parent.name for label, file in zip(labels.tolist(), self.files))
         if alike and len(set(folders.values()) - {''}) == len(folders) == labels.max() + 1:
             return tuple(folders[label] for label in range(len(folders)))
-        return read_classes(self.root, labels)
+        return read_classes(beside, labels)
 
     def read(self, place):
         """The encoded image (bytes) at a place."""

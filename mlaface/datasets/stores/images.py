@@ -130,6 +130,7 @@ class StoredList(ListedImages):
 
     Args:
         address (StoreAddress): The list.
+        root (StoreAddress, optional): Folder that its paths start from. Default: the list's.
 
     Raises:
         MissingDataError: If it is not there.
@@ -139,7 +140,7 @@ class StoredList(ListedImages):
 
     remote = True
 
-    def __init__(self, address):
+    def __init__(self, address, root=None):
         folder = local_folder(address.parent, [address.name], [CLASSES])
         super().__init__(folder / address.name)
         try:
@@ -147,7 +148,7 @@ class StoredList(ListedImages):
                 plain_part(name, address)
         except InputError as error:
             raise FormatError(str(error)) from error
-        self.version, self.images = folder.name, StoredImages(address.parent, self.files)
+        self.version, self.images = folder.name, StoredImages(root or address.parent, self.files)
 
     def read(self, place):
         """The encoded image (bytes) at a place."""
@@ -158,6 +159,9 @@ class StoredList(ListedImages):
         self.images.expect(places)
 
 
-def open_list(path):
-    """A ``.lst`` and its images at a path or an address."""
-    return StoredList(path) if isinstance(path, StoreAddress) else ListedImages(path)
+def open_list(path, root=None):
+    """A ``.lst`` and its images at a path or an address; ``root`` is the folder of the images, as the list's kind."""
+    stored = isinstance(path, StoreAddress)
+    if root and isinstance(root, StoreAddress) != stored:
+        raise InputError(f'{path} and the root of its images, {root}, lie both in stores or both on this machine')
+    return StoredList(path, root) if stored else ListedImages(path, root)
