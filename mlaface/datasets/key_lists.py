@@ -2,6 +2,9 @@
 
 A line that begins with ``#`` is a remark, and so is what stands behind a tab. Names of files may hold anything: a
 backslash, a tab and ends of lines are written ``\\\\``, ``\\t``, ``\\n`` and ``\\r``, and ``#`` at the begin ``\\#``.
+
+Numbers of records and rows are in every set: a list of them has a remark ``# set: 5822653 images, 3f2a9c1b, PATH``, of
+the set that it was made for, and is refused for another one. A list without is taken for whatever it is given to.
 """
 import re
 import warnings
@@ -17,6 +20,7 @@ from mlaface.utils.errors import InputError, MissingDataError
 from mlaface.utils.files import atomic_path
 
 SPELLED = {'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'}
+STAMP = re.compile(r'^# set: ([0-9]+ images, [0-9a-f]{8}), (.*)$', re.MULTILINE)
 MEANT = {'\\': '\\', 't': '\t', 'n': '\n', 'r': '\r', '#': '#'}
 
 
@@ -24,6 +28,18 @@ def spell(key):
     """A key (str) as it stands in a list."""
     text = re.sub(r'[\\\t\n\r]', lambda found: SPELLED[found[0]], key)
     return f'\\{text}' if text.startswith('#') else text
+
+
+def stamped(remark, path, dataset):
+    """The first lines (str) of a list of a set's images: a remark, and of keys that are numbers whose they are.
+
+    Args:
+        remark (str): What the list is.
+        path (str): Where the set lies.
+        dataset (FaceDataset): The set.
+    """
+    stamp = dataset.stamp()
+    return f'{remark}\nset: {stamp}, {" ".join(str(path).split())}' if stamp else remark
 
 
 def write_keys(path, keys, remark=None):
@@ -55,15 +71,22 @@ def read_keys(path):
         FormatError: If it is not UTF-8.
         StoreError: If a store fails.
     """
+    return _keys(_text(path))
+
+
+def _text(path):
     try:
-        text = read_file(path).decode('utf-8-sig')
+        return read_file(path).decode('utf-8-sig')
     except UnicodeDecodeError as error:
         raise FormatError(f'{path} is not UTF-8: {error}. Write one key a line in UTF-8') from error
+
+
+def _keys(text):
     lines = (line.partition('\t')[0] for line in re.split('\r\n|\r|\n', text) if not line.startswith('#'))
     return list(dict.fromkeys(re.sub(r'\\([\\tnr#])', lambda found: MEANT[found[1]], line) for line in lines if line))
 
 
-def kept_places(exclude, find, total, where):
+def kept_places(exclude, find, total, where, stamp=lambda: ''):
     """Places of a set that lists do not leave out.
 
     Args:
@@ -72,22 +95,27 @@ def kept_places(exclude, find, total, where):
         find (callable): Keys (list[str]) to bool (total,): which places have one of them.
         total (int): Images of the set.
         where (str): The set, for messages.
+        stamp (callable): Gives what ``FaceDataset.stamp`` does.
 
     Returns:
         ndarray: Places, int64, ascending.
 
     Raises:
         MissingDataError: If a list is not there.
-        InputError: If no key of a list is in the set, or nothing is left.
+        InputError: If a list is another set's, as it says or as no key of it is in this one, or nothing is left.
         StoreError: If a store fails.
     """
     out = np.zeros(total, bool)
     for file in [exclude] if isinstance(exclude, (str, Path)) or is_address(exclude) else exclude:
         path = resolve_data(file)
         try:
-            keys = read_keys(path)
+            text = _text(path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise MissingDataError(missing_message(path, 'list of images to leave out')) from None
+        keys, made = _keys(text), STAMP.search(text)
+        if keys and made and (own := stamp()) and made[1] != own:
+            raise InputError(f'{path} is a list of {made[2].strip()} ({made[1]}), and {where} is another set ({own}), '
+                             'in which its numbers are other images: have it made for this one')
         found = find(keys)
         count = int(found.sum())
         if keys and not count:

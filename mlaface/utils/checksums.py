@@ -33,6 +33,14 @@ def checksum(path):
     return f'{value:08x}'
 
 
+def checksum_of(*arrays):
+    """CRC-32 (int) of arrays, one behind the other."""
+    value = 0
+    for array in arrays:
+        value = crc32(array.tobytes(), value)
+    return value
+
+
 def _find_seal(content):
     """Place of the digits in a file's bytes; -1 without a seal, which stands in the first or the last 64 KB."""
     place = content.find(MARK, 0, WINDOW)

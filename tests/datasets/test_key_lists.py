@@ -4,8 +4,10 @@ import pytest
 
 from mlaface.datasets.formats.bin_set import write_bin
 from mlaface.datasets.formats.errors import FormatError
-from mlaface.datasets.key_lists import read_keys, write_keys
+from mlaface.datasets.key_lists import read_keys, stamped, write_keys
+from mlaface.datasets.prepare.inspect import open_set
 from mlaface.utils.errors import InputError, MissingDataError
+from tests.datasets.archive_sets import converted, people
 from tests.datasets.test_sets import build, jpeg, put, root  # noqa: F401, a fixture
 
 
@@ -64,3 +66,26 @@ def test_a_slot_of_a_benchmark_has_a_key(root):  # noqa: F811
     write_bin(root / 'a.bin', [jpeg(i) for i in range(8)], [True, False] * 2)
     dataset = build('VerificationSets', sets=dict(first='a.bin', second='a.bin'), every=2)
     assert [dataset.key(index) for index in (0, 3, 4)] == ['first/0', 'first/5', 'second/0']
+
+
+@pytest.mark.parametrize('layout', ['records', 'parquet'])
+def test_a_list_of_numbers_says_whose_it_is(tmp_path, layout):
+    pytest.importorskip('pyarrow')
+    for name, counts in (('one', dict(ann=2, bob=3)), ('other', dict(ann=3, bob=2))):
+        converted(people(tmp_path / f'{name}_people', counts), tmp_path / name, layout)
+    whole = open_set(tmp_path / 'one')
+    for number, keys in enumerate((['2'], ['2', '3'])):
+        write_keys(tmp_path / f'{number}', keys, stamped('a list', tmp_path / 'one', whole))
+    some = open_set(tmp_path / 'one', exclude=str(tmp_path / '0'))
+    assert len(some) == 4 and some.stamp() == whole.stamp(), 'what lists leave out changes nothing'
+    line = f'# set: {whole.stamp()}, {tmp_path / "one"}'
+    assert (tmp_path / '1').read_text().splitlines() == ['# a list', line, '2', '3']
+    with pytest.raises(InputError, match=r'/1 is a list of .*/one \(5 images.*, and .*/other.* is another set'):
+        open_set(tmp_path / 'other', exclude=str(tmp_path / '1'))
+    (tmp_path / 'older').write_text('2\n')
+    assert len(open_set(tmp_path / 'other', exclude=str(tmp_path / 'older'))) == 4
+
+
+def test_a_list_of_names_needs_no_stamp(tmp_path):
+    faces = open_set(people(tmp_path / 'people', dict(ann=1)))
+    assert stamped('a list', tmp_path, faces) == 'a list'

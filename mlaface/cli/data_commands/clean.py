@@ -71,7 +71,7 @@ def main(argv=None):
 def _write(args, dataset, found, seconds):
     import numpy as np
 
-    from mlaface.datasets.key_lists import spell, write_keys
+    from mlaface.datasets.key_lists import spell, stamped, write_keys
     classes, labels, out = dataset.metainfo['classes'], np.asarray(dataset.labels), Path(args.out)
     by = f'{args.set}, as mlaface data clean judged it by {args.model}'
     counts = np.bincount(labels, minlength=dataset.num_classes)
@@ -81,7 +81,7 @@ def _write(args, dataset, found, seconds):
                                       'has no embedding') for row in found.outliers.tolist()]
                + [(dataset.key(row), f'{classes[found.other[row]]} and not {classes[labels[row]]}: likeness '
                    f'{found.other_likeness[row]:.3f} and {found.own[row]:.3f}') for row in found.wrong.tolist()],
-               f'outliers and wrong labels of {by}')
+               stamped(f'outliers and wrong labels of {by}', args.set, dataset))
     write_keys(out / 'relabel.txt', [(dataset.key(row), spell(classes[found.other[row]]))
                                      for row in found.wrong.tolist()],
                f'wrong labels of {by}: image, and behind it the identity whose it is')
@@ -91,7 +91,7 @@ def _write(args, dataset, found, seconds):
                f'identities of {by}: each shows the person of the one behind it')
     write_keys(out / 'split.txt', [(dataset.key(row), f'second person in {classes[label]} (likeness {likeness:.3f})')
                                    for label, members, likeness in found.splits for row in members.tolist()],
-               f'images of a second person in an identity of {by}')
+               stamped(f'images of a second person in an identity of {by}', args.set, dataset))
     summary = dict(schema=1, command='data clean', set=args.set, model=args.model, images=len(dataset),
                    identities=dataset.num_classes, outliers=len(found.outliers), unreadable=unread,
                    wrong_labels=len(found.wrong), merges=len(found.merges), splits=len(found.splits),

@@ -102,7 +102,7 @@ def _by_embedding(datasets, args, spread):
 def _write(args, datasets, numbers, copies, unreadable, seconds):
     import numpy as np
 
-    from mlaface.datasets.key_lists import write_keys
+    from mlaface.datasets.key_lists import stamped, write_keys
     from mlaface.datasets.prepare.duplicates import KINDS
     people = [_people(dataset) for dataset in datasets]
     starts = np.cumsum([0, *map(len, datasets)])
@@ -116,7 +116,8 @@ def _write(args, datasets, numbers, copies, unreadable, seconds):
             lists[number] = Path(args.out, f'exclude_{number + 1}.txt')
             write_keys(lists[number], [(dataset.key(int(row - starts[number])), 'copy of '
                                         + _name(datasets, starts, keeper[copies.group[row]])) for row in rows],
-                       f'copies in {args.sets[number]}, as mlaface data dedupe found them')
+                       stamped(f'copies in {args.sets[number]}, as mlaface data dedupe found them', args.sets[number],
+                               dataset))
             entry['exclude'] = str(lists[number])
         entries.append(entry)
     conflicts = [number for number, rows in enumerate(groups) if len({

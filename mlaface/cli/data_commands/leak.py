@@ -94,7 +94,7 @@ def _distinct(dataset):
 def _write(args, training, benchmarks, places, found, seconds):
     import numpy as np
 
-    from mlaface.datasets.key_lists import write_keys
+    from mlaface.datasets.key_lists import stamped, write_keys
     from mlaface.evaluation.report.files import write_csv
     classes, labels, out = training.metainfo['classes'], np.asarray(training.labels), Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,8 @@ def _write(args, training, benchmarks, places, found, seconds):
     write_keys(out / 'exclude.txt', [(training.key(row), why[int(labels[row])]) for row in rows]
                + [(training.key(row), f'a single image of {classes[labels[row]]}: cosine {cosine:.3f}')
                   for row, cosine in zip(strays, found.stray_cosine)],
-               f'{args.training}: people of {", ".join(args.benchmarks)}, as mlaface data leak found them')
+               stamped(f'{args.training}: people of {", ".join(args.benchmarks)}, as mlaface data leak found them',
+                       args.training, training))
 
     def name(place):
         number, row = places[place]

@@ -38,7 +38,7 @@ def make_parser():
 def main(argv=None):
     """Draw pairs as the arguments say; ``argv`` (list[str]) is by default the process's."""
     args = make_parser().parse_args(argv)
-    from mlaface.datasets.key_lists import write_keys
+    from mlaface.datasets.key_lists import stamped, write_keys
     from mlaface.datasets.prepare.pairs import draw_folds, pairs_each, read_groups, write_bins, write_lfw
     with explained():
         if args.name and ('/' in args.name or args.name in ('.', '..')):
@@ -54,7 +54,7 @@ def main(argv=None):
             files = write_bins(drawn, dataset, args.out, args.name or Path(args.set).stem)
         exclude = Path(args.out, 'exclude.txt')
         write_keys(exclude, [(dataset.key(row), fault) for row, fault in found.faults.items()],
-                   f'images of {args.set} that stand in no pair, since they cannot be used')
+                   stamped(f'images of {args.set} that stand in no pair, since they cannot be used', args.set, dataset))
         names, totals = sorted(set(drawn.group.tolist())), len(drawn.issame)
         summary = dict(
             schema=1, command='data pairs', set=args.set, seed=args.seed, folds=args.folds, pairs=totals,

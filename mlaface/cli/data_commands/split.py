@@ -38,7 +38,7 @@ def main(argv=None):
     args = make_parser().parse_args(argv)
     import numpy as np
 
-    from mlaface.datasets.key_lists import write_keys
+    from mlaface.datasets.key_lists import stamped, write_keys
     from mlaface.datasets.prepare.pairs import read_groups
     from mlaface.datasets.prepare.split import check_shares, refuse_another_split, split_identities
     with explained():
@@ -53,10 +53,11 @@ def main(argv=None):
         summary = dict(schema=1, command='data split', set=args.set, seed=args.seed, parts={}, **found.counts)
         for name, members in parts.items():
             inside, remark = found.good & np.isin(labels, members), remarks[name]
-            write_keys(Path(args.out, f'{name}.txt'), map(dataset.key, np.flatnonzero(inside).tolist()), remark)
+            write_keys(Path(args.out, f'{name}.txt'), map(dataset.key, np.flatnonzero(inside).tolist()),
+                       stamped(remark, args.set, dataset))
             write_keys(Path(args.out, f'exclude_{name}.txt'), [
                 (dataset.key(row), found.faults.get(row, '')) for row in np.flatnonzero(~inside).tolist()],
-                       f'all but {remark}')
+                       stamped(f'all but {remark}', args.set, dataset))
             summary['parts'][name] = dict(identities=len(members), images=int(inside.sum()))
         conclude(args, args.out, summary, *(f'{name}: {part["identities"]} identities, {part["images"]} images'
                                             for name, part in summary['parts'].items()), *found.words)

@@ -134,7 +134,7 @@ def index_shards(args, say, keep):
 
 def verify_all(args, say, keep):
     """Verify container and images; the result as a dict."""
-    from mlaface.datasets.key_lists import spell, write_keys
+    from mlaface.datasets.key_lists import spell, stamped, write_keys
     from mlaface.datasets.prepare.inspect import open_set
     from mlaface.datasets.prepare.kept_rows import set_hash
     from mlaface.datasets.prepare.verify_set import Sample, draw_sample, passed_over, verify_images
@@ -158,7 +158,7 @@ def verify_all(args, say, keep):
     over = passed_over(dataset)
     if args.write_list:  # no keys of the set are remarks: a list of none but these would be refused as another set's
         write_keys(args.write_list, found, '\n'.join([
-            f'{len(found)} of {len(drawn)} images of {args.set} that cannot be used',
+            stamped(f'{len(found)} of {len(drawn)} images of {args.set} that cannot be used', args.set, dataset),
             *(f'passed over: {spell(key)}: {why}' for key, why in over)]))
     result.update(images=len(dataset), drawn=len(drawn), faulty=over + found, passed_over=len(over))
     if len(drawn) < len(dataset):

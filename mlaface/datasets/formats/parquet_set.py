@@ -105,7 +105,7 @@ class ParquetSet(Archive):
         self.files = self._find(path)
         if not self.files:
             raise FileNotFoundError(f'no parquet file in {path}')
-        starts, groups, columns, total = [], [], [], 0
+        starts, groups, sizes, columns, total = [], [], [], [], 0
         for number, name in enumerate(self.files):
             with self._to_look(name) as file:
                 schema = file.schema_arrow
@@ -115,10 +115,11 @@ class ParquetSet(Archive):
                     starts.append(total)
                     groups.append((number, group))
                     total += file.metadata.row_group(group).num_rows
+                    sizes.append(file.metadata.row_group(group).total_byte_size)
                 columns += self._read(name, lambda file=file, label=label: self._labels(file, label))
         if not total:
             raise FormatError(f'{path} holds no row')
-        self.starts, self.groups = np.array(starts), groups
+        self.starts, self.groups, self.sizes = np.array(starts), groups, np.array(sizes, np.int64)
         self.kept, self.lock = OrderedDict(), Lock()
         super().__init__(path, *self._classes(columns, _class_names(schema, label), path))
 

@@ -45,7 +45,8 @@ class ArchiveFaces(FaceDataset):
         self.num_classes = len(names)
         check_classes(self.num_classes, num_classes, str(self.root))
         if exclude:
-            self.places = kept_places(exclude, self.archive.find, len(self.archive), str(self.root))
+            self.places = kept_places(exclude, self.archive.find, len(self.archive), str(self.root),
+                                      self.stamp)
             self.labels = self.labels[self.places]
         if remap_labels:
             kept, labels = np.unique(self.labels, return_inverse=True)

@@ -53,6 +53,13 @@ class FaceDataset(Dataset):
         """The name of a sample within its set (str), by which lists leave it out; it stays whatever they leave out."""
         raise NotImplementedError
 
+    def stamp(self):
+        """What tells a set whose keys are numbers from others that have them too (str): its images and a checksum.
+
+        It is of the whole set, whatever lists leave out. Where keys are names it is empty.
+        """
+        return ''
+
     def expect(self, indices):
         """Told the samples (list[int]) that are read next, of which a store can give several at once."""
 

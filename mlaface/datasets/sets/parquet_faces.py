@@ -2,6 +2,7 @@
 from mlaface.datasets.sets._archive_faces import ArchiveFaces
 from mlaface.datasets.stores.parquets import open_parquet
 from mlaface.registry import DATASETS
+from mlaface.utils.checksums import checksum_of
 
 
 @DATASETS.register_module()
@@ -14,6 +15,10 @@ class ParquetFaces(ArchiveFaces):
     """
 
     open = staticmethod(open_parquet)
+
+    def stamp(self):
+        """Rows, and a checksum of row groups and classes (str)."""
+        return f'{len(self.archive)} images, {checksum_of(self.archive.sizes, self.archive.labels):08x}'
 
     def name(self, index):
         """Number of a sample's row with nine digits (str)."""

@@ -12,6 +12,7 @@ from mlaface.datasets.sets._base import FaceDataset
 from mlaface.datasets.stores.address import StoreAddress
 from mlaface.datasets.stores.records import StoredRecords
 from mlaface.registry import DATASETS
+from mlaface.utils.checksums import checksum_of
 from mlaface.utils.errors import MissingDataError
 from mlaface.utils.names import read_names
 
@@ -76,8 +77,9 @@ class RecordFaces(FaceDataset):
             self.records = open_training_set(file)
             beside, (self.places, self.labels) = file.parent, read_table(self.records)
         self.num_classes = int(self.labels.max()) + 1
+        self.total, self.of_labels = len(self.places), checksum_of(self.labels.astype('<i4'))
         if exclude:
-            kept = kept_places(exclude, self._find, len(self.places), str(file))
+            kept = kept_places(exclude, self._find, self.total, str(file), self.stamp)
             self.places, self.labels = self.places[kept], self.labels[kept]
         self.class_labels = None
         if remap_labels:
@@ -120,6 +122,11 @@ class RecordFaces(FaceDataset):
 
     def __len__(self):
         return len(self.places)
+
+    def stamp(self):
+        """Images, and a checksum of the labels and of where all records lie (str)."""
+        sums = np.uint32(self.of_labels), self.records.keys, self.records.offsets
+        return f'{self.total} images, {checksum_of(*sums):08x}'
 
     def _find(self, keys):
         """Which images have one of these keys (list[str]), bool (N,)."""
