@@ -80,9 +80,10 @@ def test_copies_are_listed_and_training_leaves_them_out(folder, tmp_path, faces,
     main(['dedupe', str(folder), '--out', str(tmp_path / 'out')])
     found = summary(tmp_path / 'out')
     assert found['groups']['bytes'] == 1 and found['across_identities'] == 1 and found['unreadable'] == 1
-    assert read_keys(tmp_path / 'out' / 'exclude_1.txt') == ['p03/naïve name\n.jpg']
-    assert len(FolderFaces(str(folder), exclude=str(tmp_path / 'out' / 'exclude_1.txt'))) == 14 * 6 + 1
-    assert '1 groups of copies' in capsys.readouterr().out
+    assert read_keys(tmp_path / 'out' / 'exclude_1.txt') == ['p03/naïve name\n.jpg', 'p04/empty.jpg']
+    assert len(FolderFaces(str(folder), exclude=str(tmp_path / 'out' / 'exclude_1.txt'))) == 14 * 6
+    said = capsys.readouterr().out
+    assert '1 groups of copies' in said and '1 of 86 images to leave out, and 1 that cannot be read' in said
     before = (tmp_path / 'out' / 'exclude_1.txt').read_bytes()
     main(['dedupe', str(folder), '--out', str(tmp_path / 'out'), '--by', 'embedding', '--cosine', '0.999', *MODEL])
     assert (tmp_path / 'out' / 'exclude_1.txt').read_bytes() == before
@@ -99,9 +100,13 @@ def test_shared_people_are_listed(folder, tmp_path, faces):
     write_bin(tmp_path / 'b.bin', [faces[5][0], faces[5][1]], [True])
     for image in (0, 1):
         (folder / 'p05' / f'{image}.jpg').unlink()
+    for person in ('p04', 'p05'):
+        (folder / person / 'empty.jpg').write_bytes(b'')
     main(['leak', str(folder), str(tmp_path / 'b.bin'), '--out', str(tmp_path / 'out'), *MODEL])
-    assert set(read_keys(tmp_path / 'out' / 'exclude.txt')) == {f'p05/{image}.jpg' for image in range(2, 6)}
-    assert summary(tmp_path / 'out')['identities_shared'] == 1
+    assert set(read_keys(tmp_path / 'out' / 'exclude.txt')) == {
+        'p04/empty.jpg', 'p05/empty.jpg', *(f'p05/{image}.jpg' for image in range(2, 6))}
+    found = summary(tmp_path / 'out')
+    assert (found['identities_shared'], found['unreadable'], found['images_left_out']) == (1, 2, 6)
     assert (tmp_path / 'out' / 'leaks.html').read_text().count('data:image/jpeg') >= 2
 
 

@@ -2,7 +2,7 @@
 
 Of each group of copies one is kept: that of the set named first, then the one with the most pixels, then with the most
 bytes, then the first. A benchmark (.bin) loses nothing: name it first, and the training set's copies of its images are
-listed. The lists are what training takes as exclude=FILE; no image is touched.
+listed. The lists, of images that cannot be read too, are what training takes as exclude=FILE; no image is touched.
 
 Examples:
   mlaface data dedupe my_faces --out copies
@@ -80,7 +80,7 @@ def main(argv=None):
         with bar('comparing', 2 * BANDS) as advance:
             copies = find_copies(measures, numbers, args.correlation or CORRELATION, args.by in ('near', 'embedding'),
                                  more, advance)
-        _write(args, datasets, numbers, copies, int((~measures['readable']).sum()), time.perf_counter() - start)
+        _write(args, datasets, numbers, copies, ~measures['readable'], time.perf_counter() - start)
 
 
 def _by_embedding(datasets, args, spread):
@@ -110,19 +110,21 @@ def _write(args, datasets, numbers, copies, unreadable, seconds):
     keeper = {number: int(rows[copies.kept[rows]][0]) for number, rows in enumerate(groups)}
     lists, entries = {}, []
     for number, dataset in enumerate(datasets):
-        rows = np.flatnonzero((numbers == number) & ~copies.kept)
-        entry = dict(set=args.sets[number], images=len(dataset), copies=len(rows))
+        mine = numbers == number
+        rows, unread = (np.flatnonzero(mine & some) for some in (~copies.kept, copies.kept & unreadable))
+        entry = dict(set=args.sets[number], images=len(dataset), copies=len(rows), unreadable=len(unread))
         if getattr(dataset, 'labels', None) is not None:
             lists[number] = Path(args.out, f'exclude_{number + 1}.txt')
             write_keys(lists[number], [(dataset.key(int(row - starts[number])), 'copy of '
-                                        + _name(datasets, starts, keeper[copies.group[row]])) for row in rows],
-                       stamped(f'copies in {args.sets[number]}, as mlaface data dedupe found them', args.sets[number],
-                               dataset))
+                                        + _name(datasets, starts, keeper[copies.group[row]])) for row in rows]
+                       + [(dataset.key(int(row - starts[number])), 'cannot be read') for row in unread],
+                       stamped(f'copies, and images that cannot be read, in {args.sets[number]}, as mlaface data '
+                               'dedupe found them', args.sets[number], dataset))
             entry['exclude'] = str(lists[number])
         entries.append(entry)
     conflicts = [number for number, rows in enumerate(groups) if len({
         people[numbers[row]][row - starts[numbers[row]]] for row in rows if people[numbers[row]] is not None}) > 1]
-    summary = dict(schema=1, command='data dedupe', sets=entries, by=args.by, unreadable=unreadable,
+    summary = dict(schema=1, command='data dedupe', sets=entries, by=args.by, unreadable=int(unreadable.sum()),
                    groups={kind: int((copies.kind == place).sum()) for place, kind in enumerate(KINDS)},
                    across_sets=sum(len(set(numbers[rows].tolist())) > 1 for rows in groups),
                    across_identities=len(conflicts), seconds=round(seconds, 2))
@@ -142,8 +144,8 @@ def _write(args, datasets, numbers, copies, unreadable, seconds):
     conclude(args, args.out, summary,
              f'{len(groups)} groups of copies: {kinds}; {len(conflicts)} of several identities, '
              f'{summary["across_sets"]} across sets',
-             *([f'{unreadable} images cannot be read; mlaface data verify names them'] if unreadable else []),
              *(f'{entry["set"]}: {entry["copies"]} of {entry["images"]} images to leave out'
+               + (f', and {entry["unreadable"]} that cannot be read' if entry['unreadable'] else '')
                + (f': {entry["exclude"]}' if 'exclude' in entry else ' (a benchmark: nothing is listed)')
                for entry in entries))
 

@@ -2,7 +2,8 @@
 
 Each identity's centre is compared with every image of the benchmark. The confidence is one minus the share of strangers
 expected among all identities that are as near; how near strangers come says the training set itself. Look at the page
-before you believe it. Training takes the list as exclude=FILE; no image is touched.
+before you believe it. Training takes the list as exclude=FILE, in which images that cannot be read stand too; no image
+is touched.
 
 Examples:
   mlaface data leak data/ms1mv3 lfw.bin --out leak --model r100.onnx
@@ -60,6 +61,7 @@ def main(argv=None):
     from mlaface.cli.parts.inference import open_model
     from mlaface.datasets.prepare.inspect import open_set
     from mlaface.datasets.prepare.leak import check_people, find_leaks
+    from mlaface.datasets.prepare.products import not_zero
     with explained():
         start = time.perf_counter()
         if not 0 < args.confidence < 1:
@@ -79,7 +81,8 @@ def main(argv=None):
                                np.stack([tested[number][row] for number, row in places]), args.confidence,
                                device=products_device(args), advance=advance, parts=parts)
         now = time.perf_counter()
-        _write(args, training, benchmarks, places, found, dict(seconds=round(now - start, 2),
+        lost = np.flatnonzero(~not_zero(rows)).tolist()
+        _write(args, training, benchmarks, places, found, lost, dict(seconds=round(now - start, 2),
                                                                search_seconds=round(now - searched, 2)))
         parts.remove()
 
@@ -91,7 +94,7 @@ def _distinct(dataset):
     return range(len(dataset)) if same is None else np.unique(same).tolist()
 
 
-def _write(args, training, benchmarks, places, found, seconds):
+def _write(args, training, benchmarks, places, found, lost, seconds):
     import numpy as np
 
     from mlaface.datasets.key_lists import stamped, write_keys
@@ -103,11 +106,13 @@ def _write(args, training, benchmarks, places, found, seconds):
            confidence in zip(found.classes, found.cosine, found.confidence)}
     rows = np.flatnonzero(np.isin(labels, sure)).tolist()
     strays = found.stray_rows.tolist()
+    unread = sorted({*lost} - {*rows, *strays})
     write_keys(out / 'exclude.txt', [(training.key(row), why[int(labels[row])]) for row in rows]
                + [(training.key(row), f'a single image of {classes[labels[row]]}: cosine {cosine:.3f}')
-                  for row, cosine in zip(strays, found.stray_cosine)],
-               stamped(f'{args.training}: people of {", ".join(args.benchmarks)}, as mlaface data leak found them',
-                       args.training, training))
+                  for row, cosine in zip(strays, found.stray_cosine)]
+               + [(training.key(row), 'cannot be read, or has no embedding') for row in unread],
+               stamped(f'{args.training}: people of {", ".join(args.benchmarks)}, and images that cannot be read, as '
+                       'mlaface data leak found them', args.training, training))
 
     def name(place):
         number, row = places[place]
@@ -119,12 +124,14 @@ def _write(args, training, benchmarks, places, found, seconds):
     summary = dict(schema=1, command='data leak', training=args.training, benchmarks=args.benchmarks, model=args.model,
                    images=len(training), identities=training.num_classes, benchmark_images=len(places),
                    confidence=args.confidence, identities_shared=len(sure), identities_listed=len(found.classes),
-                   images_left_out=len(rows) + len(strays), single_images=len(strays),
-                   strangers=found.strangers._asdict(), single_threshold=found.stray_threshold, **seconds)
+                   images_left_out=len(rows) + len(strays) + len(unread), unreadable=len(lost),
+                   single_images=len(strays), strangers=found.strangers._asdict(),
+                   single_threshold=found.stray_threshold, **seconds)
     _page(args, training, benchmarks, places, found, out, classes, labels)
     conclude(args, out, summary, f'{len(sure)} of {training.num_classes} identities stand in the benchmark with a '
-             f'confidence of at least {args.confidence}, and {len(strays)} single images of others: '
-             f'{len(rows) + len(strays)} images to leave out: {out / "exclude.txt"}. Confirm them by '
+             f'confidence of at least {args.confidence}, and {len(strays)} single images of others'
+             + (f'; {len(unread)} more cannot be read, or have no embedding' if unread else '') +
+             f': {len(rows) + len(strays) + len(unread)} images to leave out: {out / "exclude.txt"}. Confirm them by '
              f'{out / "leaks.html"}')
 
 
