@@ -14,6 +14,7 @@ from mlaface.cli.data import main
 from mlaface.datasets.formats.bin_set import read_bin, write_bin
 from mlaface.datasets.formats.jpeg import encode
 from mlaface.datasets.key_lists import read_keys
+from mlaface.datasets.prepare import pairs
 from mlaface.datasets.sets.folder_faces import FolderFaces
 from mlaface.datasets.synthetic.official import draw
 from tests.datasets.archive_sets import content
@@ -138,6 +139,33 @@ def test_pairs_have_folds_of_disjoint_people_and_balanced_groups(folder, tmp_pat
     first = (tmp_path / 'out' / 'even.bin').read_bytes()
     main([*arguments, '--groups', str(tmp_path / 'groups')])
     assert (tmp_path / 'out' / 'even.bin').read_bytes() == first
+
+
+def test_groups_of_a_killed_run_are_all_there_or_none(folder, tmp_path, monkeypatch):
+    (tmp_path / 'groups').write_text(''.join(f'p{k:02}\t{"even" if k % 2 == 0 else "odd"}\n' for k in range(14)))
+    arguments = ['pairs', str(folder), '--groups', str(tmp_path / 'groups'), '--pairs', '40', '--folds', '2', '--out']
+
+    def bins(name):
+        return {file.name: file.read_bytes() for file in (tmp_path / name).rglob('*.bin')}
+
+    def killed_at_the_second(path, *rest, real=pairs.write_bin, calls=[]):  # noqa: B006
+        if calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+        calls.append(path)
+        real(path, *rest)
+    main([*arguments, str(tmp_path / 'first')])
+    whole = bins('first')
+    assert set(whole) == {'even.bin', 'odd.bin'}
+    for seed, left in (('0', {}), ('1', whole)):  # the second time over those of another draw
+        child = os.fork()
+        if not child:
+            monkeypatch.setattr(pairs, 'write_bin', killed_at_the_second)
+            with contextlib.suppress(BaseException):
+                main([*arguments, str(tmp_path / 'second'), '--seed', seed])
+            os._exit(0)
+        assert os.WIFSIGNALED(os.waitpid(child, 0)[1]) and bins('second') == left
+        main([*arguments, str(tmp_path / 'second')])
+        assert bins('second') == whole
 
 
 def test_fewer_pairs_than_were_asked_for_are_said(folder, tmp_path, capsys):

@@ -1,4 +1,5 @@
 """Benchmarks of pairs, as LFW has them: folds of disjoint people, half the pairs of one person, groups balanced."""
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -144,6 +145,9 @@ def _different_pairs(people, images, count, rng, where):
 def write_bins(drawn, dataset, folder, name):
     """Write ``NAME.bin``, or ``GROUP.bin`` for each group, as ``VerificationSets`` and RFW's protocol read them.
 
+    They are written under other names, and renamed when all of them are whole. Those of an earlier draw that have their
+    names go before: a group never stands beside one of another draw.
+
     Args:
         drawn (Drawn): The pairs.
         dataset (FaceDataset): Whose images they are.
@@ -153,12 +157,29 @@ def write_bins(drawn, dataset, folder, name):
     Returns:
         list[Path]: The files.
     """
-    files = []
-    for group in np.unique(drawn.group):
-        mine = drawn.group == group
-        files.append(Path(folder, f'{group or name}.bin'))
-        write_bin(files[-1], [dataset.encoded(int(row))[1] for row in drawn.pairs[mine].ravel()], drawn.issame[mine])
+    groups = np.unique(drawn.group)
+    files, folder = [Path(folder, f'{group or name}.bin') for group in groups], Path(folder).absolute()
+    with _work_folder(folder) as work:
+        for number, group in enumerate(groups):
+            mine = drawn.group == group
+            write_bin(work / f'{number}.part', [dataset.encoded(int(row))[1] for row in drawn.pairs[mine].ravel()],
+                      drawn.issame[mine])
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            file.unlink(missing_ok=True)
+        for number, file in enumerate(files):
+            os.replace(work / f'{number}.part', file)
+    sync_folder(folder)
     return files
+
+
+@contextlib.contextmanager
+def _work_folder(folder):
+    """A temporary folder (Path) of one file system with a folder (Path, absolute) that need not be there."""
+    place = folder if folder.is_dir() else folder.parent
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', suffix='.part', dir=place) as work:
+        yield Path(work)
 
 
 def write_lfw(drawn, dataset, folder, folds):
@@ -193,21 +214,19 @@ def write_lfw(drawn, dataset, folder, folds):
         lines.append(f'{one}\t{number[first]}\t{number[second]}' if same else
                      f'{one}\t{number[first]}\t{other}\t{number[second]}')
     path = folder / 'pairs.txt'
-    place = folder if folder.is_dir() else folder.parent  # of one file system with it
-    place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', suffix='.part', dir=place) as work:
+    with _work_folder(folder) as work:
         files = []
         for row in rows:
             data, name = dataset.encoded(row)[1], classes[labels[row]]
             files.append(Path('images', name, f'{name}_{number[row]:04d}{suffix_of(data)}'))
-            with atomic_path(Path(work, files[-1])) as temporary:
+            with atomic_path(work / files[-1]) as temporary:
                 temporary.write_bytes(data)
         path.unlink(missing_ok=True)
         for file in files:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             for suffix in {*SUFFIXES.values()} - {file.suffix}:  # of an earlier draw, which would be found as well
                 (folder / file).with_suffix(suffix).unlink(missing_ok=True)
-            os.replace(Path(work, file), folder / file)
+            os.replace(work / file, folder / file)
         for name in {file.parent for file in files}:
             sync_folder(folder / name)
     with atomic_path(path) as temporary:
