@@ -37,7 +37,7 @@ from mlaface.utils.sharding import row_shard
 
 DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), param_scheduler=dict(type='ParamSchedulerHook'),
                      logger=dict(type='FaceLogHook'), results=dict(type='ResultHook'),
-                     checkpoint=dict(type='FaceCheckpointHook'))
+                     checkpoint=dict(type='FaceCheckpointHook'), silent=dict(type='SilentParameterHook'))
 LOCK = '.training.lock'
 LOCK_SECONDS = 15  # data workers of a killed training hold it until they see that it is gone, after 5
 LATEST = 'latest'  # of ``resume``: the latest good checkpoint of the work directory, else begin from ``load_from``
