@@ -1,6 +1,7 @@
 """Batches that training cannot use, found before it begins."""
 from contextlib import suppress
 
+import numpy as np
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -80,3 +81,22 @@ def check_batches(dataloader, accumulate, cfg):
         raise ConfigError('train_dataloader.batch_size=1: a rank has one image at a time, over which '
                           f'{norm} can take no mean. Set train_dataloader.batch_size to 2 or more; docs/training.md '
                           'says what else saves memory')
+
+
+def batches_without_pairs(dataloader, batches=50):
+    """Of the first global batches of an epoch the share that has no two images of one person.
+
+    Args:
+        dataloader (DataLoader): Of this rank; nothing is read from it.
+        batches (int): How many are looked at, at most.
+
+    Returns:
+        float or None: None where sampler or data set do not say what is in them.
+    """
+    labels, sampler = getattr(dataloader.dataset, 'labels', None), dataloader.sampler
+    if labels is None or not hasattr(sampler, 'order'):
+        return None
+    size = dataloader.batch_size * world_size()
+    order = np.asarray(sampler.order())[:batches * size]
+    groups = [np.asarray(labels)[order[start:start + size]] for start in range(0, len(order) - size + 1, size)]
+    return float(np.mean([len(np.unique(group)) == len(group) for group in groups])) if groups else None

@@ -17,6 +17,7 @@ from mmengine.visualization import Visualizer
 from torch import distributed
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mlaface.engine.batches import batches_without_pairs
 from mlaface.engine.checkpoint import random_state, store, training
 from mlaface.engine.data import build_dataloader
 from mlaface.engine.distributed import any_rank, join_ranks, let_wait
@@ -41,6 +42,7 @@ DEFAULT_HOOKS = dict(divergence=dict(type='DivergenceHook'), param_scheduler=dic
 LOCK = '.training.lock'
 LOCK_SECONDS = 15  # data workers of a killed training hold it until they see that it is gone, after 5
 LATEST = 'latest'  # of ``resume``: the latest good checkpoint of the work directory, else begin from ``load_from``
+FEW_PAIRS = 0.25  # share of batches without any, from which it is said
 SAMPLING_PAYS_FROM = 300_000  # classes on 8 GPUs; docs/scale.md has the figures
 
 
@@ -343,6 +345,7 @@ class FaceRunner(Runner):
             self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
         self._say_what_sampling_gains()
         self._say_who_learns()
+        self._warn_of_missing_pairs()
         torch.manual_seed(self.seed + self.rank)  # dropout masks differ between ranks
         self.call_hook('before_run')
         self.load_or_resume()
@@ -360,6 +363,17 @@ class FaceRunner(Runner):
         optimizer = getattr(self.optim_wrapper, 'optimizer', None)
         if optimizer is not None and all('lr_mult' in group for group in optimizer.param_groups):
             self.logger.info(f'who learns:\n{describe_groups(optimizer, self.bare_model)}')
+
+    def _warn_of_missing_pairs(self):
+        """Say that a loss of pairs has none to learn of, as in batches of a plain sampler from many people."""
+        losses = [name.rpartition('.')[2] for name, part in self.bare_model.named_modules()
+                  if getattr(part, 'needs_pairs', False)]
+        share = batches_without_pairs(self.train_loop.dataloader) if losses else None
+        if share is not None and share > FEW_PAIRS:
+            self.logger.warning(
+                f'losses: {", ".join(losses)} learns of several images of a person in a batch, and {share:.0%} of the '
+                "first batches have no two. Set train_dataloader.sampler=dict(_delete_=True, type='IdentitySampler', "
+                'images_per_identity=4), with a batch_size that is a multiple of 4')
 
     def set_seed(self, seed):
         """Take over the seed of the run that is continued."""

@@ -2,7 +2,9 @@
 import copy
 import os
 import shutil
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
@@ -12,8 +14,10 @@ from mlaface.engine.checkpoint import store
 from mlaface.engine.config import load_config
 from mlaface.engine.errors import ConfigError
 from mlaface.engine.launch import build_runner
+from mlaface.engine.runner import FaceRunner
 from mlaface.models.heads.margin_head import MarginHead
-from mlaface.registry import MODELS
+from mlaface.models.losses.base import FaceLoss
+from mlaface.registry import DATA_SAMPLERS, LOSSES, MODELS
 from tests.engine.gloo import run_ranks
 from tests.engine.toy import ToyRecognizer, config_file, run, toy_config
 
@@ -196,3 +200,34 @@ def test_two_ranks_go_through_the_stages_together(tmp_path, every):
 def test_stages_that_cannot_be_meant(tmp_path, stages, message):
     with pytest.raises((ConfigError, TypeError), match=message):
         run(tmp_path / 'run', **dict(STAGED, custom_hooks=[dict(type='HeadStagesHook', stages=stages)]))
+
+
+class Faces:
+    """800 images whose people take turns."""
+
+    def __init__(self, people):
+        self.labels = np.arange(800) % people
+
+    def __len__(self):
+        return len(self.labels)
+
+
+@pytest.mark.parametrize('sampler, people, needs, told', [
+    ('EpochSampler', 400, True, 1), ('EpochSampler', 400, False, 0), ('EpochSampler', 5, True, 0),
+    ('IdentitySampler', 400, True, 0)])
+def test_a_loss_of_pairs_without_pairs_is_said(sampler, people, needs, told):
+    data, lines, loss = Faces(people), [], FaceLoss()
+    loss.needs_pairs = needs
+    loader = SimpleNamespace(dataset=data, batch_size=8, sampler=DATA_SAMPLERS.build(
+        dict(type=sampler, dataset=data, batch_size=8)))
+    FaceRunner._warn_of_missing_pairs(SimpleNamespace(
+        bare_model=torch.nn.ModuleDict(dict(of_triplets=loss)), train_loop=SimpleNamespace(dataloader=loader),
+        logger=SimpleNamespace(warning=lines.append)))
+    assert len(lines) == told and all('of_triplets learns' in line and "'IdentitySampler'" in line for line in lines)
+
+
+def test_losses_with_centres_of_their_own_need_no_pairs():
+    pytest.importorskip('pytorch_metric_learning')
+    arguments = dict(num_classes=4, embedding_size=6)
+    assert LOSSES.build(dict(type='pml.ContrastiveLoss')).needs_pairs
+    assert not LOSSES.build(dict(type='pml.ProxyAnchorLoss', **arguments)).needs_pairs

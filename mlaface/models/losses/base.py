@@ -22,10 +22,12 @@ class FaceLoss(nn.Module):
 
     Attributes:
         needs_images (bool): Whether ``targets`` is called, with this rank's images. Default False.
+        needs_pairs (bool): Whether it learns of several images of a person in a batch alone. Default False.
         needs_centers (bool): Whether ``forward`` takes ``cosine``: to the centre of the own class, (N,). Default False.
     """
 
     needs_images = False
+    needs_pairs = False
     needs_centers = False
 
     def __init__(self):

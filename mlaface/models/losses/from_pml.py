@@ -17,6 +17,7 @@ class MetricLoss(FaceLoss):
     def __init__(self, loss, miner=None):
         super().__init__()
         self.loss, self.miner = loss, miner
+        self.needs_pairs = not any(p.requires_grad for p in loss.parameters())  # others have proxies of the classes
 
     def forward(self, embeddings, labels):
         """The loss, a scalar; see ``FaceLoss``."""
