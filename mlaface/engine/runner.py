@@ -82,6 +82,10 @@ class FaceRunner(Runner):
     _config_written = False
     _earlier_config = None  # bytes of the file that this run's config replaced
 
+    def __init__(self, *args, **arguments):
+        with contextlib.ExitStack() as self._building:  # from when there are ranks on: ``setup_env``
+            super().__init__(*args, **arguments)
+
     @property
     def timestamp(self):
         """Empty: MMEngine puts logs into a folder of this name below the work directory, we do not."""
@@ -129,6 +133,7 @@ class FaceRunner(Runner):
                 join_ranks('gloo', **where)  # MMEngine's own way sets a CUDA device first
         super().setup_env(env_cfg)
         let_wait()
+        self._building.enter_context(shared_faults())
 
     def build_logger(self, log_level='INFO', log_file=None):
         """The logger, into ``log.txt`` of the work directory; appended to, so that a resumed run continues it.

@@ -12,18 +12,20 @@ from mlaface.engine.errors import RankError
 from mlaface.engine.launch import build_runner
 from mlaface.utils.errors import InputError
 from tests.engine.gloo import run_ranks
-from tests.engine.toy import toy_config
+from tests.engine.toy import ToyRecognizer, toy_config
 
 
 class Fails(Hook):
     """On rank 1, before the third update."""
+
+    at = {}
 
     def __init__(self, kind):
         self.kind = kind
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         if batch_idx == 2:
-            runner.failed_at = time.monotonic()
+            self.at['time'] = time.monotonic()
             if runner.rank == 1 and self.kind == 'image':
                 raise InputError('7.jpg is torn')
             if runner.rank == 1 and self.kind == 'plugin':
@@ -32,14 +34,17 @@ class Fails(Hook):
                 runner.bare_model.backbone[0].weight.data[0] = torch.nan
 
 
+def broken(self, **arguments):
+    raise InputError('the weights are torn')
+
+
 def failing(rank, world, folder, kind):
     os.environ.update(LOCAL_RANK=str(rank), RANK=str(rank), WORLD_SIZE=str(world))
     faults.POLL, faults.GRACE, faults.AFTER_FIRST = 0.2, 0.5, 0.2
-    runner = build_runner(toy_config(folder / 'run', launcher='pytorch', train_dataloader__batch_size=4))
-    runner.register_hook(Fails(kind))
+    begun = time.monotonic()
 
     def end(said, error='none', speaks=None):  # of the process, whose main thread may wait
-        torch.save(dict(said=said, error=error, speaks=speaks, seconds=time.monotonic() - runner.failed_at),
+        torch.save(dict(said=said, error=error, speaks=speaks, seconds=time.monotonic() - Fails.at.get('time', begun)),
                    folder / f'result{rank}')
         while not (folder / f'result{1 - rank}').exists():
             time.sleep(0.1)
@@ -47,6 +52,10 @@ def failing(rank, world, folder, kind):
         os._exit(0)
     faults._end = end
     try:
+        if kind == 'model' and rank == 1:
+            ToyRecognizer.__init__ = broken
+        runner = build_runner(toy_config(folder / 'run', launcher='pytorch', train_dataloader__batch_size=4))
+        runner.register_hook(Fails(kind))
         runner.train()
     except Exception as error:
         end(str(error), type(error).__name__, getattr(error, 'speaks', None))
@@ -54,6 +63,7 @@ def failing(rank, world, folder, kind):
 
 @pytest.mark.parametrize('kind, error, said', [
     ('image', 'InputError', '7.jpg is torn'),
+    pytest.param('model', 'InputError', 'the weights are torn', marks=pytest.mark.slow),
     pytest.param('plugin', 'KeyError', 'of a plugin', marks=pytest.mark.slow),
     pytest.param('weight', 'DivergenceError', 'tensor: parameter backbone.0.weight', marks=pytest.mark.slow)])
 def test_the_others_end_within_seconds_and_name_the_rank(tmp_path, kind, error, said):
