@@ -194,3 +194,17 @@ def test_two_calls_at_one_place(place, plain, tmp_path, name, said):
                             text=True, env={**os.environ, 'MLAFACE_CACHE': str(tmp_path / 'other')})
     assert first.wait() == LEFT_OUT.get(name, 0) and made(tmp_path / 'out') == expected
     assert said in second.stderr or second.returncode == 0 and name == 'clean', second.stderr
+
+
+def test_a_link_to_nothing_is_passed_over_by_pieces_too(place, tmp_path, capsys):
+    faces, told = tmp_path / 'faces', []
+    faces.mkdir()
+    shutil.copy(place / 'set/p02/2.jpg', faces / 'a.jpg')
+    (faces / 'b.jpg').symlink_to('nothing.jpg')
+    for name, more in (('plain', ()), ('pieces', HERE)):
+        out = tmp_path / f'{name}.npz'
+        status = main(['embed', str(faces), '--aligned', '--out', str(out), '--model', str(place / 'm.onnx'),
+                       '--device', 'cpu', *more])
+        said = capsys.readouterr()
+        told.append((status, [line for line in said.err.splitlines() if 'b.jpg' in line], content(out)))
+    assert told[0] == told[1] and told[0][0] == 1 and len(told[0][1]) == 1

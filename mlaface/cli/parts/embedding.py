@@ -43,7 +43,7 @@ def faces_of_pieces(inferencer, args, skipped, spread):
     names = [source.name for source in open_sources(sources)]
     values = portable(args, 'model', 'config', 'detector')
     inputs = dict({key: values[key] for key in KEYS}, names=names, folder=os.getcwd(),
-                  stamps=[(stat.st_size, stat.st_mtime_ns) for stat in map(os.stat, names)], model=inferencer.model)
+                  stamps=[_stamp(name) for name in names], model=inferencer.model)
     folder = Path(f'{args.out}.pieces').absolute()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'names.json').write_text(json.dumps(names))
@@ -52,6 +52,15 @@ def faces_of_pieces(inferencer, args, skipped, spread):
                          ranges(len(names), spread.size), inputs), 'embedding')
     for content in job.contents():
         yield from _faces(content, skipped)
+
+
+def _stamp(name):
+    """What tells an image from another of its name, or None for a link to nothing, which its piece passes over."""
+    try:
+        stat = os.stat(name)
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
 
 
 def remove_pieces(out):
