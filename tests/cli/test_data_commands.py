@@ -17,6 +17,7 @@ from mlaface.datasets.key_lists import read_keys
 from mlaface.datasets.prepare import pairs
 from mlaface.datasets.sets.folder_faces import FolderFaces
 from mlaface.datasets.synthetic.official import draw
+from mlaface.utils.files import held
 from tests.datasets.archive_sets import content
 
 MODEL = ('--model', 'tests.cli.test_data_commands:blocks', '--import', 'tests.cli.test_data_commands', '--workers', '1',
@@ -166,6 +167,12 @@ def test_groups_of_a_killed_run_are_all_there_or_none(folder, tmp_path, monkeypa
         assert os.WIFSIGNALED(os.waitpid(child, 0)[1]) and bins('second') == left
         main([*arguments, str(tmp_path / 'second')])
         assert bins('second') == whole
+
+
+def test_a_second_process_at_one_place_is_refused(folder, tmp_path, capsys):
+    with held(tmp_path / '.out.lock', ''), pytest.raises(SystemExit, match='out is being made by another process'):
+        main(['pairs', str(folder), '--out', str(tmp_path / 'out'), '--pairs', '40', '--folds', '2', '--layout', 'lfw'])
+    assert not (tmp_path / 'out').exists()
 
 
 def test_fewer_pairs_than_were_asked_for_are_said(folder, tmp_path, capsys):

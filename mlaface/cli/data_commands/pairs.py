@@ -7,6 +7,7 @@ Examples:
   mlaface data pairs my_faces --out my_lfw --layout lfw             pairs.txt and images/NAME/NAME_0001.jpg
   mlaface data pairs my_faces --out my_rfw --groups groups.tsv      a .bin for each group
 """
+from contextlib import ExitStack
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count, count_from_zero, report_folder
@@ -40,7 +41,12 @@ def main(argv=None):
     args = make_parser().parse_args(argv)
     from mlaface.datasets.key_lists import stamped, write_keys
     from mlaface.datasets.prepare.pairs import draw_folds, pairs_each, read_groups, write_bins, write_lfw
-    with explained():
+    from mlaface.utils.files import held
+    out = Path(args.out).absolute()
+    busy = f'{out} is being made by another process: wait for it, or give another name'
+    lock = out.with_name(f'.{out.name}.lock')
+    with explained(), held(lock, busy), ExitStack() as last:
+        last.callback(lock.unlink, missing_ok=True)
         if args.name and ('/' in args.name or args.name in ('.', '..')):
             raise InputError(f'--name {args.name}: the .bin lies in --out, so that its name has no /')
         dataset = open_labelled(args.set)
