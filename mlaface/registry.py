@@ -24,6 +24,7 @@ from mmengine.registry import Registry, build_from_cfg
 
 from mlaface.utils.errors import ArgumentError, UnknownNameError, UserError
 
+PLUGINS = 'mlaface.plugins'  # entry points
 _plugins_loaded = False
 OWN_PLUGIN = ("A plugin of your own must be imported: custom_imports=dict(imports=['my_plugin']) in the config, or "
               '--import my_plugin.')
@@ -37,7 +38,7 @@ def _load_entry_points():
     global _plugins_loaded
     if not _plugins_loaded:
         _plugins_loaded = True
-        for plugin in entry_points(group='mlaface.plugins'):
+        for plugin in entry_points(group=PLUGINS):
             plugin.load()
 
 

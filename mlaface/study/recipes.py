@@ -6,10 +6,12 @@ import json
 import re
 import tempfile
 from dataclasses import replace
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
 
+from mlaface.registry import PLUGINS
 from mlaface.study.plan import PlanError
 from mlaface.utils.errors import UserError
 from mlaface.utils.files import atomic_path
@@ -200,7 +202,8 @@ def code_fingerprint(plugins=()):
     """Hashes of the code that makes a run: of each room, comments and docstrings left out.
 
     Args:
-        plugins (Iterable[str]): Modules of ``custom_imports`` that lie outside mlaface.
+        plugins (Iterable[str]): Modules of ``custom_imports`` that lie outside mlaface; those of the entry points are
+            imported by every run, and added.
 
     Returns:
         dict[str, str]: Room -> hash.
@@ -211,7 +214,8 @@ def code_fingerprint(plugins=()):
         files = sorted(path.rglob('*.py')) if path.is_dir() else [path]
         names = [(file.relative_to(PACKAGE).as_posix(), file) for file in files]
         found[room.removesuffix('.py')] = _hash_files([pair for pair in names if not pair[0].startswith(NOT_RUN)])
-    hashes = {name: plugin_fingerprint(name) for name in plugins if name.partition('.')[0] != 'mlaface'}
+    plugins = {*plugins, *(plugin.module for plugin in entry_points(group=PLUGINS))}
+    hashes = {name: plugin_fingerprint(name) for name in sorted(plugins) if name.partition('.')[0] != 'mlaface'}
     return found | {name: value for name, value in hashes.items() if value is not None}
 
 

@@ -140,6 +140,21 @@ def test_words_do_not_change_the_code(tmp_path):
     assert first == second != third and set(code_fingerprint()) >= {'models', 'engine'}
 
 
+def test_plugins_of_entry_points_are_part_of_the_code(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr('mlaface.study.recipes.ROOMS', ())
+    found = tmp_path / 'found_plugin-1.0.dist-info'
+    found.mkdir()
+    (found / 'METADATA').write_text('Name: found-plugin\nVersion: 1.0\n')
+    (found / 'entry_points.txt').write_text('[mlaface.plugins]\nmine = found_plugin.gate\n')
+    (tmp_path / 'found_plugin').mkdir()
+    (tmp_path / 'found_plugin/__init__.py').write_text('')
+    (tmp_path / 'found_plugin/gate.py').write_text('start = 2\n')
+    before = code_fingerprint()['found_plugin.gate']
+    (tmp_path / 'found_plugin/gate.py').write_text('start = -8\n')
+    assert code_fingerprint(['found_plugin.gate'])['found_plugin.gate'] != before
+
+
 def test_a_variant_may_have_a_budget_of_its_own(plan_file):
     plan = load_plan(plan_file("budgets = dict(mine=dict(max_iters=4, validations=2, processor_minutes=1))"))
     plain, mine = (changes(plan, variant) for variant in ('plain', 'mine'))
