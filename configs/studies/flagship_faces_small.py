@@ -4,7 +4,7 @@ confirm_faces_small.py asks the same of seeds 10 to 16 in bfloat16, which few pr
 """
 _base_ = './levels_faces_small.py'
 title = 'MLA-ArcFace on five other seeds'
-question = 'Does multi-level attention, as published or with open gates, beat ArcFace at equal iterations, time and MACs?'
+question = 'Does multi-level attention, closed or open, beat ArcFace at equal iterations, time and MACs?'
 common = dict(val_cfg=dict(amp=None), optim_wrapper=dict(amp=None))
 seeds = [40, 41, 42, 43, 44]
 comparisons = [('mla', 'arcface'), ('open', 'arcface'), ('own_map', 'arcface')]
