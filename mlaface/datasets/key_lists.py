@@ -17,7 +17,7 @@ from mlaface.datasets.location import missing_message, resolve_data
 from mlaface.datasets.stores.address import is_address
 from mlaface.datasets.stores.files import read_file
 from mlaface.utils.errors import InputError, MissingDataError
-from mlaface.utils.files import atomic_path
+from mlaface.utils.files import atomic_path, sweep
 
 SPELLED = {'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'}
 STAMP = re.compile(r'^# set: ([0-9]+ images, [0-9a-f]{8}), (.*)$', re.MULTILINE)
@@ -55,6 +55,7 @@ def write_keys(path, keys, remark=None):
         for entry in keys:
             key, why = (entry, '') if isinstance(entry, str) else entry
             file.write(spell(key) + (f'\t# {" ".join(why.split())}' if why else '') + '\n')
+    sweep(Path(path).parent, Path(path).name)
 
 
 def read_keys(path):

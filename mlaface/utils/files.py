@@ -1,7 +1,10 @@
 """Files that are whole or absent, and tensors that are read without running code."""
 import contextlib
+import fcntl
 import filecmp
+import glob
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -26,9 +29,9 @@ def atomic_path(path, renew=True):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.part', dir=path.parent)
-    os.close(handle)
     temporary = Path(name)
     try:
+        _hold(handle)
         yield temporary
         if not renew and path.is_file() and filecmp.cmp(temporary, path, shallow=False):
             return
@@ -40,7 +43,55 @@ def atomic_path(path, renew=True):
         os.replace(temporary, path)
         sync_folder(path.parent)
     finally:
+        os.close(handle)
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder(place, name):
+    """A folder ``.NAME.*.part`` (Path) that is gone when the block ends; of a process that was killed, ``sweep`` it.
+
+    Args:
+        place (str | Path): The folder that it is made in.
+        name (str): Of what it is made for.
+
+    Yields:
+        Path: The folder.
+    """
+    with tempfile.TemporaryDirectory(prefix=f'.{name}.', suffix='.part', dir=place) as work:
+        handle = os.open(work, os.O_RDONLY)
+        try:
+            _hold(handle)
+            yield Path(work)
+        finally:
+            os.close(handle)
+
+
+def sweep(folder, name='*'):
+    """Remove temporary files and folders ``.NAME.*.part`` that killed processes left; those at work hold theirs.
+
+    Args:
+        folder (str | Path): Where; it need not be there.
+        name (str): Of what they were made for. Default: any.
+    """
+    pattern = f'.{name if name == "*" else glob.escape(name)}.*.part'
+    for left in Path(folder).glob(pattern):
+        with contextlib.suppress(OSError):  # gone, held, not ours to remove, or no locks here
+            handle = os.open(left, os.O_RDONLY)
+            try:
+                _hold(handle, force=True)
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            finally:
+                os.close(handle)
+
+
+def _hold(handle, force=False):
+    """Hold an open file or folder until it is closed; one that cannot be held is only an ``OSError`` with ``force``."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if force:
+            raise
 
 
 @contextlib.contextmanager

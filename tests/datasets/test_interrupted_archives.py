@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from mlaface.datasets.archives import target, to_lmdb, to_parquet
+from mlaface.datasets.archives import target, to_folder, to_lmdb, to_parquet
 from mlaface.datasets.archives.convert import LAYOUTS
 from mlaface.datasets.archives.examine import Rules
 from mlaface.datasets.archives.place import claimed
 from mlaface.datasets.archives.target import Target
 from mlaface.datasets.formats.bin_set import write_bin
+from mlaface.datasets.prepare.inspect import open_set
 from mlaface.utils.errors import FullDiskError, InputError
 from tests.datasets.archive_sets import content, converted, face, people
 
@@ -25,7 +26,7 @@ OPTIONS = dict(tar=dict(shard_size=9000), parquet=dict(rows=6))
 QUICK = """
 import sys
 from mlaface.cli.main import main
-from mlaface.datasets.archives import target, to_lmdb, to_parquet
+from mlaface.datasets.archives import target, to_folder, to_lmdb, to_parquet
 target.SECONDS, to_lmdb.BATCH, to_parquet.GROUP, to_parquet.ROWS = 0.05, 64, 8, 100
 sys.exit(main(sys.argv[1:]))"""
 
@@ -133,6 +134,21 @@ def test_the_last_steps_are_taken_again(monkeypatch, tmp_path, source, layout, o
         undo()
         convert(source, tmp_path / 'out', layout)
     assert content(tmp_path / 'out') == content(tmp_path / 'whole')
+
+
+def test_identities_called_as_what_lies_in_a_work_folder_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(to_folder, 'SECONDS', 0)
+    names = ['anna.part', 'bob', 'whole', 'state.json', 'Summary.json', 'left_out.txt', '100%.part']
+    source = people(tmp_path / 'people', dict.fromkeys(names, 2))
+    (source / 'bob' / 'torn.jpg').write_bytes(b'')
+    undo = stop_at(monkeypatch, target_class('folder'), 'write', 9)
+    with pytest.raises(Stopped):
+        converted(source, tmp_path / 'out', 'folder')
+    undo()
+    (tmp_path / 'out.part' / 'Case0123.part').mkdir()  # left by a kill
+    assert converted(source, tmp_path / 'out', 'folder')['images'] == 14
+    found = open_set(tmp_path / 'out')
+    assert sorted(found.metainfo['classes']) == sorted(names) and len(found) == 14
 
 
 def test_another_command_does_not_go_on_with_it(monkeypatch, tmp_path, source):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mlaface.utils.ahead import map_ahead
 from mlaface.utils.cache import cache_folder
 from mlaface.utils.errors import InputError
-from mlaface.utils.files import atomic_path, is_state_dict
+from mlaface.utils.files import atomic_path, is_state_dict, sweep, temporary_folder
 from mlaface.utils.literals import read_literal
 from mlaface.utils.sharding import split_rows
 from mlaface.utils.texts import parse_json, read_json, read_text
@@ -148,3 +148,19 @@ def test_a_state_dict_is_names_with_tensors_alone():
     tensor = torch.zeros(1)
     assert is_state_dict(dict(a=tensor))
     assert not any(map(is_state_dict, ({}, dict(a=tensor, epoch=3), [tensor], dict(state_dict=dict(a=tensor)))))
+
+
+def test_what_killed_processes_left_is_swept_and_what_is_held_stays(tmp_path):
+    (tmp_path / '.a.0123.part').write_bytes(b'left')
+    (tmp_path / '.a.4567.part').mkdir()
+    (tmp_path / '.a.4567.part' / 'b').write_bytes(b'left')
+    (tmp_path / '.[b].89.part').write_bytes(b'left')
+    (tmp_path / 'mine.part').write_bytes(b'')
+    with atomic_path(tmp_path / 'a') as file, temporary_folder(tmp_path, 'a') as folder:
+        file.write_bytes(b'new')
+        sweep(tmp_path, '[b]')
+        assert len(list(tmp_path.iterdir())) == 5
+        sweep(tmp_path)
+        assert {*tmp_path.iterdir()} == {file, folder, tmp_path / 'mine.part'}
+    assert sorted(each.name for each in tmp_path.iterdir()) == ['a', 'mine.part']
+    sweep(tmp_path / 'nowhere')

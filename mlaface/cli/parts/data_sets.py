@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from mlaface.cli.parts.arguments import count
 from mlaface.cli.parts.imports import add_imports
 from mlaface.cli.parts.progress import bar
+from mlaface.cli.parts.steps import resumed
 from mlaface.utils.errors import InputError
 
 SET_HELP = ('a folder of identities, a .rec, .lst, .tar, .tsv, .parquet, .mdb or .bin file, or a folder of such files; '
@@ -52,7 +53,7 @@ def measured(path, dataset, workers, spread=None, out=None):
             Path(out, 'pieces').rmdir()
         return rows
     with bar('reading', len(dataset)) as advance:
-        return measure_set(path, dataset, workers, advance)
+        return measure_set(path, dataset, workers, resumed(path, len(dataset), advance))
 
 
 class LookedAt(NamedTuple):
@@ -132,7 +133,8 @@ def embedded(path, dataset, network, args, spread=None):
         else:
             with bar('embedding', len(distinct)) as advance:
                 rows = fill(kept, lambda parts: _embed_parts(dataset, network, (
-                    distinct[part.start:part.stop] for part in parts), flip, args), advance)
+                    distinct[part.start:part.stop] for part in parts), flip, args), resumed(
+                        path, len(distinct), advance))
         return rows[places] if places is not None else rows if known else np.array(rows)
 
 

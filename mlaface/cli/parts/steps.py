@@ -1,4 +1,4 @@
-"""Commands that look at a whole set and leave nothing behind: where one that was killed goes on."""
+"""Where a command that was killed goes on: it says so, and looks at a set keep their steps until it is done."""
 import sys
 from contextlib import contextmanager
 
@@ -38,3 +38,25 @@ def steps_of(path):
         raise
     for kept in opened.values():
         kept.remove()
+
+
+def resumed(name, total, advance):
+    """What is told how many images are done, and says first where it goes on behind an earlier call.
+
+    Args:
+        name (str): Of the set.
+        total (int): Images.
+        advance (callable): Told the same; its first call tells what earlier calls have done.
+
+    Returns:
+        callable: In its place.
+    """
+    begun = False
+
+    def tell(count):
+        nonlocal begun
+        if not begun and 0 < count < total:
+            print(f'{name}: goes on at {count} of {total} images', file=sys.stderr)
+        begun = True
+        advance(count)
+    return tell

@@ -1,7 +1,7 @@
 """What a command has found: for people in lines, for programs as JSON, in a file and on standard output."""
 import json
 
-from mlaface.utils.files import atomic_path
+from mlaface.utils.files import atomic_path, sweep
 
 
 def add_json(parser):
@@ -24,7 +24,11 @@ def tell(args, summary, *lines):
 
 
 def conclude(args, folder, summary, *lines):
-    """Write ``summary.json`` into a folder (str | Path), whole or not at all; then as ``tell``."""
+    """Write ``summary.json`` into a folder (str | Path), whole or not at all; then as ``tell``.
+
+    It comes last: what an earlier call that was killed left half written in the folder goes before.
+    """
+    sweep(folder)
     with atomic_path(f'{folder}/summary.json') as temporary:
         temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
     tell(args, summary, *lines)

@@ -6,6 +6,7 @@ from mlaface.cli.parts.data_sets import SET_HELP
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.progress import bars
+from mlaface.cli.parts.steps import resumed
 from mlaface.cli.parts.summaries import add_json, tell
 from mlaface.utils.errors import InputError
 
@@ -67,7 +68,8 @@ def run(args, layout, rules, prepare=None):
                       watch_pieces=partial(begin, 'reading pieces')) if spread else {}
         summary = convert(args.source, args.out, layout, rules._replace(decode=not args.no_decode),
                           shuffle=getattr(args, 'shuffle', None), exclude=args.exclude, options=target, root=args.root,
-                          workers=args.workers, watch=lambda total: begin('writing', total).reach,
+                          workers=args.workers, watch=lambda total: resumed(
+                              args.out, total, begin('writing', total).reach),
                           prepare=prepare and partial(prepare, spread=spread), **pieces)
     tell(args, summary, *described(summary, args.out))
     return int(bool(summary['left_out']))

@@ -1,5 +1,6 @@
 """A folder an identity, a file an image."""
 import os
+import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 from mlaface.datasets.archives.target import Target
 from mlaface.datasets.formats.names import folder_name
 from mlaface.utils.errors import InputError
+
+SECONDS = 20  # between two states
+TAKEN = re.compile(r'.*\.part|whole|(state|summary)\.json|left_out\.txt', re.IGNORECASE | re.DOTALL)  # in a work folder
 
 
 class ToFolder(Target):
@@ -24,7 +28,7 @@ class ToFolder(Target):
     def open(self, state):
         """Begin or go on; names that a file system takes for one are refused before anything is written."""
         self.work.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.work, prefix='Case') as folder:
+        with tempfile.TemporaryDirectory(dir=self.work, prefix='Case', suffix='.part') as folder:
             blind = Path(folder.lower()).exists() and folder.lower() != folder
         if blind:
             seen = {}
@@ -36,14 +40,14 @@ class ToFolder(Target):
 
     def write(self, item):
         """Write a file."""
-        folder = self.work / item.folder
+        folder = self.work / _free(item.folder)
         folder.mkdir(exist_ok=True)
         with open(folder / f'{folder_name(item.stem)}{item.ending}', 'wb') as file:
             file.write(item.data)
 
     def due(self, seconds):
         """States are far between, because all files are flushed for each."""
-        return seconds >= 20
+        return seconds >= SECONDS
 
     def state(self):
         """Flush all files."""
@@ -55,5 +59,10 @@ class ToFolder(Target):
         """Nothing comes last, but folders of identities without an image."""
         self.state()
         for name in self.classes:
-            (self.work / folder_name(name)).mkdir(exist_ok=True)
+            (self.work / _free(folder_name(name))).mkdir(exist_ok=True)
         return {}
+
+
+def _free(folder):
+    """The name of a folder (str); one that something else has in a work folder is spelled so that it is read back."""
+    return f'{folder[:-1]}%{ord(folder[-1]):02X}' if TAKEN.fullmatch(folder) else folder

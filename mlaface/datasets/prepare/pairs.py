@@ -1,7 +1,6 @@
 """Benchmarks of pairs, as LFW has them: folds of disjoint people, half the pairs of one person, groups balanced."""
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from mlaface.datasets.formats.bin_set import write_bin
 from mlaface.datasets.stores.address import is_address, store_address
 from mlaface.datasets.stores.files import read_file
 from mlaface.utils.errors import InputError, MissingDataError
-from mlaface.utils.files import atomic_path, sync_folder
+from mlaface.utils.files import atomic_path, sweep, sync_folder, temporary_folder
 
 SUFFIXES = {b'\xff\xd8': '.jpg', b'\x89PNG': '.png', b'BM': '.bmp', b'RIFF': '.webp'}  # by how a file begins
 
@@ -178,8 +177,10 @@ def _work_folder(folder):
     """A temporary folder (Path) of one file system with a folder (Path, absolute) that need not be there."""
     place = folder if folder.is_dir() else folder.parent
     place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', suffix='.part', dir=place) as work:
-        yield Path(work)
+    for where in (folder, folder.parent):
+        sweep(where, folder.name)
+    with temporary_folder(place, folder.name) as work:
+        yield work
 
 
 def write_lfw(drawn, dataset, folder, folds):
