@@ -1,6 +1,6 @@
 """What the commands over data sets share: opening, measuring, embedding, progress, pictures for pages."""
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,8 +114,6 @@ def embedded(path, dataset, network, args, spread=None):
     Returns:
         ndarray: float32 (N, D), read-only, as the network makes them; rows of zeros for images that it cannot take.
     """
-    import tempfile
-
     import numpy as np
 
     from mlaface.datasets.prepare.kept_rows import KeptRows, fill
@@ -126,8 +124,8 @@ def embedded(path, dataset, network, args, spread=None):
     name = rows_name(path, dataset, network, flip)
     same = dataset.metainfo.get('same_as')
     distinct, places = (range(len(dataset)), None) if same is None else np.unique(same, return_inverse=True)
-    with tempfile.TemporaryDirectory() as folder:
-        kept = KeptRows(name, np.float32, (len(distinct), dimension), None if known else folder)
+    with nullcontext() if known else _passing() as folder:
+        kept = KeptRows(name, np.float32, (len(distinct), dimension), folder)
         if spread and kept.missing():
             rows = _from_pieces(spread, kept, path, args)
         else:
@@ -136,6 +134,14 @@ def embedded(path, dataset, network, args, spread=None):
                     distinct[part.start:part.stop] for part in parts), flip, args), resumed(
                         path, len(distinct), advance))
         return rows[places] if places is not None else rows if known else np.array(rows)
+
+
+def _passing():
+    """A folder of rows that no later call takes (context manager); those of calls that were killed go."""
+    from mlaface.utils.cache import cache_folder
+    from mlaface.utils.files import sweep, temporary_folder
+    sweep(folder := cache_folder('sets'), 'rows')
+    return temporary_folder(folder, 'rows')
 
 
 def rows_name(path, dataset, network, flip):
