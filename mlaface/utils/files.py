@@ -68,14 +68,13 @@ def temporary_folder(place, name):
 
 
 def sweep(folder, name='*'):
-    """Remove temporary files and folders ``.NAME.*.part`` that killed processes left; those at work hold theirs.
+    """Remove temporary files and folders ``.NAME.xxxxxxxx.part`` that killed processes left; those at work hold theirs.
 
     Args:
         folder (str | Path): Where; it need not be there.
         name (str): Of what they were made for. Default: any.
     """
-    pattern = f'.{name if name == "*" else glob.escape(name)}.*.part'
-    for left in Path(folder).glob(pattern):
+    for left in Path(folder).glob(f'.{name if name == "*" else glob.escape(name)}.{"[a-z0-9_]" * 8}.part'):
         with contextlib.suppress(OSError):  # gone, held, not ours to remove, or no locks here
             handle = os.open(left, os.O_RDONLY)
             try:

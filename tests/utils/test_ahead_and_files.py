@@ -151,16 +151,18 @@ def test_a_state_dict_is_names_with_tensors_alone():
 
 
 def test_what_killed_processes_left_is_swept_and_what_is_held_stays(tmp_path):
-    (tmp_path / '.a.0123.part').write_bytes(b'left')
-    (tmp_path / '.a.4567.part').mkdir()
-    (tmp_path / '.a.4567.part' / 'b').write_bytes(b'left')
-    (tmp_path / '.[b].89.part').write_bytes(b'left')
-    (tmp_path / 'mine.part').write_bytes(b'')
+    (tmp_path / '.a.0123abc_.part').write_bytes(b'left')
+    (tmp_path / '.a.4567abcd.part').mkdir()
+    (tmp_path / '.a.4567abcd.part' / 'b').write_bytes(b'left')
+    (tmp_path / '.[b].89abcdef.part').write_bytes(b'left')
+    mine = {tmp_path / name for name in ('mine.part', '.mine.zip.part')}
+    for each in mine:
+        each.write_bytes(b'')
     with atomic_path(tmp_path / 'a') as file, temporary_folder(tmp_path, 'a') as folder:
         file.write_bytes(b'new')
         sweep(tmp_path, '[b]')
-        assert len(list(tmp_path.iterdir())) == 5
+        assert len(list(tmp_path.iterdir())) == 6
         sweep(tmp_path)
-        assert {*tmp_path.iterdir()} == {file, folder, tmp_path / 'mine.part'}
-    assert sorted(each.name for each in tmp_path.iterdir()) == ['a', 'mine.part']
+        assert {*tmp_path.iterdir()} == {file, folder, *mine}
+    assert {*tmp_path.iterdir()} == {tmp_path / 'a', *mine}
     sweep(tmp_path / 'nowhere')
