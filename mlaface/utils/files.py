@@ -28,10 +28,8 @@ def atomic_path(path, renew=True):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.part', dir=path.parent)
-    temporary = Path(name)
+    handle, temporary = _made(lambda: tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.part', dir=path.parent))
     try:
-        _hold(handle)
         yield temporary
         if not renew and path.is_file() and filecmp.cmp(temporary, path, shallow=False):
             return
@@ -58,13 +56,32 @@ def temporary_folder(place, name):
     Yields:
         Path: The folder.
     """
-    with tempfile.TemporaryDirectory(prefix=f'.{name}.', suffix='.part', dir=place) as work:
-        handle = os.open(work, os.O_RDONLY)
+    def make():
+        work = tempfile.mkdtemp(prefix=f'.{name}.', suffix='.part', dir=place)
         try:
-            _hold(handle)
-            yield Path(work)
-        finally:
-            os.close(handle)
+            return os.open(work, os.O_RDONLY), work
+        except FileNotFoundError:  # swept already
+            return make()
+    handle, work = _made(make)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        os.close(handle)
+
+
+def _made(make):
+    """A temporary file or folder that is held: its open handle and its Path.
+
+    Args:
+        make (callable): Makes one, and gives both; one that another process sweeps before it is held is made anew.
+    """
+    while True:
+        handle, path = make()
+        _hold(handle)
+        if os.path.lexists(path):
+            return handle, Path(path)
+        os.close(handle)
 
 
 def sweep(folder, name='*'):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlaface.utils import files
 from mlaface.utils.ahead import map_ahead
 from mlaface.utils.cache import cache_folder
 from mlaface.utils.errors import InputError
@@ -166,3 +167,20 @@ def test_what_killed_processes_left_is_swept_and_what_is_held_stays(tmp_path):
         assert {*tmp_path.iterdir()} == {file, folder, *mine}
     assert {*tmp_path.iterdir()} == {tmp_path / 'a', *mine}
     sweep(tmp_path / 'nowhere')
+
+
+def test_a_temporary_file_that_another_sweeps_before_it_is_held_is_made_again(tmp_path, monkeypatch):
+    real, made = files._hold, []
+
+    def late(handle, force=False):
+        if not force and not made:
+            made.append(handle)
+            files.sweep(tmp_path)
+        real(handle, force)
+    monkeypatch.setattr(files, '_hold', late)
+    with files.atomic_path(tmp_path / 'a') as temporary:
+        temporary.write_text('whole')
+    assert made and (tmp_path / 'a').read_text() == 'whole' and os.listdir(tmp_path) == ['a']
+    made.clear()
+    with files.temporary_folder(tmp_path, 'b') as work:
+        assert made and work.is_dir()
