@@ -226,6 +226,7 @@ def _import_all(path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='processes begin by fork')
 @pytest.mark.parametrize('name', CASES)
 def test_twenty_kills_leave_the_same_bytes(places, counter, table, name):
