@@ -113,8 +113,10 @@ def kept_places(exclude, find, total, where, stamp=lambda: ''):
             text = _text(path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise MissingDataError(missing_message(path, 'list of images to leave out')) from None
-        keys, made = _keys(text), STAMP.search(text)
-        if keys and made and (own := stamp()) and made[1] != own:
+        keys, stamps = _keys(text), [*STAMP.finditer(text)]  # of lists that were joined, several
+        own = stamp() if keys and stamps else ''
+        made = next((made for made in stamps if own and made[1] != own), None)
+        if made:
             raise InputError(f'{path} is a list of {made[2].strip()} ({made[1]}), and {where} is another set ({own}), '
                              'in which its numbers are other images: have it made for this one')
         found = find(keys)

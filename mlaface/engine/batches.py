@@ -1,5 +1,7 @@
 """Batches that training cannot use, found before it begins."""
+import warnings
 from contextlib import suppress
+from copy import copy
 
 import numpy as np
 import torch
@@ -97,6 +99,9 @@ def batches_without_pairs(dataloader, batches=50):
     if labels is None or not hasattr(sampler, 'order'):
         return None
     size = dataloader.batch_size * world_size()
-    order = np.asarray(sampler.order())[:batches * size]
-    groups = [np.asarray(labels)[order[start:start + size]] for start in range(0, len(order) - size + 1, size)]
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # what a hook has yet to tell the sampler
+        order = np.asarray(copy(sampler).order())[:batches * size]
+    labels = np.asarray(labels)
+    groups = [labels[order[start:start + size]] for start in range(0, len(order) - size + 1, size)]
     return float(np.mean([len(np.unique(group)) == len(group) for group in groups])) if groups else None

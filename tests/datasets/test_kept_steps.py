@@ -16,7 +16,7 @@ from mlaface.datasets.formats.image_list import write_list
 from mlaface.datasets.formats.recordio import RecordReader
 from mlaface.datasets.prepare import inspect, kept_steps, verify_set
 from mlaface.datasets.prepare.inspect import open_set
-from mlaface.datasets.prepare.kept_rows import CHUNK, KeptRows, fill, set_hash
+from mlaface.datasets.prepare.kept_rows import CHUNK, KeptRows, files_hash, fill, set_hash
 from mlaface.datasets.prepare.kept_steps import KeptSteps
 from tests.datasets.archive_sets import converted, face, people
 from tests.datasets.test_interrupted_archives import Stopped, stop_at
@@ -116,6 +116,12 @@ def test_another_set_and_other_options_begin_anew(capsys, tmp_path, monkeypatch,
     stopped()
     monkeypatch.setattr(kept_steps, '__version__', 'other')
     assert 'begins anew: mlaface changed' in run(capsys, 'verify', folder)[2] and not left(tmp_path)
+
+
+def test_files_are_the_same_by_a_relative_path(tmp_path, monkeypatch):
+    (tmp_path / 'train.rec').write_bytes(b'')
+    monkeypatch.chdir(tmp_path)
+    assert files_hash([Path('train.rec')]) == files_hash([tmp_path / 'train.rec'])
 
 
 def steps(told=None, **bound):

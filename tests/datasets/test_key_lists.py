@@ -82,6 +82,10 @@ def test_a_list_of_numbers_says_whose_it_is(tmp_path, layout):
     assert (tmp_path / '1').read_text().splitlines() == ['# a list', line, '2', '3']
     with pytest.raises(InputError, match=r'/1 is a list of .*/one \(5 images.*, and .*/other.* is another set'):
         open_set(tmp_path / 'other', exclude=str(tmp_path / '1'))
+    own = f'# set: {open_set(tmp_path / "other").stamp()}, here\n2\n'
+    (tmp_path / 'joined').write_text(own + (tmp_path / '1').read_text())
+    with pytest.raises(InputError, match=r'/joined is a list of .*/one \(5 images'):
+        open_set(tmp_path / 'other', exclude=str(tmp_path / 'joined'))
     (tmp_path / 'older').write_text('2\n')
     assert len(open_set(tmp_path / 'other', exclude=str(tmp_path / 'older'))) == 4
 

@@ -214,7 +214,8 @@ class Faces:
 
 @pytest.mark.parametrize('sampler, people, needs, told', [
     ('EpochSampler', 400, True, 1), ('EpochSampler', 400, False, 0), ('EpochSampler', 5, True, 0),
-    ('IdentitySampler', 400, True, 0)])
+    ('IdentitySampler', 400, True, 0), ('HardIdentitySampler', 400, True, 0)])
+@pytest.mark.filterwarnings('error')
 def test_a_loss_of_pairs_without_pairs_is_said(sampler, people, needs, told):
     data, lines, loss = Faces(people), [], FaceLoss()
     loss.needs_pairs = needs

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from mlaface.datasets.location import absolute
 from mlaface.datasets.stores.address import is_address
 from mlaface.utils.cache import cache_folder
 
@@ -42,10 +43,10 @@ def set_hash(path, dataset):
 
 
 def files_hash(files):
-    """SHA-256 (str) over paths, sizes and times of change of files (iterable of Path)."""
+    """SHA-256 (str) over absolute paths, sizes and times of change of files (iterable of Path)."""
     found = hashlib.sha256()
     for file in files:
-        _hash_file(file, file, found)
+        _hash_file(file, absolute(file), found)
     return found.hexdigest()
 
 
