@@ -7,12 +7,14 @@ import torch
 import torch.multiprocessing as mp
 
 from mlaface.engine.distributed import join_ranks, leave_ranks
+from mlaface.engine.hooks import results
 
 LIMIT = 60  # seconds
 
 
 def _child(rank, world, function, folder, arguments):
     torch.set_num_threads(1)
+    results.draw_curves = lambda *_, **__: None  # as _no_curves of conftest.py, which is of the test's own process
     join_ranks('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=world)
     try:
         torch.save(function(rank, world, *arguments), folder / f'result{rank}')
@@ -33,7 +35,7 @@ def run_ranks(function, world, folder, *arguments):
     """
     folder.mkdir(parents=True, exist_ok=True)
     context = mp.get_context('forkserver')  # this process has threads by now, and a fork of it may wait for one forever
-    context.set_forkserver_preload(['pytest', 'mlaface.engine.runner', 'mlaface.models', __name__])
+    context.set_forkserver_preload(['pytest', 'tests.engine.preloaded', __name__])
     end = time.monotonic() + LIMIT
     processes = [context.Process(target=_child, args=(r, world, function, folder, arguments)) for r in range(world)]
     for process in processes:
