@@ -42,20 +42,6 @@ def pytest_collection_finish():
     gc.enable()
 
 
-def pytest_xdist_make_scheduler(config, log):
-    """Groups as xdist has them, but what is done is forgotten: it walks through all of it after each test."""
-    from xdist.scheduler import LoadGroupScheduling
-
-    class Forgetful(LoadGroupScheduling):
-        def mark_test_complete(self, node, item_index, duration=0):
-            super().mark_test_complete(node, item_index, duration)
-            assigned = self.assigned_work[node]
-            for scope in [scope for scope, tests in assigned.items() if all(tests.values())]:
-                del assigned[scope]
-
-    return Forgetful(config, log) if config.getoption('dist') == 'loadgroup' else None
-
-
 def _made_once(item):
     """Whether a test reads what its module makes once: all that do so run in one process, or each makes it again."""
     found = [each[-1] for each in item._fixtureinfo.name2fixturedefs.values()]
