@@ -69,6 +69,7 @@ class SilentParameterHook(Hook):
 
     def _warn(self, names):
         more = f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''
-        self._logger.warning(f'{len(names)} of {len(self._names)} parameters got no gradient in {FIRST} updates and '
-                             f'have learned nothing yet: {", ".join(names[:SHOWN])}{more}. Look for .detach(), '
-                             'torch.no_grad() or an output that leaves them out; name those that are meant to stay in model.frozen')
+        self._logger.warning(
+            f'{len(names)} of {len(self._names)} parameters got no gradient in {FIRST} updates and have learned '
+            f'nothing yet: {", ".join(names[:SHOWN])}{more}. Look for .detach(), torch.no_grad() or an output that '
+            'leaves them out; name those that are meant to stay in model.frozen')
