@@ -62,10 +62,9 @@ def convert(source, out, layout, rules, *, shuffle=None, exclude=(), options=Non
     module, name, _ = LAYOUTS[layout]
     target_class = getattr(import_module(f'mlaface.datasets.archives.{module}'), name)
     lists, root = [absolute(file) for file in exclude], root and absolute(root)
-    given = dict(dict(exclude=lists) if lists else {}, **(dict(root=root) if root else {}))
 
     def opened(folder):
-        return open_source(folder, **given)
+        return open_source(folder, exclude=lists, root=root)
     _check_place(source, out)
     dataset = opened(source) if prepare is None else None  # a set that cannot be opened leaves nothing behind
     with claimed(out, 'pairs.bin' if layout == 'bin' else None) as work:

@@ -36,7 +36,7 @@ def open_reader(source, exclude, order, names, rules, workers, root=None):
     Returns:
         callable: ``make(piece, file)``; a piece is start and stop in the order.
     """
-    dataset = open_source(source, **dict(dict(exclude=exclude) if exclude else {}, **(dict(root=root) if root else {})))
+    dataset = open_source(source, exclude=exclude, root=root)
     order, names = np.load(order, mmap_mode='r'), json.loads(Path(names).read_bytes())
     size, *rest = rules
     names = {int(index): name for index, name in names.items()}

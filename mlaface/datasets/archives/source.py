@@ -46,7 +46,7 @@ def open_source(path, **options):
 
     Args:
         path (str | Path): See ``open_set``.
-        options: See ``open_set``.
+        options: See ``open_set``; those of no value are left out, since not every set takes them.
 
     Returns:
         FaceDataset | PairsSource: The set.
@@ -54,5 +54,5 @@ def open_source(path, **options):
     Raises:
         MissingDataError: If it is not there.
     """
-    dataset = open_set(path, **options)
+    dataset = open_set(path, **{name: value for name, value in options.items() if value})
     return PairsSource(dataset) if 'benchmarks' in dataset.metainfo else dataset

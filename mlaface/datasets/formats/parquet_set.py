@@ -17,7 +17,8 @@ from mlaface.utils.errors import InputError
 from mlaface.utils.packages import import_optional
 
 IMAGE, LABEL = ('image', 'img', 'jpg', 'bytes'), ('label', 'labels', 'class', 'identity', 'id', 'cls')
-HUB = re.compile(r'[^/]+/[^/]+/[0-9]{4,}\.parquet$')  # CONFIG/SPLIT/0000.parquet
+NUMBERED = re.compile(r'[0-9]{4,}\.parquet')  # a file of a split, as the Hub converts sets
+HUB = re.compile(rf'[^/]+/[^/]+/{NUMBERED.pattern}$')  # CONFIG/SPLIT/0000.parquet
 KEPT = 64 << 20  # bytes of images of row groups that are kept in memory
 
 

@@ -1,6 +1,5 @@
 """What is in a data set, and which of its images cannot be used?"""
 import os
-import re
 from collections import Counter
 from contextlib import suppress
 from functools import partial
@@ -13,6 +12,7 @@ from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.exif import orientation
 from mlaface.datasets.formats.image_list import IMAGE_LIST
 from mlaface.datasets.formats.jpeg import decoded_size
+from mlaface.datasets.formats.parquet_set import NUMBERED
 from mlaface.datasets.formats.tar_shards import INDEX, SHARDS
 from mlaface.datasets.prepare.verify_set import looked
 from mlaface.datasets.stores.address import is_address, store_address
@@ -24,7 +24,6 @@ from mlaface.utils.image_files import is_image
 
 FILES = {'.rec': 'RecordFaces', '.lst': 'ListedFaces', '.tsv': 'CelebFaces', '.tar': 'TarFaces', '.mdb': 'LmdbFaces',
          '.parquet': 'ParquetFaces'}
-NUMBERED = re.compile(r'[0-9]{4,}\.parquet')  # a file of a split, as the Hub converts sets
 FEW = 100  # entries of a folder that tell whether parquet files lie deeper
 # what a folder in a store is, by a file that it has; None: by the endings of all files
 STORED = {'train.rec': 'RecordFaces', SHARDS: 'TarFaces', 'data.mdb': 'LmdbFaces', IMAGE_LIST: None}
