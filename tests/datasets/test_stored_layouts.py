@@ -25,7 +25,7 @@ from mlaface.datasets.sets.parquet_faces import ParquetFaces
 from mlaface.datasets.stores import files as stored
 from mlaface.datasets.stores import listing, store
 from mlaface.datasets.stores.address import store_address
-from mlaface.datasets.stores.store import ChangedError, RefusedError
+from mlaface.datasets.stores.errors import ChangedError, RefusedError
 from mlaface.engine.loader import FaceLoader
 from mlaface.registry import DATA_SAMPLERS
 from mlaface.utils.errors import FullDiskError, InputError, MissingDataError, StoreError

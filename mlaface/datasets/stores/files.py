@@ -11,7 +11,8 @@ from filelock import FileLock
 
 from mlaface.datasets.stores.address import StoreAddress
 from mlaface.datasets.stores.block_cache import BlockCache
-from mlaface.datasets.stores.store import ChangedError, RefusedError, head, read_range
+from mlaface.datasets.stores.errors import ChangedError, RefusedError
+from mlaface.datasets.stores.store import head, read_range
 from mlaface.utils.cache import cache_folder
 from mlaface.utils.errors import FullDiskError, InputError, MissingDataError, StoreError
 from mlaface.utils.files import atomic_path

@@ -4,7 +4,7 @@ from urllib.parse import urljoin, urlsplit
 
 from fsspec.implementations.http import HTTPFileSystem
 
-from mlaface.datasets.stores.store import AnswerError
+from mlaface.datasets.stores.errors import AnswerError
 
 REDIRECTS = 5
 REDIRECTED = (301, 302, 303, 307, 308)

@@ -6,9 +6,10 @@ from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.image_list import ListedImages
 from mlaface.datasets.stores.address import StoreAddress, plain_part
 from mlaface.datasets.stores.block_cache import BlockCache
+from mlaface.datasets.stores.errors import ChangedError
 from mlaface.datasets.stores.files import StoreFile, at_once, digest, fetch_blocks, local_folder
 from mlaface.datasets.stores.listing import list_folder, listed_file
-from mlaface.datasets.stores.store import ChangedError, Head, head
+from mlaface.datasets.stores.store import Head, head
 from mlaface.utils.errors import InputError, MissingDataError, StoreError
 from mlaface.utils.image_files import PHOTOGRAPHS, is_image
 

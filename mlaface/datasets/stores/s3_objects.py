@@ -1,7 +1,7 @@
 """Objects of S3: s3fs' file system, which lists a page at a time here and tells an object that has become another."""
 from s3fs import S3FileSystem
 
-from mlaface.datasets.stores.store import AnswerError, ChangedError
+from mlaface.datasets.stores.errors import AnswerError, ChangedError
 
 
 class ListedS3(S3FileSystem):

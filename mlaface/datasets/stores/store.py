@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from mmengine.logging import print_log
 
-from mlaface.utils.errors import MissingDataError, MissingPackageError, StoreError, UserError
+from mlaface.datasets.stores.errors import ChangedError, RefusedError
+from mlaface.utils.errors import MissingDataError, MissingPackageError, StoreError
 from mlaface.utils.packages import import_optional
 
 LONGEST_PAUSE = 8.0
@@ -21,28 +22,6 @@ class Head(NamedTuple):
     size: int
     tag: str
     ranges: bool
-
-
-class RefusedError(StoreError):
-    """A store that does not let us in."""
-
-
-class ChangedError(StoreError):
-    """A file that is not the one any more that was looked up."""
-
-
-class AnswerError(UserError):
-    """An answer that is not what was asked for.
-
-    Args:
-        reason (str): What it is instead; holds no part of an address.
-        status (int): Of the answer.
-        passing (bool): Whether the next attempt may fare better.
-    """
-
-    def __init__(self, reason, status=0, passing=False):
-        super().__init__(reason)
-        self.reason, self.status, self.passing = reason, status, passing
 
 
 def file_system(address):
