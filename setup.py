@@ -53,7 +53,8 @@ RAY = ['ray>=2.40']
 MMCV = {'mmcv': ['mmcv-lite>=2.1']} if ENGINE == 'mmengine' else {}
 TESTS = [*MODELS, *OPENVINO, *HUB, *chain(*GALLERY.values(), *DATA.values()), *HTTP, *SERVE, *METRIC, *CAPTUM, *NUMBA,
          'httpx2>=2.0', 'pytest>=8,<9.2', 'pytest-xdist>=3', 'pytest-timeout>=2.3', 'hypothesis>=6',
-         'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9', 'timm>=1.0']
+         'scikit-learn>=1.4', 'faiss-cpu>=1.8', 'ruff>=0.6', 'playwright>=1.45', 'psutil>=5.9', 'timm>=1.0',
+         'trustme>=1.1']
 
 
 class BuildWithIndex(build_py):

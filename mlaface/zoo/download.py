@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from mlaface.evaluation.networks.common import first_line
 from mlaface.evaluation.results.result import file_sha256
+from mlaface.utils.certificates import refused_certificate
 from mlaface.utils.errors import InputError, UserError
 from mlaface.utils.files import sync_folder
 from mlaface.zoo.http_request import TIMEOUT, check_url, passing, request
@@ -172,5 +173,7 @@ def _reason(error, timeout):
     """What went wrong, in words."""
     if isinstance(error, urllib.error.HTTPError):
         return f'the server says {error.code} ({first_line(error.reason)})'
+    if refused := refused_certificate(error):
+        return refused
     inner = getattr(error, 'reason', error)
     return f'no byte came for {timeout:g} seconds' if isinstance(inner, TimeoutError) else first_line(inner)

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from mlaface.utils.certificates import refused_certificate
 from mlaface.utils.errors import InputError
 from mlaface.version import __version__
 
@@ -76,7 +77,7 @@ def passing(error):
     """Whether an error may be gone at the next attempt (bool)."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code in (408, 425, 429) or error.code >= 500
-    if isinstance(getattr(error, 'reason', error), ssl.SSLCertVerificationError):
+    if refused_certificate(error):
         return False
     return isinstance(error, (urllib.error.URLError, TimeoutError, ConnectionError, ssl.SSLError,
                               http.client.HTTPException))

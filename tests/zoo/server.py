@@ -1,8 +1,11 @@
 """A web server on loopback that does what servers do when they should not."""
+import ssl
 import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import trustme
 
 
 class Faults:
@@ -65,16 +68,26 @@ def _handler(files, faults):
     return Handler
 
 
+def certified(folder):
+    """An authority of its own in a folder: what a server of 127.0.0.1 needs, and the file that clients trust it by."""
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert('127.0.0.1').configure_cert(tls)
+    authority.cert_pem.write_to_path(folder / 'authority.pem')
+    return tls, str(folder / 'authority.pem')
+
+
 @contextmanager
-def serve(files, faults=None, handler=None):
-    """Serve ``files`` (path -> bytes); gives the address."""
+def serve(files, faults=None, handler=None, tls=None):
+    """Serve ``files`` (path -> bytes), by https where ``tls`` (ssl.SSLContext) is given; gives the address."""
     server = ThreadingHTTPServer(('127.0.0.1', 0), handler or _handler(files, faults or Faults()))
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     server.handle_error = lambda *args: None  # a client that hung up
     thread = threading.Thread(target=server.serve_forever, kwargs=dict(poll_interval=0.01), daemon=True)
     thread.start()
     try:
-        yield f'http://127.0.0.1:{server.server_address[1]}'
+        yield f'http{"s" if tls else ""}://127.0.0.1:{server.server_address[1]}'
     finally:
         server.shutdown()
         server.server_close()

@@ -9,7 +9,7 @@ import pytest
 from mlaface.utils.errors import InputError, UserError
 from mlaface.zoo.download import ATTEMPTS, DownloadError, download
 from mlaface.zoo.mirror import fetch
-from tests.zoo.server import Faults, serve
+from tests.zoo.server import Faults, certified, serve
 
 BODY = np.random.default_rng(0).bytes(700_000)
 HASH = hashlib.sha256(BODY).hexdigest()
@@ -179,3 +179,19 @@ def test_no_attempt_waits_long_for_its_turn(tmp_path):
     with serve(FILES, Faults(*[dict(cut=10_000)] * 20)) as address:
         get(address, tmp_path)
     assert time.monotonic() - begun < 60
+
+
+# --- https ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_is_checked(tmp_path, monkeypatch):
+    tls, authority = certified(tmp_path)
+    with serve(FILES, faults := Faults(), tls=tls) as address:
+        with pytest.raises(DownloadError, match='certificate is not trusted .*issuer.*SSL_CERT_FILE') as error:
+            get(address, tmp_path / 'not')
+        assert '\n' not in str(error.value) and not faults.requests
+        monkeypatch.setenv('SSL_CERT_FILE', authority)
+        assert get(address, tmp_path / 'trusted').read_bytes() == BODY
+        faults.always = dict(redirect=address.replace('https', 'http') + '/net.bin')
+        with pytest.raises(InputError, match='not from https to http'):
+            get(address, tmp_path / 'moved')

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from mmengine.logging import print_log
 
 from mlaface.datasets.stores.errors import ChangedError, RefusedError
+from mlaface.utils.certificates import refused_certificate
 from mlaface.utils.errors import MissingDataError, MissingPackageError, StoreError
 from mlaface.utils.packages import import_optional
 
@@ -111,8 +112,8 @@ def _reason(error, timeout):
         return error.reason, error.passing, False
     if isinstance(error, (asyncio.TimeoutError, TimeoutError)) or 'Timeout' in kind:
         return f'no byte came for {timeout:g} seconds', True, False
-    if 'Certificate' in kind:
-        return 'its certificate is not one that is trusted', False, False
+    if refused := refused_certificate(error):
+        return refused, False, False
     number = getattr(error, 'errno', None)
     return code or (os.strerror(number) if isinstance(number, int) and number > 0 else kind), True, False
 
