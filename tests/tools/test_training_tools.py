@@ -1,6 +1,7 @@
 """The OpenMMLab user's entrance, through the command line."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,11 +30,9 @@ def test_help_shows_examples(script):
     assert done.returncode == 0 and f'{script} ' in done.stdout and not done.stderr
 
 
-def test_train_writes_the_work_directory_and_resumes(tmp_path):
-    config = config_file(tmp_path)
-    done = call('tools/train.py', config, '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=3',
-                cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_train_writes_the_work_directory_and_resumes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train([str(config_file(tmp_path)), '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=3'])
     folder = tmp_path / 'work_dirs' / 'toy'
     names = {path.name for path in folder.iterdir()}
     assert {'config.py', 'log.txt', 'scalars.jsonl', 'curves.png', 'metrics.json', 'best.pth',
@@ -69,7 +68,21 @@ def test_dist_train_refuses_a_number_of_gpus_that_is_none(tmp_path, gpus, messag
     assert done.returncode == 2 and message in done.stderr
 
 
-def test_dist_train_starts_processes_without_gpus(tmp_path):
+def test_dist_train_starts_ranks(tmp_path):
+    """Beside a ``train.py`` that says what it was started with: torch takes each rank seconds to be imported."""
+    for name in ('dist_train.sh', 'launch.sh'):
+        shutil.copy(ROOT / 'tools' / name, tmp_path)
+    (tmp_path / 'train.py').write_text("import os, sys\nprint(os.environ['RANK'], 'of', os.environ['WORLD_SIZE'],"
+                                       " os.environ['LOCAL_RANK'], os.environ['MASTER_PORT'] > '', *sys.argv[1:])\n")
+    config = config_file(tmp_path)
+    done = call(tmp_path / 'dist_train.sh', config, 2, '--seed', 'a b')
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == [f'{rank} of 2 {rank} True {config} --launcher pytorch --seed a b'
+                                                for rank in range(2)]
+
+
+@pytest.mark.slow
+def test_dist_train_trains_without_gpus(tmp_path):
     done = call('tools/dist_train.sh', config_file(tmp_path), 2, '--work-dir', tmp_path / 'run', '--cfg-options',
                 'train_cfg.max_epochs=1', 'val_dataloader.dataset.images=8')
     assert done.returncode == 0, done.stderr[-3000:]
