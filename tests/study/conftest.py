@@ -1,7 +1,18 @@
 """A tiny drawn data set and plans on it, whose runs take a second or two."""
+from functools import partial
+
 import numpy as np
 import pytest
 from tiny_study import BASE, PLAN
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _few_draws():
+    """A quarter of the draws of the test pairs, which take most of the time of a report."""
+    from mlaface.study.resampled import Weights
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mlaface.study.read.Weights', partial(Weights, 100))
+        yield
 
 
 @pytest.fixture(scope='session')

@@ -1,7 +1,8 @@
 """Runs of a plan: made once, whoever makes them, and the same numbers however often they were interrupted."""
+import contextlib
 import json
-import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,37 +40,39 @@ def numbers(result):
     return [(entry['iter'], entry['images'], entry['sets']) for entry in result['validations']]
 
 
-class Forked:
-    """The process of a run, forked from this one, which spares it the seconds that torch takes to be imported."""
+class Here:
+    """A run in this process: one of its own takes seconds to import torch."""
 
     def __init__(self, arguments, stdout, env, **_):
-        self.process = multiprocessing.get_context('fork').Process(target=self.work, args=(arguments[3:], stdout, env))
-        self.process.start()
-
-    @staticmethod
-    def work(arguments, stdout, env):
-        os.setsid()
-        for number in (1, 2):
-            os.dup2(stdout.fileno(), number)
-        os.environ.update(env)
-        sys.exit(worker.main(arguments))
+        assert arguments[:3] == [sys.executable, '-m', 'mlaface.study.worker'] and env['OMP_NUM_THREADS'] == '1'
+        with contextlib.redirect_stdout(stdout):
+            self.status = worker.main(arguments[3:])
 
     def poll(self):
-        return self.process.exitcode
+        return self.status
 
 
 @pytest.fixture(scope='session')
 def made(tmp_path_factory, tiny_faces):
-    """The tiny plan, run without interruption: the first run by a process as a study starts it, the others forked."""
+    """The tiny plan, run without interruption; the first run is made by a call of its own."""
     from tiny_study import BASE, PLAN
     folder = tmp_path_factory.mktemp('made')
     (folder / 'base.py').write_text(BASE.format(root=ROOT, data=tiny_faces))
     (folder / 'plan.py').write_text(f'{PLAN}{WILD}')
-    assert main(command(folder / 'plan.py', folder, '--limit', '1')) == 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('mlaface.study.queue.subprocess', SimpleNamespace(Popen=Forked, STDOUT=subprocess.STDOUT))
+        patch.setattr('mlaface.study.queue.subprocess', SimpleNamespace(Popen=Here, STDOUT=subprocess.STDOUT))
+        patch.setattr('mlaface.study.queue.LOOK_SECONDS', 0)
+        patch.setattr('mlaface.engine.hooks.results.draw_curves', lambda *_, **__: None)
+        assert main(command(folder / 'plan.py', folder, '--limit', '1')) == 0
         assert main(command(folder / 'plan.py', folder)) == 0
     return folder
+
+
+def test_a_run_is_a_command_of_its_own(tmp_path):
+    """Which ``made`` calls in its own process; the slow tests below start it."""
+    done = subprocess.run([sys.executable, '-m', 'mlaface.study.worker', tmp_path / 'plan.py', 'plain@seed1', '--out',
+                           tmp_path, '--work-dir', tmp_path], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1 and re.fullmatch(r'error: .*plan[.]py[^\n]*\n', done.stderr)
 
 
 def test_each_run_leaves_one_small_file_of_numbers_and_one_of_scores(made):
