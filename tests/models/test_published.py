@@ -1,4 +1,6 @@
 """The published networks, number for number."""
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -56,10 +58,15 @@ def means_of_maps(model, x):
     return embeddings, means
 
 
+@pytest.fixture(scope='module', params=KINDS)
+def filled(request):
+    """A kind and its network, which takes longer to be filled than to give embeddings."""
+    return request.param, fill(recognizer(request.param)).eval()
+
+
 @pytest.mark.parametrize('dtype', TOLERANCE)
-@pytest.mark.parametrize('kind', KINDS)
-def test_evaluation(kind, dtype, numbers):
-    model = fill(recognizer(kind)).to(dtype).eval()
+def test_evaluation(filled, dtype, numbers):
+    kind, model = filled[0], copy.deepcopy(filled[1]).to(dtype)
     with torch.no_grad():
         embeddings, means = means_of_maps(model, golden_input().to(dtype))
     close(embeddings, numbers[f'{kind}_eval_embeddings'], TOLERANCE[dtype]['eval'])

@@ -92,9 +92,7 @@ def test_compiled_equals_eager(with_cp):
     compiled.load_state_dict(eager.state_dict())
     for network in (eager, compiled):
         network(tiny.images(), tiny.labels(), mode='loss')['loss'].backward()
-    assert eager.state_dict().keys() == compiled.state_dict().keys()
-    for name, tensor in eager.state_dict().items():
-        torch.testing.assert_close(compiled.state_dict()[name], tensor)
+    torch.testing.assert_close(compiled.state_dict(), eager.state_dict())
     for left, right in zip(compiled.parameters(), eager.parameters()):
         torch.testing.assert_close(left.grad, right.grad, rtol=1e-3, atol=1e-5)
 

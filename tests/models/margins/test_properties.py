@@ -30,7 +30,7 @@ def step(head, embeddings, labels):
 
 
 @pytest.mark.parametrize('name', EVERY)
-@pytest.mark.parametrize('chunk', [None, 2])
+@pytest.mark.parametrize('chunk', [None, pytest.param(2, marks=pytest.mark.slow)])  # test_chunks_change_nothing, too
 def test_gradients_agree_with_differences(name, chunk):
     head = head_of(name, chunk_size=chunk).double().eval()  # statistics stand still between evaluations
     torch.nn.init.normal_(head.weight, generator=torch.Generator().manual_seed(3))
