@@ -7,6 +7,9 @@ from mlaface.registry import ATTENTION, MODELS
 SIZE = 32
 # what makes a backbone of 1/8 width small enough, and its map no smaller than 1x1
 SMALLEST = dict(VisionTransformer=dict(depth=4, patch_size=16), EdgeFace=dict(size='xxs', layer_scale=0.5))
+UNSEEN = 'attention', 'frozen_stages', 'norm_eval', 'with_cp'  # options that do not change the size of the map
+KNOWN = {}
+
 
 @MODELS.register_module(force=True)
 class TinyHead(nn.Module):
@@ -31,14 +34,22 @@ def attentions():
     return [name for name in ATTENTION.names() if not name.endswith('.*')]
 
 
+def out_of(trunk):
+    """Channels and size of the map of a backbone; each is built for it once."""
+    key = repr(trunk)
+    if key not in KNOWN:
+        with torch.device('meta'):
+            built = MODELS.build(trunk)
+        KNOWN[key] = built.out_channels, built.out_size
+    return KNOWN[key]
+
+
 def recognizer(backbone='IResNet', attention=None, mla=False, neck='EmbeddingNeck', norm='separate', **options):
     """A recognizer of 1/8 width on images of 32 pixels, map 2x2 or 1x1."""
     trunk = dict(type=backbone, width=0.125, in_size=SIZE, attention=dict(type=attention) if attention else None)
     trunk.update(SMALLEST.get(backbone, {}))
     trunk.update(options.pop('backbone_options', {}))
-    with torch.device('meta'):
-        built = MODELS.build({key: value for key, value in trunk.items() if not key.startswith('attention')})
-    channels, size = built.out_channels, built.out_size
+    channels, size = out_of({key: value for key, value in trunk.items() if not key.startswith(UNSEEN)})
     if mla:
         options.update(branch=dict(type='PatchSelfAttention', channels=channels, qk_channels=8, patch=SIZE // size),
                        fusion=dict(type='GatedFusion', channels=channels, norm=norm))
