@@ -47,9 +47,9 @@ def test_the_set_opens_as_real_data_does(folder):
         assert entry['issame'].reshape(10, -1).mean(1).tolist() == [0.5] * 10
 
 
-def test_the_seed_decides_every_byte(folder, tmp_path):
-    assert generate(tmp_path / 'again', SMALL, workers=2)
-    assert digest(tmp_path / 'again') == digest(folder)
+def test_the_seed_decides_every_byte(tiny, tmp_path):
+    assert generate(tmp_path / 'again', TINY, workers=2)
+    assert digest(tmp_path / 'again') == digest(tiny)
     assert draw_images((0, [0]), 1, TRAINING) != draw_images((0, [0]), 2, TRAINING)
 
 

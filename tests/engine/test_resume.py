@@ -63,7 +63,9 @@ def last_state(folder):
     return {key: content[key] for key in ('model', 'optimizer', 'ema', 'best', 'loop', 'rng', 'schedulers')}
 
 
-@pytest.mark.parametrize('iteration, workers', [(1, 0), (3, 0), (5, 0), (7, 0), (12, 0), (8, 2)])
+@pytest.mark.parametrize('iteration, workers', [
+    (1, 0), pytest.param(3, 0, marks=pytest.mark.slow), (5, 0), (7, 0), pytest.param(12, 0, marks=pytest.mark.slow),
+    (8, 2)])  # an epoch has five iterations
 def test_resumed_run_is_the_uninterrupted_one(whole, tmp_path, iteration, workers):
     options = dict(train_dataloader__num_workers=workers)
     stopped = interrupted(tmp_path, iteration, **options)
