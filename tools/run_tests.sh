@@ -9,5 +9,7 @@ case "${1:-}" in -h|--help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 . tools/environment.sh
 ensure_environment tests
+# containers set it, and each process would compile the tests anew, 4 seconds of it
+unset PYTHONDONTWRITEBYTECODE
 # pytest below 9.2: there xdist 3.8 no longer finds the groups of tests that share what is made once
 python -m pytest -n "${MLAFACE_TEST_PROCESSES:-2}" --dist loadgroup --durations=15 "$@"
