@@ -207,9 +207,9 @@ class Runner:
         return (code, _timeless(out)) if code != 98 else None, err, self.files()
 
     def files(self):
-        """Bytes by path, times left out."""
+        """Bytes by path, without times, and without locks, which stay where steps were kept: a slow whole run too."""
         return {str(file.relative_to(self.base)): _timeless(file.read_text()) if file.name == 'summary.json' else
-                file.read_bytes() for file in sorted(self.base.rglob('*')) if file.is_file()}
+                file.read_bytes() for file in sorted(self.base.rglob('*')) if file.is_file() and file.suffix != '.lock'}
 
 
 def _timeless(text):
