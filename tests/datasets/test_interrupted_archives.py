@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlaface.datasets.archives import target, to_folder, to_lmdb, to_parquet
+from mlaface.datasets.archives import target, to_folder, to_lmdb, to_parquet, transfer
 from mlaface.datasets.archives.convert import LAYOUTS
 from mlaface.datasets.archives.examine import Rules
 from mlaface.datasets.archives.place import claimed
@@ -43,6 +43,7 @@ def _often(monkeypatch):
     monkeypatch.setattr(os, 'fsync', lambda handle: None)
     monkeypatch.setattr(os, 'sync', lambda: None)
     monkeypatch.setattr(target, 'SECONDS', 0)
+    monkeypatch.setattr(transfer, 'SECONDS', 0)
     monkeypatch.setattr(to_lmdb, 'BATCH', 4)
     monkeypatch.setattr(to_parquet, 'GROUP', 4)
 
@@ -80,12 +81,14 @@ def stop_at(monkeypatch, owner, name, number):
 
 def tear(work):
     """Append to the files that were being written, as a kill leaves them behind the last state."""
-    path = work / target.STATE
-    state = json.loads(path.read_bytes()) if path.is_file() else {}
-    state = (state[1] if isinstance(state, list) else state) or {}
-    for name in [*state.get('files', {}), *((state.get('target') or {}).get('files', {}))]:
-        with open(work / name, 'ab') as file:
-            file.write(b'torn')
+    for path in (work / target.STATE, work / target.PLACE):
+        text = path.read_text().splitlines()[0] if path.is_file() else '{}'
+        state = json.loads(text if path.name == target.STATE else text.split(' ', 2)[-1])
+        state = (state[1] if isinstance(state, list) else state) or {}
+        for name in [*state.get('files', {}), *((state.get('target') or {}).get('files', {}))]:
+            if (work / name).exists():
+                with open(work / name, 'ab') as file:
+                    file.write(b'torn')
 
 
 def target_class(layout):
@@ -109,6 +112,34 @@ def test_it_goes_on_where_it_stopped_to_the_same_bytes(monkeypatch, tmp_path, so
         assert content(out) == expected
         assert {**again, 'seconds': 0, 'images_per_second': 0} == {**summary, 'seconds': 0, 'images_per_second': 0}
     assert sorted(path.name for path in tmp_path.iterdir()) == ['out12', 'out2', 'out6', 'whole']
+
+
+@pytest.mark.skipif(not target.BOOT.exists(), reason='nothing tells that the machine was not started anew')
+@pytest.mark.parametrize('layout', ['records', 'tar', 'im2rec', 'folder', 'parquet'])
+@pytest.mark.parametrize('lost', ['', 'machine', 'torn'])
+def test_a_kill_costs_no_image_and_a_new_start_of_the_machine_what_was_not_flushed(
+        monkeypatch, tmp_path, source, layout, lost):
+    monkeypatch.setattr(target, 'SECONDS', 60)
+    monkeypatch.setitem(OPTIONS, 'parquet', dict(rows=100))
+    convert(source, tmp_path / 'whole', layout)
+    undo = stop_at(monkeypatch, target_class(layout), 'write', 16)
+    with pytest.raises(Stopped):
+        convert(source, tmp_path / 'out', layout)
+    undo()
+    tear(work := tmp_path / 'out.part')
+    if lost == 'machine':
+        (tmp_path / 'boot').write_text('another')
+        monkeypatch.setattr(target, 'BOOT', tmp_path / 'boot')
+    elif lost:
+        text = (work / target.PLACE).read_text()
+        (work / target.PLACE).write_text(text.replace('"position": 1', '"position": 2'))
+    looked = []
+    monkeypatch.setattr(transfer, 'examine', lambda *words, real=transfer.examine: (looked.append(0), real(*words))[1])
+    convert(source, tmp_path / 'out', layout)
+    assert content(tmp_path / 'out') == content(tmp_path / 'whole')
+    total = sum(COUNTS.values()) + 1  # one is left out, which is among the first 16
+    assert len(looked) == (total if lost else total - 16 + 3 * (layout == 'parquet'))
+    assert [path.name for path in tmp_path.glob('out*')] == ['out']
 
 
 @pytest.mark.parametrize('layout, owner, name', [

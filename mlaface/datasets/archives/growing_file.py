@@ -36,10 +36,11 @@ class GrowingFile:
         self._file.write(data)
         self._file.seek(self.size)
 
-    def sync(self):
-        """Flush to the disk; the size (int) from which writing can go on."""
+    def sync(self, durable=True):
+        """Flush, and ``durable`` to the disk; the size (int) from which writing can go on."""
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if durable:
+            os.fsync(self._file.fileno())
         return self.size
 
     def close(self):

@@ -38,6 +38,10 @@ class ToBin(Target):
         """Never."""
         return False
 
+    def settled(self):
+        """Never."""
+        return False
+
     def finish(self, labels):
         """Write the file."""
         if self.labels != [number // 2 for number in range(2 * len(self.classes))]:

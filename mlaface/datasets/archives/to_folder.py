@@ -9,7 +9,7 @@ from mlaface.datasets.archives.target import Target
 from mlaface.datasets.formats.names import folder_name
 from mlaface.utils.errors import InputError
 
-SECONDS = 20  # between two states
+SECONDS = 20  # between two states that are flushed to the disk
 TAKEN = re.compile(r'.*\.part|whole|(state|summary)\.json|left_out\.txt', re.IGNORECASE | re.DOTALL)  # in a work folder
 
 
@@ -46,12 +46,12 @@ class ToFolder(Target):
             file.write(item.data)
 
     def due(self, seconds):
-        """States are far between, because all files are flushed for each."""
+        """They are far between, because all files are flushed for each."""
         return seconds >= SECONDS
 
-    def state(self):
+    def state(self, durable=True):
         """Flush all files."""
-        if hasattr(os, 'sync'):
+        if durable and hasattr(os, 'sync'):
             os.sync()
         return {}
 

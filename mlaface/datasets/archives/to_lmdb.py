@@ -68,9 +68,13 @@ class ToLmdb(Target):
         """A transaction is full, or all images are there."""
         return len(self.batch) >= BATCH or seconds == float('inf')
 
-    def state(self):
+    def settled(self):
+        """Between transactions never."""
+        return False
+
+    def state(self, durable=True):
         """Flush; the sizes of the files, and of the entries."""
-        return dict(super().state(), room=self.room)
+        return dict(super().state(durable), room=self.room)
 
     def save(self, state):
         """One transaction."""

@@ -59,9 +59,9 @@ class ToTar(Target):
         self.shard.close()
         del self.files[self._name(self.number)]
 
-    def state(self):
+    def state(self, durable=True):
         """Flush; the shard that is being written, and the sizes of the files."""
-        return dict(super().state(), shard=self.number)
+        return dict(super().state(durable), shard=self.number)
 
     def finish(self, labels):
         """End the last shard and write the index."""

@@ -21,6 +21,7 @@ from mlaface.utils.files import atomic_path
 from mlaface.version import __version__
 
 CHUNK = 32  # images a task of a thread
+SECONDS = 0.02  # between two states that are not flushed to the disk, each of 45 microseconds
 LEFT_OUT, SUMMARY, RECIPE, LABELS = 'left_out.txt', 'summary.json', 'recipe.part', 'labels.part'
 
 
@@ -187,7 +188,8 @@ class Transfer:
         return ahead(partial(read_images, self.source, self.rules, names), self.order[position:], self.workers)
 
     def _write(self, advance):
-        outcomes, kept = self.outcomes(self.position), time.monotonic()
+        outcomes = self.outcomes(self.position)
+        kept = noted = time.monotonic()
         advance(self.position)
         for index, name, ending, further, data in outcomes:
             if name is None:
@@ -198,9 +200,13 @@ class Transfer:
                 self.labels.write(label.to_bytes(4, 'little'))
                 self.written += 1
             self.position += 1
-            if self.target.due(time.monotonic() - kept):
+            now = time.monotonic()
+            if self.target.due(now - kept):
                 self._keep()
-                kept = time.monotonic()
+                kept = noted = time.monotonic()
+            elif now - noted >= SECONDS and self.target.settled():
+                self._keep(durable=False)
+                noted = time.monotonic()
             if self.position % CHUNK == 0:
                 advance(self.position)
         if self.target.due(math.inf):
@@ -212,11 +218,12 @@ class Transfer:
         line = f'{spell(key)}\t# {" ".join(f"{kind}: {why}".split())}\n'
         self.left_out.write(line.encode('utf-8', 'surrogateescape'))
 
-    def _keep(self):
-        """Keep a state from which writing can go on."""
-        target = self.target.state()
-        files = {LABELS: self.labels.sync(), LEFT_OUT: self.left_out.sync()}
-        self.target.save(dict(position=self.position, written=self.written, files=files, target=target))
+    def _keep(self, durable=True):
+        """Keep a state from which writing can go on: whatever happens, or not ``durable`` after a kill alone."""
+        target = self.target.state(durable)
+        files = {LABELS: self.labels.sync(durable), LEFT_OUT: self.left_out.sync(durable)}
+        keep = self.target.save if durable else self.target.note
+        keep(dict(position=self.position, written=self.written, files=files, target=target))
 
     def _finish(self):
         if not self.written:
