@@ -73,7 +73,8 @@ class Photographs:
         return Path(os.path.relpath(self.folder.resolve(), target.resolve())).as_posix()
 
 
-def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=None, detector=None):  # noqa: B008
+def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=None, detector=None,  # noqa: B008
+                 begin=lambda done, total: None):
     """Cut the faces out of the images below a folder, into files of the same names below another.
 
     Args:
@@ -85,6 +86,7 @@ def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=
         settled (callable, optional): In place of ``settle``: given the names (list[str]) of all images, gives the fates
             of those that are not done, at least, whose faces are written.
         detector (dict, optional): Plain values that tell the finder's detector from another, for the log.
+        begin (callable): Told how many images the log has already, and how many there are.
 
     Yields:
         dict: For each image that was not done before ``source`` (its path below the folder), ``kept`` (files) and
@@ -105,6 +107,7 @@ def align_folder(finder, source, target, rules=FaceRules(), quality=95, settled=
     with held(target / LOCK, f'{target} is being filled by another process: wait for it, or give another folder'):
         done = _open_log(target / LOG, json.loads(json.dumps(settings, default=str)))
         left = [name for name in stems if name not in done]
+        begin(len(stems) - len(left), len(stems))
         records = () if not left else settled(list(stems)) if settled else settle(
             finder, source, target, {name: stems[name] for name in left}, rules, quality)
         with open(target / LOG, 'a', encoding='utf-8') as log:

@@ -6,6 +6,7 @@ from mlaface.cli.parts import aligning
 from mlaface.datasets.archives import transfer
 from mlaface.datasets.prepare.inspect import open_set
 from mlaface.inference import preparation
+from mlaface.utils.image_files import image_files
 from tests.datasets.archive_sets import content
 from tests.inference.test_preparation import photographs  # noqa: F401, a fixture
 
@@ -26,8 +27,10 @@ def test_photographs_become_a_set(command, photographs, tmp_path, capsys):  # no
 
 
 @pytest.mark.parametrize('owner, name', [(preparation, '_settle'), (transfer, 'examine')])
-def test_a_run_that_was_cut_goes_on(command, photographs, tmp_path, monkeypatch, owner, name):  # noqa: F811
+def test_a_run_that_was_cut_goes_on(
+        command, photographs, tmp_path, monkeypatch, capsys, owner, name):  # noqa: F811
     command(photographs, tmp_path / 'whole')
+    assert 'goes on' not in capsys.readouterr().err
     real, calls = getattr(owner, name), []
 
     def stopping(*arguments):
@@ -40,4 +43,6 @@ def test_a_run_that_was_cut_goes_on(command, photographs, tmp_path, monkeypatch,
         command(photographs, tmp_path / 'set')
     assert not (tmp_path / 'set').exists()
     command(photographs, tmp_path / 'set')
+    said = f'{tmp_path / "set"}: goes on at 1 of {len(image_files(photographs))} images'
+    assert owner is not preparation or said in capsys.readouterr().err
     assert content(tmp_path / 'set') == content(tmp_path / 'whole')

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlaface.cli.parts.executors import as_arguments, portable
 from mlaface.cli.parts.inference import detector_settings, open_detector
+from mlaface.cli.parts.steps import resumed
 from mlaface.datasets.location import absolute
 from mlaface.datasets.stores.address import is_address, store_address
 from mlaface.inference.finder import FaceFinder
@@ -18,7 +19,7 @@ def aligned(args, source, target, workers, rules=FaceRules(), spread=None):  # n
     """``align_folder`` as a command's arguments say.
 
     Args:
-        args (Namespace): ``size``, ``quality``, and those of ``add_detector``.
+        args (Namespace): ``out``, ``size``, ``quality``, and those of ``add_detector``.
         source (str | Path): Folder of the photographs, or its address in a store.
         target (str | Path): Folder of the faces.
         workers (int): Threads.
@@ -41,7 +42,8 @@ def aligned(args, source, target, workers, rules=FaceRules(), spread=None):  # n
             yield from map(json.loads, content.splitlines())
         job.remove()
     yield from align_folder(_finder(args, workers), _photographs(source), target, rules, args.quality,
-                            settled if spread else None, detector_settings(args))
+                            settled if spread else None, detector_settings(args),
+                            lambda done, total: resumed(args.out, total, lambda count: None)(done))
 
 
 def _finder(args, workers):
