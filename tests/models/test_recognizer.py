@@ -87,14 +87,14 @@ def test_a_copy_stands_alone(model):
 def test_compiled_equals_eager(with_cp):
     options = dict(mla=True, attention='HybridAttention', frozen=['branch'],
                    backbone_options=dict(with_cp=with_cp, frozen_stages=1, norm_eval=with_cp))
-    eager = tiny.recognizer(**options).train()
-    compiled = tiny.recognizer(compile=dict(backend='aot_eager'), **options).train()
+    eager = tiny.recognizer(**options).double().train()
+    compiled = tiny.recognizer(compile=dict(backend='aot_eager'), **options).double().train()
     compiled.load_state_dict(eager.state_dict())
     for network in (eager, compiled):
         network(tiny.images(), tiny.labels(), mode='loss')['loss'].backward()
     torch.testing.assert_close(compiled.state_dict(), eager.state_dict())
     for left, right in zip(compiled.parameters(), eager.parameters()):
-        torch.testing.assert_close(left.grad, right.grad, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(left.grad, right.grad, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize('bad, error, words', [
