@@ -1,6 +1,8 @@
 """Faults that are planted are found, whatever the layout; and what a sample says of those that were not drawn."""
 import io
 import json
+import os
+import signal
 import tarfile
 from fractions import Fraction
 from math import comb
@@ -113,6 +115,38 @@ def test_tar_files_are_indexed_again_to_the_same_bytes(capsys, tmp_path):
     with pytest.raises(SystemExit, match='classes.txt has other names than the folders .* remove it'):
         main(['data', 'verify', str(tmp_path / 'set'), '--write-index'])
     assert (tmp_path / 'set' / 'classes.txt').read_text() == 'eve\nbob\n'
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='processes begin by fork')
+@pytest.mark.parametrize('layout, number', [
+    *(('tar', number) for number in (1, 2, 3)), ('records', 1), ('folder', 1), ('parquet', 1)])
+def test_what_a_killed_writer_of_an_index_left_goes(monkeypatch, capsys, tmp_path, layout, number):
+    pytest.importorskip('pyarrow')
+    if layout == 'tar':
+        (tmp_path / 'set').mkdir()
+        tar_of(tmp_path / 'set' / 'a.tar', ['ann/0.jpg', 'bob/0.jpg'])
+    else:
+        converted(people(tmp_path / 'people'), tmp_path / 'set', layout)
+        (tmp_path / 'set' / 'train.idx').unlink(missing_ok=True)
+    before = content(tmp_path / 'set')
+    child = os.fork()
+    if not child:
+        real, calls = os.replace, []
+
+        def killing(*names):
+            calls.append(0)
+            if len(calls) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(*names)
+        monkeypatch.setattr(os, 'replace', killing)
+        main(['data', 'verify', str(tmp_path / 'set'), '--write-index'])
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    left = content(tmp_path / 'set').keys() - before.keys()
+    assert len(left) == number and sum(name.endswith('.part') for name in left) == 1
+    assert verify(capsys, tmp_path / 'set', '--write-index')[0] == 0
+    new = dict(tar=3, records=1, folder=1, parquet=1)[layout]
+    found = content(tmp_path / 'set').keys()
+    assert len(found - before.keys()) == new and not any(name.endswith('.part') for name in found)
 
 
 def test_a_tar_file_that_came_after_the_index_is_not_passed_over(capsys, tmp_path):

@@ -120,7 +120,7 @@ def index_shards(args, say, keep):
         index, classes, further = scan_shards(shards, shown.reach, kept)
     folder = Path(args.set)
     if classes is not None:
-        from mlaface.utils.files import atomic_path
+        from mlaface.utils.files import atomic_path, sweep
         from mlaface.utils.names import name_lines
         names, text = folder / 'classes.txt', name_lines(classes).encode()
         if names.exists() and names.read_bytes() != text:
@@ -128,6 +128,7 @@ def index_shards(args, say, keep):
                              'remove it')
         with atomic_path(names, renew=False) as temporary:
             temporary.write_bytes(text)
+        sweep(folder, names.name)
     write_shard_index(folder, shards, index, further)
     say(f'{folder / "index.npy"}: {len(index)} images')
 

@@ -7,7 +7,7 @@ import numpy as np
 from mlaface.datasets.formats.archive import Archive, read_classes
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.utils.errors import MissingDataError
-from mlaface.utils.files import atomic_path
+from mlaface.utils.files import atomic_path, sweep
 
 IMAGE_LIST = 'images.lst'  # of a folder of identities or parquet files that cannot be listed, behind http
 FIRST = 10  # images that are looked for when a list is opened
@@ -63,6 +63,7 @@ def write_list(path, labels, paths):
         raise FormatError(f'{odd!r} cannot stand in {path}, whose lines have tabs: rename it')
     with atomic_path(path, renew=False) as temporary, open(temporary, 'w', encoding='utf-8', newline='\n') as file:
         file.writelines(f'{number}\t{label}\t{name}\n' for number, (label, name) in enumerate(zip(labels, paths)))
+    sweep(Path(path).parent, Path(path).name)
 
 
 class ListedImages(Archive):

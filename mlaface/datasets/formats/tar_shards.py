@@ -14,7 +14,7 @@ import numpy as np
 from mlaface.datasets.formats.archive import Archive, Numbering, key_hash, read_classes, read_json
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.tar_member import name_of, walk
-from mlaface.utils.files import atomic_path
+from mlaface.utils.files import atomic_path, sweep
 
 ENTRY = np.dtype([('shard', '<i4'), ('label', '<i4'), ('offset', '<i8'), ('size', '<i4'), ('head', '<i4'),
                   ('key', '<u8')])
@@ -154,6 +154,8 @@ def write_shard_index(folder, shards, index, further=None):
               for shard, count in zip(shards, counts)]
     with atomic_path(folder / SHARDS, renew=False) as temporary:
         temporary.write_text(json.dumps(dict(schema=1, shards=listed), indent=1) + '\n')
+    for name in (INDEX, FURTHER, SHARDS):
+        sweep(folder, name)
 
 
 class TarShards(Archive):

@@ -6,7 +6,7 @@ import numpy as np
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.record_index import read_index, rebuild_index
 from mlaface.datasets.formats.recordio import RecordReader
-from mlaface.utils.files import atomic_path
+from mlaface.utils.files import atomic_path, sweep
 
 
 def verify_records(path, advance=lambda offset: None, kept=None):
@@ -60,4 +60,5 @@ def write_index(path, offsets, index_path):
         pass
     with atomic_path(index_path, renew=False) as temporary, open(temporary, 'w', newline='\n') as file:
         file.writelines(f'{key}\t{offset}\n' for key, offset in zip(keys.tolist(), offsets.tolist()))
+    sweep(Path(index_path).parent, Path(index_path).name)
     return len(keys)
