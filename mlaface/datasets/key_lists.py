@@ -42,6 +42,11 @@ def stamped(remark, path, dataset):
     return f'{remark}\nset: {stamp}, {" ".join(str(path).split())}' if stamp else remark
 
 
+def remarks(text):
+    """Lines (str) as they stand in a list before its keys."""
+    return ''.join(f'# {line}\n' for line in text.splitlines())
+
+
 def write_keys(path, keys, remark=None):
     """Write a list; it appears whole or not at all.
 
@@ -51,7 +56,7 @@ def write_keys(path, keys, remark=None):
         remark (str, optional): First lines.
     """
     with atomic_path(path) as temporary, open(temporary, 'w', encoding='utf-8', newline='\n') as file:
-        file.writelines(f'# {line}\n' for line in (remark or '').splitlines())
+        file.write(remarks(remark or ''))
         for entry in keys:
             key, why = (entry, '') if isinstance(entry, str) else entry
             file.write(spell(key) + (f'\t# {" ".join(why.split())}' if why else '') + '\n')

@@ -2,13 +2,16 @@
 import numpy as np
 import pytest
 
+from mlaface.cli.data import main
+from mlaface.datasets.archives.examine import Rules
 from mlaface.datasets.formats.bin_set import write_bin
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.key_lists import read_keys, stamped, write_keys
 from mlaface.datasets.prepare.inspect import open_set
 from mlaface.utils.errors import InputError, MissingDataError
-from tests.datasets.archive_sets import converted, people
+from tests.datasets.archive_sets import converted, face, people
 from tests.datasets.test_sets import build, jpeg, put, root  # noqa: F401, a fixture
+from tests.zoo.server import Faults, serve
 
 
 def test_any_key_is_read_as_it_was_written(tmp_path):
@@ -93,3 +96,41 @@ def test_a_list_of_numbers_says_whose_it_is(tmp_path, layout):
 def test_a_list_of_names_needs_no_stamp(tmp_path):
     faces = open_set(people(tmp_path / 'people', dict(ann=1)))
     assert stamped('a list', tmp_path, faces) == 'a list'
+
+
+@pytest.mark.parametrize('layout', ['records', 'parquet'])
+def test_what_a_copy_left_out_is_a_list_of_the_set_wherever_it_lies(tmp_path, monkeypatch, layout):
+    pytest.importorskip('aiohttp')
+    pytest.importorskip('pyarrow')
+    monkeypatch.setenv('MLAFACE_CACHE', str(tmp_path / 'cache'))
+    for name, torn in (('one', ('ann/1', 'bob/0')), ('other', ('ann/0',))):
+        folder = people(tmp_path / f'{name}_people', dict(ann=3, bob=2 + len(torn)))
+        for image in torn:
+            (folder / f'{image}.a.jpg').write_bytes(face(77)[:-200])
+        converted(folder, tmp_path / name, layout, rules=Rules(decode=False))
+    first, joined, bare = (tmp_path / name for name in ('left_out.txt', 'joined.txt', 'bare.txt'))
+    assert converted(tmp_path / 'one', tmp_path / 'copy', 'tar')['left_out'] == {'damaged': 2}
+    whole = open_set(tmp_path / 'one')
+    text = (tmp_path / 'copy' / 'left_out.txt').read_bytes()
+    assert text.decode().splitlines()[:2] == [f'# images of {tmp_path / "one"} that were left out',
+                                              f'# set: {whole.stamp()}, {tmp_path / "one"}']
+    first.write_bytes(text.replace(b'\n', b'\r\n'))
+    write_keys(bare, [whole.key(0)], stamped('one more', 'elsewhere', whole))
+    joined.write_bytes(first.read_bytes() + bare.read_bytes())
+    (tmp_path / 'one').rename(tmp_path / 'moved')
+    places = [tmp_path / 'moved']
+    files = {f'/set/{file.relative_to(places[0]).as_posix()}': file.read_bytes()
+             for file in places[0].rglob('*') if file.is_file()}
+    with serve(files, Faults()) as address:
+        places.append(f'{address}/set' + ('/data/train-00000.parquet' if layout == 'parquet' else ''))
+        for place in places:
+            for file, left in ((first, 5), (joined, 4)):
+                some = open_set(place, exclude=[str(file)])
+                assert len(some) == left and some.stamp() == whole.stamp()
+        (tmp_path / 'list').write_text(f'# set: {open_set(places[1]).stamp()}, there\n{whole.key(0)}\n')
+    assert len(open_set(places[0], exclude=str(tmp_path / 'list'))) == 6, 'made over the store'
+    with pytest.raises(SystemExit) as end:
+        main(['convert', str(tmp_path / 'other'), str(tmp_path / 'out'), '--to', 'tar', '--exclude', str(joined)])
+    line = str(end.value.code)
+    assert f'is a list of {tmp_path / "one"} (7 images' in line and f'{tmp_path / "other"}' in line and '\n' not in line
+    assert not (tmp_path / 'out').exists()

@@ -28,6 +28,10 @@ class PairsSource:
         """As the set gives it."""
         return self.dataset.key(index)
 
+    def stamp(self):
+        """As the set gives it."""
+        return self.dataset.stamp()
+
     def name(self, index):
         """The side of the pair (str)."""
         return str(index % 2)

@@ -14,7 +14,7 @@ from mlaface.datasets.archives.place import WHOLE
 from mlaface.datasets.archives.target import Item
 from mlaface.datasets.formats.errors import FormatError
 from mlaface.datasets.formats.names import folder_name
-from mlaface.datasets.key_lists import spell
+from mlaface.datasets.key_lists import remarks, spell, stamped
 from mlaface.utils.ahead import map_ahead
 from mlaface.utils.errors import FULL, FullDiskError, InputError
 from mlaface.utils.files import atomic_path
@@ -215,8 +215,10 @@ class Transfer:
 
     def _leave_out(self, key, kind, why):
         """Note an image that is left out, and the kind of its fault."""
-        line = f'{spell(key)}\t# {" ".join(f"{kind}: {why}".split())}\n'
-        self.left_out.write(line.encode('utf-8', 'surrogateescape'))
+        text = f'{spell(key)}\t# {" ".join(f"{kind}: {why}".split())}\n'
+        if not self.left_out.size:
+            text = remarks(stamped(f'images of {self.what} that were left out', self.what, self.source)) + text
+        self.left_out.write(text.encode('utf-8', 'surrogateescape'))
 
     def _keep(self, durable=True):
         """Keep a state from which writing can go on: whatever happens, or not ``durable`` after a kill alone."""
@@ -235,7 +237,8 @@ class Transfer:
         layout = self.target.finish(labels)
         self.target.close()
         reasons = Counter(line.partition('\t# ')[2].partition(':')[0]
-                          for line in self.left_out.path.read_text('utf-8', 'surrogateescape').split('\n') if line)
+                          for line in self.left_out.path.read_text('utf-8', 'surrogateescape').split('\n')
+                          if line and not line.startswith('#'))
         counts = np.bincount(labels, minlength=len(self.target.classes))
         summary = dict(schema=1, mlaface=__version__, source=self.what, layout=self.target.layout,
                        images=self.written, classes=len(self.target.classes), empty_classes=int((counts == 0).sum()),
