@@ -98,6 +98,18 @@ def test_a_benchmark_loses_nothing_and_its_copies_are_listed(folder, tmp_path, f
     assert not (tmp_path / 'out' / 'exclude_1.txt').exists() and 'nothing is listed' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('verb, more', [('clean', ()), ('leak', ()), ('dedupe', ('--by', 'embedding'))])
+def test_a_function_as_the_model_is_said_to_begin_anew(folder, tmp_path, capsys, verb, more):
+    sets = [str(folder)] * (2 if verb == 'leak' else 1)
+    main([verb, *sets, '--out', str(tmp_path / 'out'), *more, *MODEL])
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith(f'{MODEL[1]}: after a kill embedding would begin anew, since a function cannot be told')
+    assert sum('begin anew' in line for line in said) == 1
+    if verb == 'dedupe':
+        main([verb, *sets, '--out', str(tmp_path / 'out')])
+        assert 'begin anew' not in capsys.readouterr().err
+
+
 def test_shared_people_are_listed(folder, tmp_path, faces):
     write_bin(tmp_path / 'b.bin', [faces[5][0], faces[5][1]], [True])
     for image in (0, 1):

@@ -19,6 +19,7 @@ from mlaface.cli.parts.data_sets import (
     add_embedding,
     add_work,
     embedded,
+    open_embedding,
     open_labelled,
     page,
     products_device,
@@ -52,11 +53,10 @@ def make_parser():
 def main(argv=None):
     """Judge as the arguments say; ``argv`` (list[str]) is by default the process's."""
     args = make_parser().parse_args(argv)
-    from mlaface.cli.parts.inference import open_model
     from mlaface.datasets.prepare.clean import clean
     with explained():
         start = time.perf_counter()
-        spread, dataset, network = spread_of(args), open_labelled(args.set), open_model(args)
+        spread, dataset, network = spread_of(args), open_labelled(args.set), open_embedding(args)
         rows, parts = shared_rows(embedded(args.set, dataset, network, args, spread), args.set, network, spread, args,
                                   rows_name(args.set, dataset, network, args.flip or 'none'))
         judged = time.perf_counter()

@@ -20,6 +20,7 @@ from mlaface.cli.parts.data_sets import (
     add_work,
     embedded,
     measured,
+    open_embedding,
     page,
     parts_of,
     tile,
@@ -70,26 +71,25 @@ def main(argv=None):
         if not 0.5 <= (args.correlation or CORRELATION) <= 1 or not 0 < args.cosine <= 1:
             raise InputError('--correlation lies between 0.5 and 1, --cosine between 0 and 1')
         spread, datasets = spread_of(args), [open_set(path) for path in args.sets]
+        network = open_embedding(args) if args.by == 'embedding' else None  # refused before all images are read
         numbers = np.repeat(np.arange(len(datasets)), list(map(len, datasets)))
         found = [measured(path, dataset, args.workers, spread, args.out) for path, dataset in zip(args.sets, datasets)]
         measures = found[0] if len(found) == 1 else np.concatenate(found)
         if args.by == 'bytes':
             measures = measures.copy()
             measures['of_pixels'] = measures['of_bytes']
-        more = _by_embedding(datasets, args, spread) if args.by == 'embedding' else None
+        more = _by_embedding(datasets, network, args, spread) if network else None
         with bar('comparing', 2 * BANDS) as advance:
             copies = find_copies(measures, numbers, args.correlation or CORRELATION, args.by in ('near', 'embedding'),
                                  more, advance)
         _write(args, datasets, numbers, copies, ~measures['readable'], time.perf_counter() - start)
 
 
-def _by_embedding(datasets, args, spread):
+def _by_embedding(datasets, network, args, spread):
     """Pairs of images whose embeddings reach the cosine."""
     import numpy as np
 
-    from mlaface.cli.parts.inference import open_model
     from mlaface.datasets.prepare.products import pairs_within_part
-    network = open_model(args)
     rows = np.concatenate([usable_rows(embedded(path, dataset, network, args, spread), path, network)
                            for path, dataset in zip(args.sets, datasets)])
     rows, parts = parts_of(rows, spread, args.out)

@@ -19,6 +19,7 @@ from mlaface.cli.parts.data_sets import (
     add_embedding,
     add_work,
     embedded,
+    open_embedding,
     open_labelled,
     page,
     products_device,
@@ -58,7 +59,6 @@ def main(argv=None):
     args = make_parser().parse_args(argv)
     import numpy as np
 
-    from mlaface.cli.parts.inference import open_model
     from mlaface.datasets.prepare.inspect import open_set
     from mlaface.datasets.prepare.leak import check_people, find_leaks
     from mlaface.datasets.prepare.products import not_zero
@@ -68,7 +68,7 @@ def main(argv=None):
             raise InputError(f'--confidence {args.confidence}: it lies between 0 and 1')
         training, benchmarks = open_labelled(args.training), [open_set(path) for path in args.benchmarks]
         check_people(len(np.unique(training.labels)))
-        spread, network = spread_of(args), open_model(args)
+        spread, network = spread_of(args), open_embedding(args)
         rows, parts = shared_rows(embedded(args.training, training, network, args, spread), args.training, network,
                                   spread, args, rows_name(args.training, training, network, args.flip or 'none'))
         tested = [usable_rows(embedded(path, dataset, network, args, spread), path, network)

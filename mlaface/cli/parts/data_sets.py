@@ -101,6 +101,16 @@ def looked_at(path, dataset, args):
     return LookedAt(good, faults, counts, words if faults else [])
 
 
+def open_embedding(args):
+    """``open_model`` of the arguments; tells where what it embeds is not kept for a kill, since it has no hash."""
+    from mlaface.cli.parts.inference import open_model
+    network = open_model(args)
+    if not network.describe()['sha256']:
+        print(f'{args.model}: after a kill embedding would begin anew, since a function cannot be told from another',
+              file=sys.stderr)
+    return network
+
+
 def embedded(path, dataset, network, args, spread=None):
     """Embeddings of all images of a set, kept in the cache under the set's and the model's hash.
 
