@@ -110,6 +110,44 @@ def test_a_function_as_the_model_is_said_to_begin_anew(folder, tmp_path, capsys,
         assert 'begin anew' not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('words', [
+    ('verify', 'SET'), ('inspect', 'SET'), ('inspect', 'SET', '--report', 'OUT', '--pose', '0'),
+    ('dedupe', 'SET', '--out', 'OUT'), ('dedupe', 'BIN', 'SET', '--out', 'OUT', '--by', 'embedding', *MODEL),
+    ('dedupe', 'SET', '--out', 'OUT', '--executor', 'local', '--executor-options', 'processes=1'),
+    ('clean', 'SET', '--out', 'OUT', *MODEL), ('leak', 'SET', 'BIN', '--out', 'OUT', *MODEL),
+    ('clean', 'SET', '--out', 'OUT', *MODEL, '--executor', 'local', '--executor-options', 'processes=1'),
+    ('pairs', 'SET', '--out', 'OUT', '--pairs', '40', '--folds', '2'),
+    ('split', 'SET', '--out', 'OUT', '--shares', 'train=0.5,test=0.5')],
+    ids=lambda words: '-'.join(word for word in words if word.islower() and word.isalpha()))
+def test_a_list_beside_another_root_is_taken_by_all_commands(folder, tmp_path, faces, capsys, words):
+    """As the same list is where its paths start, below a folder that is named from where the command is called."""
+    write_bin(tmp_path / 'b.bin', [faces[0][0], faces[0][1], faces[2][0], faces[3][0]], [True, False])
+    with pytest.raises(SystemExit):
+        main(['verify', str(folder), '--write-index'])
+    (tmp_path / 'lists').mkdir()
+    apart = tmp_path / 'lists' / 'images.lst'
+    apart.write_bytes((folder / 'images.lst').read_bytes())
+    capsys.readouterr()
+
+    def told(place, *more):
+        names = dict(SET=str(place), OUT=str(tmp_path / 'out'), BIN=str(tmp_path / 'b.bin'))
+        try:
+            status = main([*(names.get(word, word) for word in words), *more, '--json'])
+        except SystemExit as end:
+            status = end.code
+        said = json.loads(capsys.readouterr().out)
+        lists = {path.name: read_keys(path) for path in sorted(tmp_path.glob('out/*.txt'))}
+        shutil.rmtree(tmp_path / 'out', ignore_errors=True)
+        return status, json.dumps({key: value for key, value in said.items() if 'seconds' not in key}).replace(
+            str(place), 'SET'), lists
+    expected = told(folder / 'images.lst')
+    assert not expected[0]
+    assert told(apart, '--root', os.path.relpath(folder)) == expected
+    with pytest.raises(SystemExit, match='--root would do nothing: it is where the images of a .lst lie'):
+        names = dict(SET=str(folder), OUT=str(tmp_path / 'out'), BIN=str(tmp_path / 'b.bin'))
+        main([*(names.get(word, word) for word in words), '--root', str(folder)])
+
+
 def test_shared_people_are_listed(folder, tmp_path, faces):
     write_bin(tmp_path / 'b.bin', [faces[5][0], faces[5][1]], [True])
     for image in (0, 1):

@@ -88,6 +88,15 @@ def test_another_version_of_a_set_is_another_set(sets):
     assert all(first != second for first, second in zip(*hashes))
 
 
+def test_a_list_of_images_below_another_root_is_another_set(sets):
+    files = {'/lists/a.lst': b'0\t0\tp00/0.a.jpg\n'}
+    files |= {f'/{root}/p00/0.a.jpg': (sets / 'people' / root / '0.a.jpg').read_bytes() for root in ('p00', 'p01')}
+    with serve(files, Faults()) as address:
+        found = [open_set(f'{address}/lists/a.lst', root=f'{address}/{root}') for root in ('p00', 'p01')]
+        assert found[0].encoded(0) != found[1].encoded(0)
+        assert len({set_hash(f'{address}/lists/a.lst', dataset) for dataset in found}) == 2
+
+
 def test_what_a_store_does_not_have_is_a_line_that_says_what_it_could(address, tmp_path):
     with pytest.raises(MissingDataError, match='no set at .*/nothing: of a store .* train.rec .* shards.json'):
         open_set(f'{address}/nothing')

@@ -17,12 +17,15 @@ from mlaface.cli.parts.arguments import command, report_folder
 from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
+    add_root,
     add_work,
     embedded,
     open_embedding,
     open_labelled,
     page,
     products_device,
+    refuse_idle_root,
+    root_of,
     rows_name,
     shared_rows,
     tile,
@@ -43,6 +46,7 @@ def make_parser():
     parser.add_argument('--out', required=True, type=report_folder, metavar='DIR',
                         help='gets exclude.txt, relabel.txt, merge.txt, '
                         'split.txt, summary.json, clean.html')
+    add_root(parser)
     add_work(parser)
     add_embedding(parser)
     add_executor(parser)
@@ -56,7 +60,9 @@ def main(argv=None):
     from mlaface.datasets.prepare.clean import clean
     with explained():
         start = time.perf_counter()
-        spread, dataset, network = spread_of(args), open_labelled(args.set), open_embedding(args)
+        refuse_idle_root(args, args.set)
+        root = root_of(args.set, args)
+        spread, dataset, network = spread_of(args), open_labelled(args.set, root), open_embedding(args)
         rows, parts = shared_rows(embedded(args.set, dataset, network, args, spread), args.set, network, spread, args,
                                   rows_name(args.set, dataset, network, args.flip or 'none'))
         judged = time.perf_counter()

@@ -17,12 +17,15 @@ from mlaface.cli.parts.arguments import command, refuse_unused, report_folder
 from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
+    add_root,
     add_work,
     embedded,
     measured,
     open_embedding,
     page,
     parts_of,
+    refuse_idle_root,
+    root_of,
     tile,
     usable_rows,
 )
@@ -46,6 +49,7 @@ def make_parser():
     parser.add_argument('--correlation', type=float, default=None, metavar='X', help='of near copies (default: 0.96)')
     parser.add_argument('--cosine', type=float, default=0.95, metavar='X', help='of copies by embedding '
                         '(default: 0.95); every image is compared with every other')
+    add_root(parser)
     add_work(parser)
     add_embedding(parser)
     add_executor(parser)
@@ -70,10 +74,13 @@ def main(argv=None):
             refuse_unused(parser, args, ('correlation',), f'it is of --by near, and these copies are by {args.by}')
         if not 0.5 <= (args.correlation or CORRELATION) <= 1 or not 0 < args.cosine <= 1:
             raise InputError('--correlation lies between 0.5 and 1, --cosine between 0 and 1')
-        spread, datasets = spread_of(args), [open_set(path) for path in args.sets]
+        refuse_idle_root(args, *args.sets)
+        roots = [root_of(path, args) for path in args.sets]
+        spread, datasets = spread_of(args), [open_set(path, root=root) for path, root in zip(args.sets, roots)]
         network = open_embedding(args) if args.by == 'embedding' else None  # refused before all images are read
         numbers = np.repeat(np.arange(len(datasets)), list(map(len, datasets)))
-        found = [measured(path, dataset, args.workers, spread, args.out) for path, dataset in zip(args.sets, datasets)]
+        found = [measured(path, dataset, args.workers, spread, args.out, root)
+                 for path, dataset, root in zip(args.sets, datasets, roots)]
         measures = found[0] if len(found) == 1 else np.concatenate(found)
         if args.by == 'bytes':
             measures = measures.copy()

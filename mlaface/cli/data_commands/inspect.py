@@ -15,7 +15,17 @@ import sys
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count_from_zero, report_folder
-from mlaface.cli.parts.data_sets import SET_HELP, add_image_size, add_work, measured, page, tile
+from mlaface.cli.parts.data_sets import (
+    SET_HELP,
+    add_image_size,
+    add_root,
+    add_work,
+    measured,
+    page,
+    refuse_idle_root,
+    root_of,
+    tile,
+)
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
 from mlaface.cli.parts.steps import steps_of
@@ -33,6 +43,7 @@ def parse(arguments=None):
     parser.add_argument('--report', type=report_folder, metavar='DIR', help='gets inspect.html and summary.json')
     parser.add_argument('--pose', type=count_from_zero, default=500, metavar='N', help='images whose pose is looked at '
                         'for the report, drawn by a seed (default: 500)')
+    add_root(parser)
     add_work(parser)
     add_json(parser)
     return parser.parse_args(arguments)
@@ -44,7 +55,8 @@ def main(argv=None):
     from mlaface.datasets.prepare.inspect import decode_all, describe_set, open_set
     from mlaface.datasets.prepare.kept_rows import set_hash
     with explained(), steps_of(args.path) as keep:
-        dataset = open_set(args.path)
+        refuse_idle_root(args, args.path)
+        dataset = open_set(args.path, root=root_of(args.path, args))
         summary, lines = dict(schema=1, command='data inspect', set=args.path, images=len(dataset)), []
         if not args.json:
             print(f'{args.path}: {describe_set(dataset)}')

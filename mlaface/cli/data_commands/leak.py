@@ -17,12 +17,15 @@ from mlaface.cli.parts.arguments import command, report_folder
 from mlaface.cli.parts.data_sets import (
     SET_HELP,
     add_embedding,
+    add_root,
     add_work,
     embedded,
     open_embedding,
     open_labelled,
     page,
     products_device,
+    refuse_idle_root,
+    root_of,
     rows_name,
     shared_rows,
     tile,
@@ -47,6 +50,7 @@ def make_parser():
                         'leaks.html')
     parser.add_argument('--confidence', type=float, default=0.9, metavar='X', help='from which an identity is left out '
                         '(default: 0.9)')
+    add_root(parser)
     add_work(parser)
     add_embedding(parser)
     add_executor(parser)
@@ -66,7 +70,9 @@ def main(argv=None):
         start = time.perf_counter()
         if not 0 < args.confidence < 1:
             raise InputError(f'--confidence {args.confidence}: it lies between 0 and 1')
-        training, benchmarks = open_labelled(args.training), [open_set(path) for path in args.benchmarks]
+        refuse_idle_root(args, args.training, *args.benchmarks)
+        training = open_labelled(args.training, root_of(args.training, args))
+        benchmarks = [open_set(path, root=root_of(path, args)) for path in args.benchmarks]
         check_people(len(np.unique(training.labels)))
         spread, network = spread_of(args), open_embedding(args)
         rows, parts = shared_rows(embedded(args.training, training, network, args, spread), args.training, network,

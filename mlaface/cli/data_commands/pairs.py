@@ -11,7 +11,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count, count_from_zero, report_folder
-from mlaface.cli.parts.data_sets import SET_HELP, add_image_size, add_work, looked_at, open_labelled
+from mlaface.cli.parts.data_sets import (
+    SET_HELP,
+    add_image_size,
+    add_root,
+    add_work,
+    looked_at,
+    open_labelled,
+    refuse_idle_root,
+    root_of,
+)
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.summaries import add_json, conclude
 from mlaface.utils.errors import InputError
@@ -31,6 +40,7 @@ def make_parser():
     parser.add_argument('--name', help="of the .bin (default: the set's)")
     parser.add_argument('--seed', type=count_from_zero, default=0, help='default: 0')
     add_image_size(parser)
+    add_root(parser)
     add_work(parser)
     add_json(parser)
     return parser
@@ -49,7 +59,8 @@ def main(argv=None):
         last.callback(lock.unlink, missing_ok=True)
         if args.name and ('/' in args.name or args.name in ('.', '..')):
             raise InputError(f'--name {args.name}: the .bin lies in --out, so that its name has no /')
-        dataset = open_labelled(args.set)
+        refuse_idle_root(args, args.set)
+        dataset = open_labelled(args.set, root_of(args.set, args))
         groups = read_groups(args.groups, dataset.metainfo['classes']) if args.groups else None
         pairs_each(args.pairs, args.folds, groups)  # refused before all images are read
         found = looked_at(args.set, dataset, args)

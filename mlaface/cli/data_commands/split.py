@@ -10,7 +10,16 @@ Examples:
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count_from_zero, report_folder
-from mlaface.cli.parts.data_sets import SET_HELP, add_image_size, add_work, looked_at, open_labelled
+from mlaface.cli.parts.data_sets import (
+    SET_HELP,
+    add_image_size,
+    add_root,
+    add_work,
+    looked_at,
+    open_labelled,
+    refuse_idle_root,
+    root_of,
+)
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.summaries import add_json, conclude
 from mlaface.utils.errors import InputError
@@ -28,6 +37,7 @@ def make_parser():
                         'group is dealt by itself')
     parser.add_argument('--seed', type=count_from_zero, default=0, help='default: 0')
     add_image_size(parser)
+    add_root(parser)
     add_work(parser)
     add_json(parser)
     return parser
@@ -43,7 +53,8 @@ def main(argv=None):
     from mlaface.datasets.prepare.split import check_shares, refuse_another_split, split_identities
     with explained():
         check_shares(shares := read_shares(args.shares))  # refused before all images are read
-        dataset = open_labelled(args.set)
+        refuse_idle_root(args, args.set)
+        dataset = open_labelled(args.set, root_of(args.set, args))
         classes, labels = dataset.metainfo['classes'], np.asarray(dataset.labels)
         groups = read_groups(args.groups, classes) if args.groups else None
         remarks = {name: f'{name} of {args.set}: seed {args.seed}, shares {args.shares}' for name in shares}

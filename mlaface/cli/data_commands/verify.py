@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count, count_from_zero, local_place
-from mlaface.cli.parts.data_sets import SET_HELP
+from mlaface.cli.parts.data_sets import SET_HELP, add_root, refuse_idle_root, root_of
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
 from mlaface.cli.parts.steps import steps_of
@@ -35,6 +35,7 @@ def parse(arguments=None):
     parser.add_argument('--sample', type=count, metavar='N', help='look at N images only, drawn at random')
     parser.add_argument('--seed', type=count_from_zero, default=0, help='of the draw (default: 0)')
     parser.add_argument('--size', type=count, nargs=2, metavar=('H', 'W'), help='that every image must have')
+    add_root(parser)
     parser.add_argument('--workers', type=count, default=os.cpu_count() or 1, metavar='N', help='threads (default: '
                         'one a processor)')
     parser.add_argument('--write-index', metavar='IDX', nargs='?', const='', help='write an index of the whole '
@@ -139,6 +140,7 @@ def verify_all(args, say, keep):
     from mlaface.datasets.prepare.inspect import open_set
     from mlaface.datasets.prepare.kept_rows import set_hash
     from mlaface.datasets.prepare.verify_set import Sample, draw_sample, passed_over, verify_images
+    refuse_idle_root(args, args.set)
     records = records_of(args.set)
     whole = args.sample is None or args.write_index is not None
     faults = scan_records(records, args, say, keep) if records and whole else []
@@ -147,7 +149,7 @@ def verify_all(args, say, keep):
     result = dict(schema=1, set=str(args.set), container_faults=faults)
     if faults:
         return dict(result, images=None, drawn=0, faulty=[], passed_over=0)
-    dataset = open_set(args.set)
+    dataset = open_set(args.set, root=root_of(args.set, args))
     archive = getattr(dataset, 'archive', None)
     if args.sample is None and archive is not None:
         result['container_faults'] = faults = archive.container_faults(steps_of_container(archive, keep))

@@ -20,6 +20,24 @@ def add_work(parser):
                         '(default: 2)')
 
 
+def add_root(parser):
+    """Where the images of a list lie."""
+    parser.add_argument('--root', metavar='DIR', help='of a .lst: the folder that its paths start from, as im2rec took '
+                        'it, or its address (default: that of the .lst)')
+
+
+def root_of(path, args):
+    """What ``--root`` says of a set (str): an absolute path or an address; None of what is no ``.lst``."""
+    from mlaface.datasets.location import absolute
+    return absolute(args.root) if args.root and path.endswith('.lst') else None
+
+
+def refuse_idle_root(args, *paths):
+    """Refuse ``--root`` where none of the sets is a ``.lst``."""
+    if args.root and not any(path.endswith('.lst') for path in paths):
+        raise InputError('--root would do nothing: it is where the images of a .lst lie, and there is none')
+
+
 def add_image_size(parser):
     """Which images are aligned faces."""
     parser.add_argument('--image-size', type=count, nargs=2, default=(112, 112), metavar=('HEIGHT', 'WIDTH'),
@@ -34,21 +52,21 @@ def add_embedding(parser):
     add_imports(parser)
 
 
-def open_labelled(path):
+def open_labelled(path, root=None):
     """A set with labels; ``InputError`` for a benchmark of pairs, whose people are not known."""
     from mlaface.datasets.prepare.inspect import open_set
-    dataset = open_set(path)
+    dataset = open_set(path, root=root)
     if getattr(dataset, 'labels', None) is None or 'classes' not in dataset.metainfo:
         raise InputError(f'{path} has pairs and no identities: a training set or a folder of identities is needed')
     return dataset
 
 
-def measured(path, dataset, workers, spread=None, out=None):
+def measured(path, dataset, workers, spread=None, out=None, root=None):
     """``measure_set`` with a progress bar; with ``spread`` by nodes, in pieces below the folder ``out``."""
     from mlaface.datasets.prepare.measures import measure_in_pieces, measure_set
     if spread:
         rows = measure_in_pieces(path, dataset, workers, Path(out, 'pieces'), spread.size,
-                                 lambda job: spread.run(job, 'reading'))
+                                 lambda job: spread.run(job, 'reading'), root)
         with suppress(OSError):
             Path(out, 'pieces').rmdir()
         return rows
@@ -179,14 +197,14 @@ def _from_pieces(spread, kept, path, args):
     values = portable(args, 'model', 'config')
     inputs = dict(rows=kept.path.name, device=args.device, batch_size=args.batch_size)
     job = spread.run(Job(Path(args.out, 'pieces', kept.path.stem), f'{__name__}:open_embedder',
-                         dict(path=absolute(path), values=values), ranges(kept.shape[0], spread.size, CHUNK),
-                         inputs), 'embedding')
+                         dict(path=absolute(path), values=values, root=root_of(path, args)),
+                         ranges(kept.shape[0], spread.size, CHUNK), inputs), 'embedding')
     rows = fill_from(kept, job)
     job.remove()
     return rows
 
 
-def open_embedder(path, values):
+def open_embedder(path, values, root=None):
     """What embeds a piece of a set, in the process of a node; arguments as ``_from_pieces`` gives them."""
     import numpy as np
 
@@ -194,7 +212,7 @@ def open_embedder(path, values):
     from mlaface.cli.parts.inference import open_model
     from mlaface.datasets.prepare.inspect import open_set
     from mlaface.datasets.prepare.kept_rows import CHUNK
-    args, dataset = as_arguments(values), open_set(path)
+    args, dataset = as_arguments(values), open_set(path, root=root)
     network, same = open_model(args), dataset.metainfo.get('same_as')
     distinct = range(len(dataset)) if same is None else np.unique(same)
 

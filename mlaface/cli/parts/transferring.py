@@ -2,7 +2,7 @@
 from functools import partial
 
 from mlaface.cli.parts.arguments import count, count_from_zero, local_place
-from mlaface.cli.parts.data_sets import SET_HELP
+from mlaface.cli.parts.data_sets import SET_HELP, add_root, refuse_idle_root
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.progress import bars
@@ -23,8 +23,7 @@ def add_options(parser):
     parser.add_argument('out', type=local_place, metavar='OUT', help='where to; must not be there')
     parser.add_argument('--exclude', nargs='+', default=(), metavar='LIST', help='lists of images to leave out, a key '
                         'a line; files, or addresses in stores')
-    parser.add_argument('--root', metavar='DIR', help='of a .lst: the folder that its paths start from, as im2rec took '
-                        'it, or its address (default: that of the .lst)')
+    add_root(parser)
     parser.add_argument('--workers', type=count, metavar='N', help='threads that read and check (default: one a '
                         'processor; with --executor one a process)')
     parser.add_argument('--no-decode', action='store_true', help='copy images without looking whether they are whole')
@@ -59,9 +58,7 @@ def run(args, layout, rules, prepare=None):
             raise InputError(f'--shard-size would do nothing: it is of tar shards, and {args.out} is to be {layout}')
         if layout == 'bin' and not args.out.endswith('.bin'):
             raise InputError(f'{args.out}: a benchmark of pairs is a file: call it {args.out}.bin')
-        if args.root and (prepare or not args.source.endswith('.lst')):
-            raise InputError('--root would do nothing: it is where the images of a .lst lie, which is no folder of '
-                             'photographs')
+        refuse_idle_root(args, *([] if prepare else [args.source]))
         spread = spread_of(args)
     with explained(), bars() as begin:
         pieces = dict(executor=spread.executor, piece_size=spread.size,

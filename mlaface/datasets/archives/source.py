@@ -50,7 +50,7 @@ def open_source(path, **options):
 
     Args:
         path (str | Path): See ``open_set``.
-        options: See ``open_set``; those of no value are left out, since not every set takes them.
+        options: See ``open_set``.
 
     Returns:
         FaceDataset | PairsSource: The set.
@@ -58,5 +58,5 @@ def open_source(path, **options):
     Raises:
         MissingDataError: If it is not there.
     """
-    dataset = open_set(path, **{name: value for name, value in options.items() if value})
+    dataset = open_set(path, **options)
     return PairsSource(dataset) if 'benchmarks' in dataset.metainfo else dataset

@@ -36,7 +36,8 @@ def open_set(path, **options):
         path (str | Path): A ``.bin``, ``.rec``, ``.lst``, ``.tar``, ``.parquet`` or ``.tsv`` file; a folder with
             ``train.rec``, ``data.mdb``, tar or parquet files; a folder of identities, or one whose part ``train`` is.
             Or the address of such a file or folder in a store, but of no ``.tar`` file.
-        options: Of the data set, as ``exclude``; pairs take none.
+        options: Of the data set, as ``exclude``; pairs take none. Those of no value are left out, since not every set
+            takes them.
 
     Returns:
         FaceDataset: The data set of that kind.
@@ -46,6 +47,7 @@ def open_set(path, **options):
         FormatError: If it is damaged.
         StoreError: If the store fails.
     """
+    options = {name: value for name, value in options.items() if value}
     if is_address(path):
         return _open_stored(store_address(path), options)
     if not os.path.exists(path):

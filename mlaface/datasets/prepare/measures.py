@@ -76,7 +76,7 @@ def measure_set(path, dataset, workers=2, advance=lambda count: None):
     return fill(_kept(path, dataset), lambda parts: map_ahead(partial(_chunk, dataset), parts, workers), advance)
 
 
-def measure_in_pieces(path, dataset, workers, folder, size, run):
+def measure_in_pieces(path, dataset, workers, folder, size, run, root=None):
     """``measure_set`` by nodes.
 
     Args:
@@ -85,22 +85,24 @@ def measure_in_pieces(path, dataset, workers, folder, size, run):
         folder (Path): That all nodes see.
         size (int): Images of a piece.
         run (callable): Has a ``Job`` done.
+        root (str, optional): That a ``.lst`` was opened with.
     """
     kept = _kept(path, dataset)
     if not kept.missing():
         return kept.rows()
-    job = Job(Path(folder, kept.path.stem), f'{__name__}:open_measurer', dict(path=absolute(path), workers=workers),
-              ranges(len(dataset), size, CHUNK), dict(rows=kept.path.name))
+    job = Job(Path(folder, kept.path.stem), f'{__name__}:open_measurer',
+              dict(path=absolute(path), workers=workers, root=root), ranges(len(dataset), size, CHUNK),
+              dict(rows=kept.path.name))
     run(job)
     rows = fill_from(kept, job)
     job.remove()
     return rows
 
 
-def open_measurer(path, workers):
+def open_measurer(path, workers, root=None):
     """What measures a piece, in the process of a node."""
     from mlaface.datasets.prepare.inspect import open_set
-    dataset = open_set(path)
+    dataset = open_set(path, root=root)
 
     def make(piece, file):
         parts = (range(start, min(start + CHUNK, piece[1])) for start in range(*piece, CHUNK))

@@ -149,7 +149,8 @@ class StoredList(ListedImages):
                 plain_part(name, address)
         except InputError as error:
             raise FormatError(str(error)) from error
-        self.version, self.images = folder.name, StoredImages(root or address.parent, self.files)
+        self.version = f'{folder.name} {root}' if root else folder.name
+        self.images = StoredImages(root or address.parent, self.files)
 
     def read(self, place):
         """The encoded image (bytes) at a place."""
