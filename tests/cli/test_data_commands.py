@@ -230,6 +230,12 @@ def test_fewer_pairs_than_were_asked_for_are_said(folder, tmp_path, capsys):
     assert '40 pairs (41 were asked for' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('layout, said', [('bin', True), ('lfw', False)])
+def test_folds_that_a_bin_cannot_state_are_said(folder, tmp_path, capsys, layout, said):
+    main(['pairs', str(folder), '--out', str(tmp_path / 'out'), '--pairs', '40', '--folds', '2', '--layout', layout])
+    assert ('a .bin does not state its folds and is read in 10' in capsys.readouterr().out) == said
+
+
 FAULTS = {'p00/empty.jpg': b'', 'p01/page.jpg': b'<html>404</html>', 'p02/torn.jpg': None, 'p03/small.jpg': None}
 
 

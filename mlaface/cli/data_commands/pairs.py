@@ -25,6 +25,8 @@ from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.summaries import add_json, conclude
 from mlaface.utils.errors import InputError
 
+READ = 10  # folds that a .bin is read in, which does not state them
+
 
 def make_parser():
     """The command's arguments."""
@@ -33,7 +35,8 @@ def make_parser():
     parser.add_argument('--out', required=True, type=report_folder, metavar='DIR',
                         help='gets the benchmark, exclude.txt and summary.json')
     parser.add_argument('--pairs', type=count, default=6000, metavar='N', help='in all (default: 6000)')
-    parser.add_argument('--folds', type=count, default=10, metavar='N', help='default: 10')
+    parser.add_argument('--folds', type=count, default=READ, metavar='N',
+                        help=f'default: {READ}; lfw states another number, a .bin does not')
     parser.add_argument('--groups', metavar='FILE', help='lines IDENTITY<tab>GROUP, a file or its address: as many '
                         'pairs of each group, and none across')
     parser.add_argument('--layout', choices=('bin', 'lfw'), default='bin', help='default: bin')
@@ -81,5 +84,8 @@ def main(argv=None):
             exclude=str(exclude), **found.counts)
         asked = '' if totals == args.pairs else (f' ({args.pairs} were asked for; each fold, and group, has as many of '
                                                  'one person as of two)')
+        untold = [] if args.layout == 'lfw' or args.folds == READ else [
+            f'a .bin does not state its folds and is read in {READ}: evaluate it by a config with '
+            f"dict(type='VerificationSets', folds={args.folds}, ...), or write --layout lfw"]
         conclude(args, args.out, summary, f'{totals} pairs{asked} in {args.folds} folds of disjoint people: '
-                 f'{", ".join(map(str, files))}', *(f'{line}: {exclude}' for line in found.words))
+                 f'{", ".join(map(str, files))}', *(f'{line}: {exclude}' for line in found.words), *untold)
