@@ -1,9 +1,13 @@
 """Parameters that no gradient reaches are told of in a line, and nothing else is."""
+from types import SimpleNamespace
+
 import pytest
 import torch
+from mmengine.hooks import Hook
 from torch import nn
 
-from mlaface.registry import MODELS
+from mlaface.engine.hooks.silent_parameters import SilentParameterHook
+from mlaface.registry import HOOKS, MODELS
 from tests.engine.toy import ToyRecognizer, run
 
 OPTIONS = dict(train_cfg__max_epochs=None, train_cfg__max_iters=16, default_hooks__checkpoint__interval=99,
@@ -57,3 +61,53 @@ def test_what_learns_later_or_is_dead_within_a_part_is_not(tmp_path, options):
 def test_what_waits_for_the_head_is_looked_at_when_it_learns(tmp_path):
     assert len(told(tmp_path, model__type='ToyWithPlugin', model__kind='detach',
                     custom_hooks=[dict(type='HeadFirstHook', iters=5)])) == 1
+
+
+@HOOKS.register_module()
+class ToyStepCounter(Hook):
+    """Looks before each step as well, from behind."""
+
+    priority = 'LOW'
+
+    def before_train(self, runner):
+        self.steps = 0
+        runner.optim_wrapper.optimizer.register_step_pre_hook(self.count)
+
+    def count(self, *_):
+        self.steps += 1
+
+    def after_train(self, runner):
+        runner.logger.info(f'{self.steps} steps were counted')
+
+
+def test_another_hook_of_the_optimizer_goes_on_when_all_is_settled(tmp_path):
+    run(tmp_path, **OPTIONS, custom_hooks=[dict(type='ToyStepCounter')])
+    assert '16 steps were counted' in (tmp_path / 'log.txt').read_text()
+
+
+class Proxies(nn.Module):
+    """A loss with parameters of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows = nn.Parameter(torch.ones(3))
+
+
+@pytest.mark.parametrize('weight, lines', [(0.0, 0), (1.0, 1)])
+def test_what_belongs_to_a_loss_that_waits_for_its_weight_is_not_silent(weight, lines):
+    model, heard = nn.Module(), []
+    model.head = nn.Module()
+    model.head.terms = nn.Module()
+    model.head.terms.terms, model.head.terms.weights = nn.ModuleDict(dict(proxies=Proxies())), dict(proxies=weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    hook, wrapper = SilentParameterHook(), SimpleNamespace(optimizer=optimizer)
+    hook.before_train(SimpleNamespace(optim_wrapper=wrapper, bare_model=model,
+                                      logger=SimpleNamespace(warning=heard.append)))
+    for _ in range(12):
+        optimizer.step()
+    assert len(heard) == lines
+    model.head.terms.weights['proxies'] = 1.0
+    for _ in range(12):
+        optimizer.step()
+    assert len(heard) == 1
+    hook.close(None)

@@ -25,6 +25,13 @@ def _parts(model):
             for parameter in module.parameters()}
 
 
+def _weightless(model):
+    """Parameters of losses that weigh nothing now: they learn when a stage of the head gives one a weight (set)."""
+    terms = getattr(getattr(model, 'head', None), 'terms', None)
+    return {parameter for name, weight in getattr(terms, 'weights', {}).items() if not weight
+            for parameter in terms.terms[name].parameters()}
+
+
 @HOOKS.register_module()
 class SilentParameterHook(Hook):
     """Warns of parameters whose gradient is missing, or exactly 0, in all of their first updates.
@@ -32,18 +39,20 @@ class SilentParameterHook(Hook):
     A gradient of 0 counts where a whole part has no other, as an attention plugin: of some of a part it may be that of
     a rectifier that no image opens, as in the maximum's path of a bottleneck of one channel. Only those are looked at
     that the optimizer holds and no gradient has reached yet: after the first update hardly any, and once all are
-    settled none. What is frozen for a time (``HeadFirstHook``) is looked at when it learns; a float16 step that is
-    skipped does not count. Class centres, which may be a sample of all, are left out.
+    settled none. What is frozen for a time (``HeadFirstHook``), or of a loss without weight (``HeadStagesHook``), is
+    looked at when it learns; a float16 step that is skipped does not count. Class centres, which may be a sample of
+    all, are left out.
     """
 
     def before_train(self, runner):
-        """Look before each step of the optimizer, until all is settled."""
+        """Look before each step of the optimizer at what is not settled."""
         optimizer = runner.optim_wrapper.optimizer
         held = {id(p) for group in optimizer.param_groups for p in group['params']}
         self._names = {p: name for name, p in runner.bare_model.named_parameters()
                        if id(p) in held and row_shard(p) is None}
         self._updates, self._parts, self._alive = dict.fromkeys(self._names, 0), _parts(runner.bare_model), set()
-        self._logger, self._look = runner.logger, optimizer.register_step_pre_hook(self._before_step)
+        self._model, self._logger = runner.bare_model, runner.logger
+        self._look = optimizer.register_step_pre_hook(self._before_step)
 
     def close(self, runner):
         """Look no more, however training ended."""
@@ -52,7 +61,10 @@ class SilentParameterHook(Hook):
 
     @torch.no_grad()
     def _before_step(self, optimizer, args, kwargs):
-        learning = [p for p in self._updates if p.requires_grad]
+        if not self._updates:  # it stays until the end: torch walks through its hooks, of which none may go meanwhile
+            return
+        weightless = _weightless(self._model)
+        learning = [p for p in self._updates if p.requires_grad and p not in weightless]
         for parameter, reached in zip(learning, _reached(learning)):
             self._updates[parameter] += 1
             if reached:
@@ -64,8 +76,6 @@ class SilentParameterHook(Hook):
             self._warn(silent)
         for parameter in settled:
             del self._updates[parameter]
-        if not self._updates:
-            self._look.remove()
 
     def _warn(self, names):
         more = f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''
