@@ -41,7 +41,7 @@ class EfficientMultiScaleAttention(nn.Module):
         rows, columns = self.shared(self.conv1x1, torch.cat([rows, columns], 2)).split([height, width], 2)
         x = x * torch.sigmoid(rows) * torch.sigmoid(columns.transpose(2, 3))
         scale, shift = (part.repeat(self.groups) for part in (self.gn.weight, self.gn.bias))
-        return F.group_norm(x, len(scale), scale, shift, self.gn.eps)
+        return torch.group_norm(x, len(scale), scale, shift, self.gn.eps)  # F's refuses one image of one place
 
     def forward(self, x):
         """Attended map, shape and type as the input (N, C, H, W)."""

@@ -205,6 +205,7 @@ def test_maps_of_every_size_memory_and_precision(name, size):
     expected = plugin(x)
     assert expected.shape == x.shape and expected.isfinite().all()
     torch.testing.assert_close(plugin(x.to(memory_format=torch.channels_last)), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(plugin(x[:1]), expected[:1], rtol=1e-4, atol=1e-5)  # alone as among others
     half = plugin.to(torch.bfloat16)(x.to(torch.bfloat16))
     assert half.dtype == torch.bfloat16
     assert F.cosine_similarity(half.float().flatten(1), expected.flatten(1)).min() > 0.99
