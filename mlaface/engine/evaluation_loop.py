@@ -1,6 +1,7 @@
 """The validation and test loops: a model over a data set, its embeddings to the metrics."""
 import copy
 
+import numpy as np
 import torch
 from mmengine.runner import BaseLoop
 from torch import distributed
@@ -11,6 +12,13 @@ from mlaface.engine.errors import ConfigError
 from mlaface.registry import LOOPS
 
 DTYPES = {None: None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+
+def _plain(value):
+    """A metric as Python's number where it is one of numpy's or torch's, which JSON has not; else as it is."""
+    one = (value.numel() == 1 if isinstance(value, torch.Tensor) else
+           isinstance(value, (np.generic, np.ndarray)) and value.size == 1)
+    return value.item() if one else value
 
 
 class EvaluationLoop(BaseLoop):
@@ -56,7 +64,8 @@ class EvaluationLoop(BaseLoop):
                 outputs = step(runner.to_device(data))
                 for metric in self.evaluator.metrics:
                     metric.process(data, outputs)
-        metrics = self.evaluator.evaluate(len(loader.dataset))
+        found = self.evaluator.evaluate(len(loader.dataset))
+        metrics = {name: _plain(value) for name, value in found.items()}
         barrier()  # the first may have measured alone
         if distributed.is_available() and distributed.is_initialized():
             shared = [metrics]

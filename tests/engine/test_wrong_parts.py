@@ -1,4 +1,6 @@
 """Plugins and settings that would train on something else than was meant are refused, in a line."""
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -103,12 +105,14 @@ def test_stages_behind_the_end_of_a_run_are_said(tmp_path):
     assert 'the stages that begin at 900 never do' in text
 
 
-def test_transforms_that_give_another_type_are_named(tmp_path):
-    class Floats:
+@pytest.mark.parametrize('change, told', [
+    (lambda image: image / 255, r'float64 \(112, 112, 3\)'), (lambda image: image.fill(0), 'NoneType')])
+def test_transforms_that_give_another_type_are_named(change, told):
+    class Own:
         def __call__(self, image, rng):
-            return image / 255
-    data = Faces(transforms=[Floats()])
-    with pytest.raises(InputError, match=r'the transforms \(Floats\) give float64 \(112, 112, 3\)'):
+            return change(image)
+    data = Faces(transforms=[Own()])
+    with pytest.raises(InputError, match=rf'the transforms \(Own\) give {told}; a sample'):
         data[0]
 
 
@@ -196,6 +200,17 @@ def test_an_error_of_a_validation_does_not_cost_the_epoch(tmp_path):
         runner.train_loop.run()
     content = store.read(store.checkpoints(tmp_path)[0])
     assert content['loop']['iter'] == 5 and content['loop']['validated_at'] == -1
+
+
+@pytest.mark.parametrize('score', [np.float32(0.5), torch.tensor([0.5]), np.array(0.5)])
+def test_a_score_of_another_library_is_a_number(tmp_path, score):
+    runner = build_runner(toy_config(tmp_path, train_cfg__max_epochs=1))
+    runner.prepare_training()
+    runner.val_loop.evaluator.evaluate = lambda size: dict(mean_accuracy=score, kind='good')
+    runner.train_loop.run()
+    assert 'validation at iteration 5: mean_accuracy 0.5000' in (tmp_path / 'log.txt').read_text()
+    assert json.loads((tmp_path / 'metrics.json').read_text())['mean_accuracy'] == 0.5
+    assert store.read(store.checkpoints(tmp_path)[0])['best']['value'] == 0.5
 
 
 def test_two_trainings_in_one_folder(tmp_path, monkeypatch):

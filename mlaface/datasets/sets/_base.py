@@ -117,9 +117,10 @@ class FaceDataset(Dataset):
         return numbers
 
     def _checked(self, image):
-        if image.shape != (*self.image_size, 3) or image.dtype != np.uint8:
+        shape, dtype = getattr(image, 'shape', ''), getattr(image, 'dtype', type(image).__name__)
+        if shape != (*self.image_size, 3) or dtype != np.uint8:
             names = ', '.join(type(transform).__name__ for transform in self.transforms)
-            raise InputError(f'the transforms ({names}) give {image.dtype} {image.shape}; a sample must be uint8 '
+            raise InputError(f'the transforms ({names}) give {f"{dtype} {shape}".rstrip()}; a sample must be uint8 '
                              f'{(*self.image_size, 3)}')
         return image
 
