@@ -71,11 +71,18 @@ async def read_form(request, names, most=1, fields=()):
         form = await parser.parse()
     except (MultiPartException, HTTPException) as error:
         said = getattr(error, 'message', None) or getattr(error, 'detail', 'it is torn')
-        raise RefusedError(f'the form cannot be read: {said}', 400, 'bad_form') from error
+        raise RefusedError(f'the form cannot be read: {said.rstrip(".")}; it takes {_taken(names, fields)}', 400,
+                           'bad_form') from error
     try:
         return await _sorted(form, names, most, fields)
     finally:
         await form.close()
+
+
+def _taken(names, fields):
+    """What a form may hold, in words (str)."""
+    taken = ', '.join([f'{name} (a file)' for name in names] + list(fields))
+    return f'{taken}. Options stand in the address: ?NAME=VALUE'
 
 
 async def _sorted(form, names, most, fields):
@@ -87,8 +94,7 @@ async def _sorted(form, names, most, fields):
         elif not isinstance(value, str) and name in pictures:
             pictures[name].append(Picture(name, await value.read()))
         else:
-            wanted = ', '.join([f'{name} (a file)' for name in names] + list(fields))
-            raise RefusedError(f'field {ascii(name[:80])} is none of: {wanted}', 422, 'unknown_field')
+            raise RefusedError(f'field {ascii(name[:80])} is none of: {_taken(names, fields)}', 422, 'unknown_field')
     for number, name in enumerate(names):
         if not 1 <= len(pictures[name]) <= (1 if number else most):
             raise RefusedError(f'field {name} must hold {"an image" if number or most == 1 else f"1 to {most} images"},'

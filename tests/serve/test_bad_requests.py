@@ -129,6 +129,14 @@ def test_more_images_than_are_taken(small):
     refused(send(small, 'compare', first=[png(FACE)] * 2), 422, 'missing_image')
 
 
+@pytest.mark.parametrize('endpoint, named, code', [
+    ('identify', dict(aligned='true'), 400), ('enroll', dict(name='Ann', aligned='true'), 422)])
+def test_an_option_in_the_form_is_sent_to_the_address(endpoint, named, code, small):
+    answer = small.post(f'/v1/{endpoint}', files=dict(image=png(FACE)), data=named)
+    assert answer.status_code == code
+    assert answer.json()['error']['message'].endswith('Options stand in the address: ?NAME=VALUE')
+
+
 @pytest.mark.parametrize('query', ['threshold=2', 'threshold=nan', 'far=0', 'far=x', 'aligned=perhaps'])
 def test_parameters_that_are_none(query, small):
     said = refused(send(small, 'compare', f'?{query}', first=png(FACE), second=png(FACE)), 422, 'bad_parameter')
