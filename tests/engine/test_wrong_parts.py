@@ -267,3 +267,9 @@ def test_a_sampler_that_knows_no_ranks(monkeypatch):
         assert len(said) == 1 and "sampler 'Alone' has no attribute rank" in said[0]
     finally:
         DATA_SAMPLERS.module_dict.pop('Alone')
+
+
+def test_another_network_than_that_of_the_checkpoint_is_told_how_to_begin_anew(tmp_path):
+    run(tmp_path, train_cfg__max_epochs=1)
+    with pytest.raises(CheckpointError, match='another architecture(.|\n)*begin anew: without --resume, load_from=None'):
+        run(tmp_path, resume=True, model__hidden=4)

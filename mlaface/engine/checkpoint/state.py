@@ -61,7 +61,8 @@ def load_trunk(model, state, source, head=True):
             f'{source} holds another architecture than this config builds:'
             + _listed('only in the model', missing) + _listed('only in the file', extra)
             + _listed('of other shape', shapes)
-            + '\nUse the config that it was trained with (it is stored in the file), or set load_from=None')
+            + '\nUse the config that it was trained with (it is stored in the file), or begin anew: without --resume, '
+            'load_from=None')
     model.load_state_dict(state, strict=False)  # what it lacks are the rows, which are read on their own
 
 
