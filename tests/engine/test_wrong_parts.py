@@ -271,5 +271,5 @@ def test_a_sampler_that_knows_no_ranks(monkeypatch):
 
 def test_another_network_than_that_of_the_checkpoint_is_told_how_to_begin_anew(tmp_path):
     run(tmp_path, train_cfg__max_epochs=1)
-    with pytest.raises(CheckpointError, match='another architecture(.|\n)*begin anew: without --resume, load_from=None'):
+    with pytest.raises(CheckpointError, match=r'another architecture[\s\S]*anew: without --resume, load_from=None'):
         run(tmp_path, resume=True, model__hidden=4)
