@@ -50,8 +50,11 @@ class FacePreprocessor(nn.Module):
 
         Raises:
             InputError: If shape or range is wrong; names what came and what is needed.
-            TypeError: If the type is neither uint8 nor floating point.
+            TypeError: If they are no tensor, or the type is neither uint8 nor floating point.
         """
+        if not isinstance(images, torch.Tensor):
+            raise TypeError(f'images must be a tensor, got {type(images).__name__}; of an array torch.from_numpy makes '
+                            'one')
         shape = tuple(images.shape)
         if images.dim() != 4 or shape[1] != 3:
             hint = ' (channels come first)' if shape[-1:] == (3,) else ''

@@ -100,6 +100,7 @@ def test_compiled_equals_eager(with_cp):
 @pytest.mark.parametrize('bad, error, words', [
     (torch.zeros(2, 3, 40, 32, dtype=torch.uint8), ValueError, '40x32 pixels.*32x32'),
     (torch.zeros(2, 32, 32, 3, dtype=torch.uint8), ValueError, 'channels come first'),
+    (torch.zeros(2, 3, 32, 32, dtype=torch.uint8).numpy(), TypeError, 'must be a tensor, got ndarray'),
     (torch.zeros(3, 32, 32, dtype=torch.uint8), ValueError, r'\(N, 3, 32, 32\)'),
     (torch.zeros(2, 3, 32, 32, dtype=torch.int64), TypeError, 'uint8'),
     (torch.full((2, 3, 32, 32), 255.0), ValueError, 'uint8'),
