@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,6 +166,19 @@ def test_the_last_steps_are_taken_again(monkeypatch, tmp_path, source, layout, o
         undo()
         convert(source, tmp_path / 'out', layout)
     assert content(tmp_path / 'out') == content(tmp_path / 'whole')
+
+
+def test_a_file_that_had_its_place_at_a_kill_leaves_nothing_beside_it(monkeypatch, tmp_path, source):
+    convert(source, tmp_path / 'whole.bin', 'bin')
+    undo = stop_at(monkeypatch, shutil, 'rmtree', 1)
+    with pytest.raises(Stopped):
+        convert(source, tmp_path / 'out.bin', 'bin')
+    undo()
+    assert (tmp_path / 'out.bin.part' / 'whole').exists()
+    with pytest.raises(InputError, match='out.bin is there already'):
+        convert(source, tmp_path / 'out.bin', 'bin')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['out.bin', 'whole.bin']
+    assert content(tmp_path / 'out.bin') == content(tmp_path / 'whole.bin')
 
 
 def test_identities_called_as_what_lies_in_a_work_folder_are_kept(monkeypatch, tmp_path):

@@ -31,6 +31,8 @@ def claimed(out, single=None):
     with held(lock, f'{out} is being made by another process: wait for it, or give another name'):
         try:
             if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+                if single and not (work / single).exists() and not any(work.glob('*.part')):
+                    shutil.rmtree(work, ignore_errors=True)  # killed when the file had its place
                 raise InputError(f'{out} is there already: give another name, or remove it')
             work.mkdir(exist_ok=True)
             yield work
