@@ -134,6 +134,17 @@ def held(lock, refusal):
         taken.release()
 
 
+def write_at(path, place, data):
+    """Write bytes at a place of a file, all of them; the disk's refusal is an ``OSError``, which a map would not be."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
+        done = 0
+        while done < len(data):
+            done += os.pwrite(handle, data[done:], place + done)
+    finally:
+        os.close(handle)
+
+
 def sync_folder(folder):
     """Flush a folder's entries to disk, where the platform can."""
     with contextlib.suppress(OSError):

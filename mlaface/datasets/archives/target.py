@@ -9,8 +9,7 @@ import numpy as np
 
 from mlaface.datasets.archives.growing_file import GrowingFile
 from mlaface.datasets.formats.archive import CLASSES
-from mlaface.datasets.prepare.kept_rows import write_at
-from mlaface.utils.files import atomic_path
+from mlaface.utils.files import atomic_path, write_at
 from mlaface.utils.names import name_lines
 
 STATE, PLACE = 'state.json', 'place.part'

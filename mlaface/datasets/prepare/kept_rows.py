@@ -13,6 +13,7 @@ from filelock import FileLock
 from mlaface.datasets.location import absolute
 from mlaface.datasets.stores.address import is_address
 from mlaface.utils.cache import cache_folder
+from mlaface.utils.files import write_at
 
 CHUNK = 256  # rows that are written and marked as done together
 
@@ -126,17 +127,6 @@ class KeptRows:
         if not self.shape[0]:
             return np.zeros(self.shape, self.dtype)
         return np.memmap(self.path, self.dtype, 'r', shape=self.shape)
-
-
-def write_at(path, place, data):
-    """Write bytes at a place of a file, all of them; the disk's refusal is an ``OSError``, which a map would not be."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
-    try:
-        done = 0
-        while done < len(data):
-            done += os.pwrite(handle, data[done:], place + done)
-    finally:
-        os.close(handle)
 
 
 def fill(kept, make, advance=lambda count: None):

@@ -17,9 +17,9 @@ import cv2
 from filelock import FileLock, Timeout
 
 from mlaface.datasets.location import absolute
-from mlaface.datasets.prepare.kept_rows import write_at
 from mlaface.utils.cache import cache_folder
 from mlaface.utils.checksums import crc32
+from mlaface.utils.files import write_at
 from mlaface.version import __version__
 
 SECONDS = 2  # between two parts, as between two states of a set that is written
