@@ -24,8 +24,7 @@ from mlaface.cli.parts.data_sets import (
     open_labelled,
     page,
     products_device,
-    refuse_idle_root,
-    root_of,
+    roots_of,
     rows_name,
     shared_rows,
     tile,
@@ -60,8 +59,7 @@ def main(argv=None):
     from mlaface.datasets.prepare.clean import clean
     with explained():
         start = time.perf_counter()
-        refuse_idle_root(args, args.set)
-        root = root_of(args.set, args)
+        [root] = roots_of(args, args.set)
         spread, dataset, network = spread_of(args), open_labelled(args.set, root), open_embedding(args)
         rows, parts = shared_rows(embedded(args.set, dataset, network, args, spread), args.set, network, spread, args,
                                   rows_name(args.set, dataset, network, args.flip or 'none'))

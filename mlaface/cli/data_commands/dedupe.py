@@ -24,8 +24,7 @@ from mlaface.cli.parts.data_sets import (
     open_embedding,
     page,
     parts_of,
-    refuse_idle_root,
-    root_of,
+    roots_of,
     tile,
     usable_rows,
 )
@@ -74,8 +73,7 @@ def main(argv=None):
             refuse_unused(parser, args, ('correlation',), f'it is of --by near, and these copies are by {args.by}')
         if not 0.5 <= (args.correlation or CORRELATION) <= 1 or not 0 < args.cosine <= 1:
             raise InputError('--correlation lies between 0.5 and 1, --cosine between 0 and 1')
-        refuse_idle_root(args, *args.sets)
-        roots = [root_of(path, args) for path in args.sets]
+        roots = roots_of(args, *args.sets)
         spread, datasets = spread_of(args), [open_set(path, root=root) for path, root in zip(args.sets, roots)]
         network = open_embedding(args) if args.by == 'embedding' else None  # refused before all images are read
         numbers = np.repeat(np.arange(len(datasets)), list(map(len, datasets)))

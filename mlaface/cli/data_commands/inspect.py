@@ -22,8 +22,7 @@ from mlaface.cli.parts.data_sets import (
     add_work,
     measured,
     page,
-    refuse_idle_root,
-    root_of,
+    roots_of,
     tile,
 )
 from mlaface.cli.parts.errors import explained
@@ -55,8 +54,8 @@ def main(argv=None):
     from mlaface.datasets.prepare.inspect import decode_all, describe_set, open_set
     from mlaface.datasets.prepare.kept_rows import set_hash
     with explained(), steps_of(args.path) as keep:
-        refuse_idle_root(args, args.path)
-        dataset = open_set(args.path, root=root_of(args.path, args))
+        [root] = roots_of(args, args.path)
+        dataset = open_set(args.path, root=root)
         summary, lines = dict(schema=1, command='data inspect', set=args.path, images=len(dataset)), []
         if not args.json:
             print(f'{args.path}: {describe_set(dataset)}')

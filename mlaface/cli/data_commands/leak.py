@@ -24,8 +24,7 @@ from mlaface.cli.parts.data_sets import (
     open_labelled,
     page,
     products_device,
-    refuse_idle_root,
-    root_of,
+    roots_of,
     rows_name,
     shared_rows,
     tile,
@@ -70,9 +69,9 @@ def main(argv=None):
         start = time.perf_counter()
         if not 0 < args.confidence < 1:
             raise InputError(f'--confidence {args.confidence}: it lies between 0 and 1')
-        refuse_idle_root(args, args.training, *args.benchmarks)
-        training = open_labelled(args.training, root_of(args.training, args))
-        benchmarks = [open_set(path, root=root_of(path, args)) for path in args.benchmarks]
+        first, *others = roots_of(args, args.training, *args.benchmarks)
+        training = open_labelled(args.training, first)
+        benchmarks = [open_set(path, root=root) for path, root in zip(args.benchmarks, others)]
         check_people(len(np.unique(training.labels)))
         spread, network = spread_of(args), open_embedding(args)
         rows, parts = shared_rows(embedded(args.training, training, network, args, spread), args.training, network,

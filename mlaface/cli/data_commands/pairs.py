@@ -18,8 +18,7 @@ from mlaface.cli.parts.data_sets import (
     add_work,
     looked_at,
     open_labelled,
-    refuse_idle_root,
-    root_of,
+    roots_of,
 )
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.summaries import add_json, conclude
@@ -62,8 +61,7 @@ def main(argv=None):
         last.callback(lock.unlink, missing_ok=True)
         if args.name and ('/' in args.name or args.name in ('.', '..')):
             raise InputError(f'--name {args.name}: the .bin lies in --out, so that its name has no /')
-        refuse_idle_root(args, args.set)
-        dataset = open_labelled(args.set, root_of(args.set, args))
+        dataset = open_labelled(args.set, *roots_of(args, args.set))
         groups = read_groups(args.groups, dataset.metainfo['classes']) if args.groups else None
         pairs_each(args.pairs, args.folds, groups)  # refused before all images are read
         found = looked_at(args.set, dataset, args)

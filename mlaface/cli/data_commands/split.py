@@ -17,8 +17,7 @@ from mlaface.cli.parts.data_sets import (
     add_work,
     looked_at,
     open_labelled,
-    refuse_idle_root,
-    root_of,
+    roots_of,
 )
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.summaries import add_json, conclude
@@ -53,8 +52,7 @@ def main(argv=None):
     from mlaface.datasets.prepare.split import check_shares, refuse_another_split, split_identities
     with explained():
         check_shares(shares := read_shares(args.shares))  # refused before all images are read
-        refuse_idle_root(args, args.set)
-        dataset = open_labelled(args.set, root_of(args.set, args))
+        dataset = open_labelled(args.set, *roots_of(args, args.set))
         classes, labels = dataset.metainfo['classes'], np.asarray(dataset.labels)
         groups = read_groups(args.groups, classes) if args.groups else None
         remarks = {name: f'{name} of {args.set}: seed {args.seed}, shares {args.shares}' for name in shares}

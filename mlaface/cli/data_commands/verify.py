@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 from mlaface.cli.parts.arguments import command, count, count_from_zero, local_place
-from mlaface.cli.parts.data_sets import SET_HELP, add_root, refuse_idle_root, root_of
+from mlaface.cli.parts.data_sets import SET_HELP, add_root, roots_of
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
 from mlaface.cli.parts.steps import steps_of
@@ -140,7 +140,7 @@ def verify_all(args, say, keep):
     from mlaface.datasets.prepare.inspect import open_set
     from mlaface.datasets.prepare.kept_rows import set_hash
     from mlaface.datasets.prepare.verify_set import Sample, draw_sample, passed_over, verify_images
-    refuse_idle_root(args, args.set)
+    [root] = roots_of(args, args.set)
     records = records_of(args.set)
     whole = args.sample is None or args.write_index is not None
     faults = scan_records(records, args, say, keep) if records and whole else []
@@ -149,7 +149,7 @@ def verify_all(args, say, keep):
     result = dict(schema=1, set=str(args.set), container_faults=faults)
     if faults:
         return dict(result, images=None, drawn=0, faulty=[], passed_over=0)
-    dataset = open_set(args.set, root=root_of(args.set, args))
+    dataset = open_set(args.set, root=root)
     archive = getattr(dataset, 'archive', None)
     if args.sample is None and archive is not None:
         result['container_faults'] = faults = archive.container_faults(steps_of_container(archive, keep))

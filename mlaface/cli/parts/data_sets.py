@@ -32,10 +32,11 @@ def root_of(path, args):
     return absolute(args.root) if args.root and path.endswith('.lst') else None
 
 
-def refuse_idle_root(args, *paths):
-    """Refuse ``--root`` where none of the sets is a ``.lst``."""
+def roots_of(args, *paths):
+    """``root_of`` each set (list); ``InputError`` for a ``--root`` where none of them is a ``.lst``."""
     if args.root and not any(path.endswith('.lst') for path in paths):
         raise InputError('--root would do nothing: it is where the images of a .lst lie, and there is none')
+    return [root_of(path, args) for path in paths]
 
 
 def add_image_size(parser):

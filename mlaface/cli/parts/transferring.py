@@ -2,7 +2,7 @@
 from functools import partial
 
 from mlaface.cli.parts.arguments import count, count_from_zero, local_place
-from mlaface.cli.parts.data_sets import SET_HELP, add_root, refuse_idle_root
+from mlaface.cli.parts.data_sets import SET_HELP, add_root, roots_of
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.progress import bars
@@ -58,7 +58,7 @@ def run(args, layout, rules, prepare=None):
             raise InputError(f'--shard-size would do nothing: it is of tar shards, and {args.out} is to be {layout}')
         if layout == 'bin' and not args.out.endswith('.bin'):
             raise InputError(f'{args.out}: a benchmark of pairs is a file: call it {args.out}.bin')
-        refuse_idle_root(args, *([] if prepare else [args.source]))
+        roots_of(args, *([] if prepare else [args.source]))
         spread = spread_of(args)
     with explained(), bars() as begin:
         pieces = dict(executor=spread.executor, piece_size=spread.size,
