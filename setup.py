@@ -37,7 +37,7 @@ GALLERY = dict(gallery=['numkong>=7.8,<8'], encryption=['cryptography>=42'], pos
 SERVE = ['fastapi>=0.115', 'uvicorn>=0.30', 'python-multipart>=0.0.18', 'prometheus_client>=0.20']
 # Losses by the name pml.NAME; transforms by the names albumentations.NAME and torchvision.NAME.
 METRIC = ['pytorch-metric-learning>=2.5']
-# Compiled kernels for training on CPU (mlaface/models/kernels).
+# Compiled kernels: for training on CPU (mlaface/models/kernels), and to draw heads.
 NUMBA = ['numba>=0.61']
 # Grad-CAM of mlaface attention.
 CAPTUM = ['captum>=0.7']

@@ -25,7 +25,7 @@ def parse(arguments=None):
     parser.add_argument('--out', default='data/synthetic', help='folder to write (default: %(default)s)')
     parser.add_argument('--style', choices=list(STYLES), default=default.style,
                         help='flat: polygons; heads: heads in three dimensions, which teach more of real faces '
-                        '(default: %(default)s)')
+                        'and need numba (default: %(default)s)')
     parser.add_argument('--identities', type=int, default=default.identities, help='to train on (%(default)s)')
     parser.add_argument('--images-per-identity', type=int, default=default.images_per_identity, help='(%(default)s)')
     parser.add_argument('--test-identities', type=int, default=default.test_identities,

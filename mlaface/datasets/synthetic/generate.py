@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
@@ -15,15 +16,16 @@ import numpy as np
 from mlaface.datasets.formats.bin_set import write_bin
 from mlaface.datasets.formats.insightface_writer import write_training_set
 from mlaface.datasets.formats.jpeg import encode
-from mlaface.datasets.synthetic.heads.draw import draw_images as draw_heads
 from mlaface.datasets.synthetic.identity import identity_traits
 from mlaface.datasets.synthetic.manifest import claim, complete, finished
 from mlaface.datasets.synthetic.nuisance import BENCHMARKS, TRAINING, image_rng
 from mlaface.datasets.synthetic.paint import paint
 from mlaface.datasets.synthetic.shape import face_mesh
+from mlaface.utils.packages import import_optional
 
 FIRST_TEST = 1 << 32  # numbers of test identities begin here: training never gets that far
 FOLDS = 10
+STYLES = 'flat', 'heads'
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Recipe:
         test_identities (int): Identities of the benchmarks, none of them trained; a multiple of 10, 20 at least.
         pairs (int): Pairs of each benchmark; a multiple of 20.
         seed (int): Of everything.
-        style (str): Way of drawing, a key of ``STYLES``: ``'flat'`` or ``'heads'``.
+        style (str): Way of drawing, one of ``STYLES``.
 
     Raises:
         ValueError: If a number does not fit.
@@ -82,7 +84,22 @@ def draw_images(job, seed, conditions):
     return drawn
 
 
-STYLES = dict(flat=draw_images, heads=draw_heads)
+def drawing(style):
+    """What draws the images of an identity.
+
+    Args:
+        style (str): One of ``STYLES``.
+
+    Returns:
+        callable: Of the arguments and result of ``draw_images``, which is that of ``'flat'``.
+
+    Raises:
+        MissingPackageError: If numba, which compiles the heads' kernels, cannot be imported.
+    """
+    if style == 'flat':
+        return draw_images
+    import_optional('numba', 'Drawing heads', ", or draw style 'flat'")
+    return import_module('mlaface.datasets.synthetic.heads.draw').draw_images
 
 
 def plan_pairs(recipe, order):
@@ -128,11 +145,13 @@ def generate(folder, recipe, workers=1, advance=lambda images: None, overwrite=F
         bool: Whether anything was drawn.
 
     Raises:
+        MissingPackageError: If the style needs a package that is not there.
         ValueError: If the folder holds a set of another recipe, or one that was not drawn.
     """
     folder = Path(folder)
     if not overwrite and finished(folder, recipe):
         return False
+    draw = drawing(recipe.style)
     claim(folder, recipe)
     with ExitStack() as stack:
         mapper = map
@@ -140,7 +159,7 @@ def generate(folder, recipe, workers=1, advance=lambda images: None, overwrite=F
         if workers > 1:
             pool = stack.enter_context(ProcessPoolExecutor(workers, get_context('spawn'), _begin_worker))
             mapper = partial(pool.map, chunksize=4)
-        _write(folder, recipe, mapper, advance)
+        _write(folder, recipe, draw, mapper, advance)
     complete(folder, recipe)
     return True
 
@@ -168,22 +187,22 @@ def _end_with(process):
     os._exit(1)
 
 
-def _write(folder, recipe, mapper, advance):
+def _write(folder, recipe, draw, mapper, advance):
     names = [f'synthetic:{number}' for number in range(recipe.identities)]
-    write_training_set(folder, _training_images(recipe, mapper, advance), names=names)
+    write_training_set(folder, _training_images(recipe, draw, mapper, advance), names=names)
     for order, (name, conditions) in enumerate(BENCHMARKS.items()):
         people, issame = plan_pairs(recipe, order)
         images = []
-        for drawn in mapper(partial(STYLES[recipe.style], seed=recipe.seed, conditions=conditions),
+        for drawn in mapper(partial(draw, seed=recipe.seed, conditions=conditions),
                             _pair_jobs(people, order, recipe.pairs)):
             images += drawn
             advance(len(drawn))
         write_bin(folder / f'{name}.bin', images, issame)
 
 
-def _training_images(recipe, mapper, advance):
+def _training_images(recipe, draw, mapper, advance):
     jobs = [(number, range(recipe.images_per_identity)) for number in range(recipe.identities)]
-    drawn = mapper(partial(STYLES[recipe.style], seed=recipe.seed, conditions=TRAINING), jobs)
+    drawn = mapper(partial(draw, seed=recipe.seed, conditions=TRAINING), jobs)
     for label, images in enumerate(drawn):
         advance(len(images))
         yield from ((label, image) for image in images)

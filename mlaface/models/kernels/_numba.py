@@ -2,40 +2,19 @@
 import ctypes
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
+from mlaface.utils.compiled import compiled as _compiled
+
 # sums may be taken by vectors; what is not finite stays what it is
-OPTIONS = dict(nogil=True, error_model='numpy', fastmath={'reassoc', 'contract'})
+compiled = partial(_compiled, fastmath={'reassoc', 'contract'})
 PIECES = 4  # of a thread's share: one that is held up leaves the rest of its own to the others
-
-
-class compiled:
-    """Decorator of a kernel, which is compiled when it is first called.
-
-    The code is kept beside the module, or in the user's cache where that cannot be written. Where neither can, the disk
-    is full or what is there is damaged, it is compiled for this process alone.
-
-    Args:
-        function (callable): Fills some of the arrays that it is given, whatever is in them: it can be called again.
-    """
-
-    def __init__(self, function):
-        self._function, self._kernel = function, None
-
-    def __call__(self, *arrays):
-        """Call it."""
-        try:
-            self._kernel = self._kernel or njit(cache=True, **OPTIONS)(self._function)
-            self._kernel(*arrays)
-        except Exception:  # kernels raise nothing: it is the compiler, or its files
-            self._kernel = njit(**OPTIONS)(self._function)
-            self._kernel(*arrays)
 
 
 def over_images(kernel, *tensors):

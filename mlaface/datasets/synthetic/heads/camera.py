@@ -4,6 +4,8 @@ from functools import cache
 import cv2
 import numpy as np
 
+from mlaface.datasets.synthetic.heads import kernels
+
 SIZE, LARGE, BACKDROPS = 112, 192, 64
 
 
@@ -36,27 +38,25 @@ def _grain():
     return np.random.Generator(np.random.PCG64([2, 7])).standard_normal((256, 256)).astype(np.float32)
 
 
-def background(rng, level):
-    """A part of a backdrop in other colours, and clothes below: float32 (3, 112, 112), bright by ``level``."""
+def stand_before(colours, cover, level, rng):
+    """Put a part of a backdrop, in other colours, and clothes behind a head.
+
+    Args:
+        colours (ndarray): Radiance of the head, float32 (3, 112, 112); changed.
+        cover (ndarray): Of the head, 0 to 1, float32 (112, 112).
+        level (float): How bright they are.
+        rng (numpy.random.Generator): Random numbers of the image.
+    """
     number, x, y, mirrored = rng.integers([BACKDROPS, LARGE - SIZE, LARGE - SIZE, 2]).tolist()
-    part = backdrops()[number][:, y:y + SIZE, x:x + SIZE]
-    if mirrored:
-        part = part[:, :, ::-1]
     u = rng.random(11)
-    part = part * (level * np.exp(u[0] - 0.5 + 0.4 * (u[1:4] - 0.5))).astype(np.float32)[:, None, None]
     left, right, neck, low = (u[4:8] * [40, 40, 10, 12]).tolist()
-    shirt = ((-1, 100 + left), (30 - neck, 92 + low), (80 + neck, 92 + low), (113, 100 + right), (113, 113), (-1, 113))
-    shirt = [np.rint(np.array(shirt) * 16).astype(np.int32)]
-    for plane, value in zip(part, (level * u[7] ** 2 * (0.6 + 0.4 * u[8:])).tolist()):
-        cv2.fillPoly(plane, shirt, value, cv2.LINE_8, 4)
-    return part
-
-
-def _tone_curve(scene):
-    tone = np.arange(256) / 255
-    tone = (tone - 0.45) * (1.18 + scene['contrast']) + 0.45
-    high = np.maximum(tone - 0.8, 0)
-    return np.clip((tone - high * high * 0.6 / (0.3 + high)) * 255, 0, 255).astype(np.uint8)
+    outline = ((-1, 100 + left), (30 - neck, 92 + low), (80 + neck, 92 + low), (113, 100 + right), (113, 113),
+               (-1, 113))
+    shirt = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillPoly(shirt, [np.rint(np.array(outline) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+    gains, cloth = level * np.exp(u[0] - 0.5 + 0.4 * (u[1:4] - 0.5)), level * u[7] ** 2 * (0.6 + 0.4 * u[8:])
+    kernels.stand_before(backdrops()[number], x, y, bool(mirrored), gains.astype(np.float32), shirt,
+                         cloth.astype(np.float32), cover, colours)
 
 
 def develop(colours, face, scene):
@@ -72,14 +72,10 @@ def develop(colours, face, scene):
     """
     exposure = (0.22 / max(face, 0.01)) ** scene['normalised'] * np.exp(scene['exposure']) * 65025
     gains = exposure * np.array([1 + scene['warm'], 1 + scene['tint'], 1 - scene['warm']])
-    tones = colours * gains.astype(np.float32)[:, None, None]
-    np.sqrt(np.maximum(tones, 0, out=tones), out=tones)
-    colourful = 0.0 if scene['grey'] else scene['saturation']
-    grey = sum(tone * np.float32(part * (1 - colourful)) for tone, part in zip(tones, (0.3, 0.59, 0.11)))
-    tones *= np.float32(colourful)
-    tones += grey
-    np.maximum(tones, 0, out=tones)
-    return cv2.LUT(cv2.merge([cv2.convertScaleAbs(tone) for tone in tones]), _tone_curve(scene))
+    saturation = np.float32(0.0 if scene['grey'] else scene['saturation'])
+    image = np.empty((SIZE, SIZE, 3), np.uint8)
+    kernels.develop(colours, gains.astype(np.float32), saturation, 1.18 + scene['contrast'], image)
+    return image
 
 
 def photograph(image, scene, rng):
@@ -90,8 +86,7 @@ def photograph(image, scene, rng):
         image = _spoil(image, rng)
     if scene['grain'] > 0.4:
         x, y = rng.integers(256 - SIZE, size=2).tolist()
-        grain = np.rint(_grain()[y:y + SIZE, x:x + SIZE] * np.float32(scene['grain']))
-        image = cv2.add(image, cv2.merge([grain] * 3), dtype=cv2.CV_8U)
+        kernels.add_grain(_grain(), x, y, np.float32(scene['grain']), image)
     return image
 
 

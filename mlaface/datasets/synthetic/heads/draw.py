@@ -4,12 +4,12 @@ import numpy as np
 
 from mlaface.datasets.formats.jpeg import encode
 from mlaface.datasets.synthetic.heads import extras, features
-from mlaface.datasets.synthetic.heads.camera import background, develop, photograph
+from mlaface.datasets.synthetic.heads.camera import develop, photograph, stand_before
 from mlaface.datasets.synthetic.heads.light import direction, shade
-from mlaface.datasets.synthetic.heads.render import Landmarks, View, lookup, shadow, visible
+from mlaface.datasets.synthetic.heads.render import Landmarks, View, light_up, lookup, visible
 from mlaface.datasets.synthetic.heads.scene import draw_scene
 from mlaface.datasets.synthetic.heads.skin import skin_colour, texture
-from mlaface.datasets.synthetic.heads.surface import COS_U, SIN_U, Face, head, normals, places
+from mlaface.datasets.synthetic.heads.surface import COS_U, SIN_U, Face, head, places
 from mlaface.datasets.synthetic.heads.traits import generator, head_traits, look_traits
 
 IMAGES_PER_LOOK = 5
@@ -53,19 +53,16 @@ def render(look, scene, rng):
     """
     t, p, key = look.traits, look.places, direction(*scene['key'][:2])
     e = dict(scene['expression'], glint=(0.9 * key[0], 0.9 * key[1]))
-    points = look.points + look.face.moved(e)
+    points = look.face.moved(look.points, e)
     view = View(points, look.landmarks, scene)
     where, coarse, cover = visible(view.image, scene['yaw'], scene['pitch'])
     painted = look.texture.copy()
     features.paint(painted, t, p, e, look.colours)
     extras.cover_texture(painted, p, scene['occluder'], rng)
-    surface = cv2.merge([*normals(points), shadow(points[2], view.into_head(key), scene['hardness']) * look.open_sky])
-    colours = shade(lookup(painted, *where), lookup(surface, *coarse), view, scene, key)
-    face = float(sum(colour[30:100:2, 30:82:2].mean() for colour in colours)) / 3
-    behind = background(rng, 2.2 * face)
-    colours -= behind
-    colours *= cover
-    colours += behind
+    surface = light_up(points, look.open_sky, view.into_head(key), scene['hardness'])
+    colours = shade(lookup(painted, where), lookup(surface, coarse), view, scene, key)
+    face = float(colours[:, 30:100:2, 30:82:2].mean())
+    stand_before(colours, cover, 2.2 * face, rng)
     extras.in_front(colours, look, view, scene, key, rng)
     return photograph(develop(colours, face, scene), scene, rng)
 

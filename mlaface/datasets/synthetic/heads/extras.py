@@ -2,7 +2,7 @@
 import cv2
 import numpy as np
 
-from mlaface.datasets.synthetic.heads.skin import row
+from mlaface.datasets.synthetic.heads.outlines import row
 
 _ANGLE = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _COS, _SIN = np.cos(_ANGLE), np.sin(_ANGLE)

@@ -2,51 +2,27 @@
 import cv2
 import numpy as np
 
-from mlaface.datasets.synthetic.heads.skin import column, row
+from mlaface.datasets.synthetic.heads import outlines
+from mlaface.datasets.synthetic.heads.outlines import EYE, MOUTH, row
 
-_T = np.linspace(-1, 1, 13)
-_BOW = 1 - _T ** 2
-_PARTED, _FULL, _CUPID = _BOW ** 0.8, _BOW ** 0.75, _BOW ** 0.7 * (1 - 0.22 * np.exp(-(_T / 0.16) ** 2))
-_ANGLE = np.linspace(0, 2 * np.pi, 14, endpoint=False)
-_COS, _SIN = np.cos(_ANGLE), np.sin(_ANGLE)
-_SIDES = np.array([[-1.0], [1.0]])
 SCLERA, TEETH, THROAT, GLINT = (205, 196, 190, 255), (196, 188, 176, 255), (52, 26, 26, 255), (250, 250, 250, 255)
+LID_SHADE, GUM = (120, 108, 105, 255), (80, 36, 36, 255)
+_MOUTH_COLUMNS, _EYE_COLUMNS = (93, 161), (69, 185)  # 19 and 30 pixels to either side
 
 
-class Strokes:
-    """Polygons and lines in (s, y), brought onto a texture together."""
-
-    def __init__(self):
-        self._s, self._y, self._how = [], [], []
-
-    def fill(self, s, y, colour):
-        """A polygon (N,), or several (K, N); a colour is four bytes, the last of them gloss."""
-        self.line(s, y, colour, 0)
-
-    def line(self, s, y, colour, thickness=1):
-        """An open line (N,), or several (K, N), of a thickness in texels."""
-        self._s.append(s.ravel())
-        self._y.append(y.ravel())
-        self._how.append((s.shape[0] if s.ndim > 1 else 1, s.shape[-1], colour, thickness))
-
-    def paint(self, texture):
-        """Paint all of them, in order, into a texture uint8 (HEIGHT, WIDTH, 4)."""
-        s, y = np.concatenate(self._s), np.concatenate(self._y)
-        points, start = np.empty((len(s), 2)), 0
-        points[:, 0], points[:, 1] = column(s), row(y)
-        points = np.rint(points * 16).astype(np.int32)
-        for count, length, colour, thickness in self._how:
-            parts, start = points[start:start + count * length].reshape(count, length, 2), start + count * length
-            if thickness:
-                cv2.polylines(texture, parts, False, colour, thickness, cv2.LINE_AA, 4)
-            else:
-                cv2.fillPoly(texture, parts, colour, cv2.LINE_AA, 4)
+def _fill(texture, points, part, colour):
+    """A closed outline of each of several sets of points; a colour is four bytes, the last of them gloss."""
+    cv2.fillPoly(texture, [these[part] for these in points], colour, cv2.LINE_AA, 4)
 
 
-def soften(texture, s, y, sigma):
-    """Blur a rectangle of a texture: ``s`` and ``y`` from and to."""
-    (left, right), (top, bottom) = column(np.array(s)).astype(int), row(np.array(y)).astype(int)
-    part = texture[top:bottom, left:right]
+def _line(texture, points, part, colour, thickness=1):
+    """An open one, of a thickness in texels."""
+    cv2.polylines(texture, [these[part] for these in points], False, colour, thickness, cv2.LINE_AA, 4)
+
+
+def _soften(texture, columns, top, bottom, sigma):
+    """Blur a rectangle: its columns, its heights and how far."""
+    part = texture[int(row(top)):int(row(bottom)), columns[0]:columns[1]]
     part[:] = cv2.GaussianBlur(part, (5, 5), sigma)
 
 
@@ -59,13 +35,54 @@ def paint(texture, t, p, e, c):
         e (dict): Expression of the scene, and ``glint`` (x, y): where in the eye the light is seen.
         c (dict): As ``colours`` gives them.
     """
-    lips, rest = Strokes(), Strokes()
-    _mouth(lips, rest, t, p, e, c)
-    lips.paint(texture)
-    soften(texture, (-19, 19), (p['mouth'] - 11, p['mouth'] + 15), 1.1 - 0.5 * t['lipstick'])
-    _eyes(rest, t, p, e, c)
-    rest.paint(texture)
-    soften(texture, (-30, 30), (p['eye'][1] - 9, p['eye'][1] + 7), 0.6)
+    mouth = _mouth(t, p, e)
+    _fill(texture, mouth, MOUTH['upper'], c['upper_lip'])
+    _fill(texture, mouth, MOUTH['lower'], c['lower_lip'])
+    _line(texture, mouth, MOUTH['light'], c['lip_light'])
+    _soften(texture, _MOUTH_COLUMNS, p['mouth'] - 11, p['mouth'] + 15, 1.1 - 0.5 * t['lipstick'])
+    if e['open'] > 0.12:
+        _fill(texture, mouth, MOUTH['throat'], THROAT)
+        _fill(texture, mouth, MOUTH['teeth'], TEETH)
+        _line(texture, mouth, MOUTH['top'], GUM)
+    else:
+        _line(texture, mouth, MOUTH['line'], c['lip_line'])
+    for corner in ('left', 'right'):
+        _line(texture, mouth, MOUTH[corner], c['mouth_corner'])
+    _paint_eyes(texture, t, p, e, c)
+    _soften(texture, _EYE_COLUMNS, p['eye'][1] - 9, p['eye'][1] + 7, 0.6)
+
+
+def _paint_eyes(texture, t, p, e, c):
+    (s, y), wide = p['eye'], p['eye_width']
+    up = (p['eye_open'] + 0.5) * (1 - e['closed']) * (1 - 0.2 * max(e['smile'], 0))
+    down = p['eye_open'] * 0.72 * (1 - 0.6 * e['closed'])
+    crease = 1.9 + 0.5 * t['lid_crease'] + 0.2 * e['closed'] * up
+    eyes = np.empty((2, EYE['corner'].stop, 2), np.int32)
+    outlines.eyes(s, y, wide, up, down, (0.045 + 0.035 * t['eye_tilt']) * wide, 2.3 - 0.3 * t['east'], 0.9 * t['east'],
+                  2.6 * e['gaze'][0], e['gaze'][1] - 0.35 * (up - down), 1.25 + 0.5 * e['dilated'], crease, *e['glint'],
+                  eyes)
+    if t['lid_crease'] > -2.0:
+        _line(texture, eyes, EYE['crease'], c['fold'])
+    _fill(texture, eyes, EYE['white'], SCLERA)
+    if up + down > 1.2:
+        for part, colour in zip(('iris', 'inner_iris', 'pupil'), c['iris']):
+            _fill(texture, eyes, EYE[part], colour)
+        _fill(texture, eyes, EYE['glint'], GLINT)
+        _line(texture, eyes, EYE['shade'], LID_SHADE)
+    _line(texture, eyes, EYE['rim'], c['rim'])
+    _line(texture, eyes, EYE['lash'], c['lash'], 1 + (e['closed'] < 0.9) + (t['eye_make_up'] > 0.6))
+    _fill(texture, eyes, EYE['corner'], c['corner'])
+
+
+def _mouth(t, p, e):
+    """Its outlines, one set of points."""
+    smile, smiling = e['smile'], max(e['smile'], 0)
+    upper = max(3.8 + 0.8 * t['upper_lip'] - 0.4 * smiling, 0.9)
+    lower = max(4.8 + 0.85 * t['lower_lip'] - 0.4 * smiling, 1.4)
+    points = np.empty((1, MOUTH['right'].stop, 2), np.int32)
+    outlines.mouth(p['mouth'], p['mouth_width'] * (1 + 0.08 * smile), upper, lower,
+                   0.5 * t['mouth_curve'] - 1.6 * smile, smile, e['open'], points[0])
+    return points
 
 
 def as_bytes(colour, gloss=255):
@@ -93,77 +110,6 @@ def colours(t, skin):
 def _iris(t):
     light = np.array([0.10 + 0.10 * t['iris_hue'], 0.17, 0.26 - 0.2 * t['iris_hue']])
     return np.array([0.05, 0.035, 0.025]) + (1 - t['iris']) * light
-
-
-def _there_and_back(first, second):
-    """A polygon of its two edges."""
-    return np.concatenate([first, second[..., ::-1]], -1)
-
-
-class _Lids:
-    """Edges of both eyes, as functions of the place along the eye: -1 to 1, (2, N)."""
-
-    def __init__(self, t, p, e):
-        self._y, self._tilt = p['eye'][1], (0.045 + 0.035 * t['eye_tilt']) * p['eye_width']
-        self.up = (p['eye_open'] + 0.5) * (1 - e['closed']) * (1 - 0.2 * max(e['smile'], 0))
-        self.down = p['eye_open'] * 0.72 * (1 - 0.6 * e['closed'])
-        self._power, self._fold = 2.3 - 0.3 * t['east'], 0.9 * t['east']
-
-    def upper(self, k):
-        """Height of the upper edge."""
-        inner, size = -_SIDES * k, np.abs(k)
-        bow = (1 - size ** self._power) * (1 + 0.36 * inner * (1 - size))
-        return self._y + self._tilt * inner - self.up * bow + self._fold * np.maximum(inner, 0) ** 2
-
-    def lower(self, k):
-        """Height of the lower edge."""
-        return self._y - self._tilt * _SIDES * k + self.down * (1 - k * k)
-
-
-def _eyes(strokes, t, p, e, c):
-    s0, wide, lids, radii = p['eye'][0], p['eye_width'], _Lids(t, p, e), (3.35, 2.95, 1.25 + 0.5 * e['dilated'])
-    x, y = 2.6 * e['gaze'][0], p['eye'][1] - 0.35 * (lids.up - lids.down) + e['gaze'][1]
-    along = np.concatenate([_T, *((x + radius * _COS) / wide for radius in radii)])
-    s, upper, lower = _SIDES * s0 + wide * along, lids.upper(along), lids.lower(along)
-    rim, size = slice(len(_T)), len(_COS)
-    lower = np.maximum(lower, upper)
-    if t['lid_crease'] > -2.0:
-        strokes.line(s[:, rim], upper[:, rim] - (1.9 + 0.5 * t['lid_crease'] + 0.2 * e['closed'] * lids.up), c['fold'])
-    strokes.fill(_there_and_back(s[:, rim], s[:, rim]), _there_and_back(upper[:, rim], lower[:, rim]), SCLERA)
-    if lids.up + lids.down > 1.2:
-        for number, (radius, colour) in enumerate(zip(radii, c['iris'])):
-            part = slice(len(_T) + number * size, len(_T) + (number + 1) * size)
-            strokes.fill(s[:, part], np.minimum(np.maximum(y + radius * _SIN, upper[:, part]), lower[:, part]), colour)
-        glint = np.broadcast_to(y + e['glint'][1] + 0.62 * _SIN[::2], (2, size // 2))
-        strokes.fill(_SIDES * s0 + x + e['glint'][0] + 0.62 * _COS[::2], glint, GLINT)
-        strokes.line(s[:, rim], upper[:, rim] + 0.5, (120, 108, 105, 255))
-    strokes.line(s[:, rim], lower[:, rim] + 0.3, c['rim'])
-    strokes.line(s[:, rim], upper[:, rim], c['lash'], 1 + (e['closed'] < 0.9) + (t['eye_make_up'] > 0.6))
-    corner = _SIDES * (s0 - wide * 0.93) + 0.8 * _COS[::2]
-    strokes.fill(corner, lids.lower(-0.93 * _SIDES) + 0.6 * _SIN[::2], c['corner'])
-
-
-def _mouth(lips, inside, t, p, e, c):
-    y0, smile, gap = p['mouth'], e['smile'], e['open']
-    wide, smiling = p['mouth_width'] * (1 + 0.08 * smile), max(smile, 0)
-    upper = max(3.8 + 0.8 * t['upper_lip'] - 0.4 * smiling, 0.9)
-    lower = max(4.8 + 0.85 * t['lower_lip'] - 0.4 * smiling, 1.4)
-    line = y0 + (0.5 * t['mouth_curve'] - 1.6 * smile) * _T ** 2 + 0.3 * smile
-    top, bottom = line - 1.3 * gap * _PARTED, line + 4.2 * gap * _PARTED
-    s = _T * wide
-    around = _there_and_back(s, s)
-    lips.fill(around, _there_and_back(top - upper * _CUPID, top + 0.5), c['upper_lip'])
-    lips.fill(around, _there_and_back(bottom - 0.5, bottom + lower * _FULL), c['lower_lip'])
-    lips.line(s * 0.6, bottom + lower * 0.55, c['lip_light'])
-    if gap > 0.12:
-        inside.fill(around * 0.94, _there_and_back(top, bottom), THROAT)
-        teeth = top + (bottom - top) * min(1.0, 0.55 + 0.5 * smiling) * np.minimum(1.15 - _T ** 2, 1)
-        inside.fill(around * 0.8, _there_and_back(top, teeth), TEETH)
-        inside.line(s * 0.9, top, (80, 36, 36, 255))
-    else:
-        inside.line(s, line, c['lip_line'])
-    ends = np.broadcast_to(line[0] + np.array([0, -0.4 * smile]), (2, 2))
-    inside.line(_SIDES * wide + np.array([[-1, 0.8]]), ends, c['mouth_corner'])
 
 
 def _lip_colour(t, skin):

@@ -5,9 +5,10 @@ Colours are square roots of reflectances, since products of those are products o
 import cv2
 import numpy as np
 
-from mlaface.datasets.synthetic.heads.surface import AROUND, BOTTOM, COLUMNS, ROWS, TOP, along, angle, places
+from mlaface.datasets.synthetic.heads import kernels
+from mlaface.datasets.synthetic.heads.outlines import HEIGHT, WIDTH, row, texels
+from mlaface.datasets.synthetic.heads.surface import AROUND, BOTTOM, COLUMNS, ROWS, TOP, along, places, spread
 
-HEIGHT, WIDTH = 182, 256  # about one and a third texels a pixel
 HALF = HEIGHT // 2, WIDTH // 2  # what is soft is computed on every second texel
 
 
@@ -20,6 +21,7 @@ def _axes(rows, columns):
 Y, S = _axes(HEIGHT, WIDTH)
 HALF_Y, HALF_S = _axes(*HALF)
 SIZE_S = np.abs(HALF_S)
+SPREAD = spread(12, HALF[0]), spread(12, HALF[1])
 
 
 def _bank():
@@ -39,16 +41,6 @@ FINE, MIDDLE, COARSE, STRANDS = _bank()
 def noise(field, offset, size=(HEIGHT, WIDTH)):
     """A part of a bank of noise: ``offset`` is two numbers from 0 to 255."""
     return field[offset[0]:offset[0] + size[0], offset[1]:offset[1] + size[1]]
-
-
-def column(s):
-    """Texture column of the skin's coordinate s."""
-    return (angle(s) + AROUND) * (WIDTH / (2 * AROUND)) - 0.5
-
-
-def row(y):
-    """Texture row of a height."""
-    return (y - TOP) * (HEIGHT / (BOTTOM - TOP)) - 0.5
 
 
 def skin_colour(t):
@@ -106,16 +98,12 @@ def _wrinkles(t, p):
         lines += [(s, y), (-s, y)]
     mask = np.zeros(HALF, np.uint8)
     s, y = np.array(lines).transpose(1, 0, 2)
-    cv2.polylines(mask, list(_fixed(s, y, 0.5)), False, 255, 1, cv2.LINE_AA, 4)
+    cv2.polylines(mask, list(texels(s, y, 0.5)), False, 255, 1, cv2.LINE_AA, 4)
     return cv2.GaussianBlur(mask, (3, 3), 0.7).astype(np.float32) * (1 / 255)
 
 
-def _fixed(s, y, scale=1.0):
-    return np.rint(np.stack([column(s) + 0.5, row(y) + 0.5], -1) * (16 * scale) - 8).astype(np.int32)
-
-
 def _pigments(t, p):
-    """Blood, brown and blue beyond those of the plain skin, float32 (HALF) each."""
+    """Blood, brown and blue beyond those of the plain skin, float32 (3, texels of HALF)."""
     o = t['offset']
     red = CHEEKS * np.float32(0.5 * (0.4 + t['blush'])) + NOSE + noise(COARSE, o, HALF) * np.float32(0.15)
     brown = noise(COARSE, o[2:], HALF) * np.float32(0.1 * (0.5 + t['blotch']))
@@ -129,22 +117,23 @@ def _pigments(t, p):
     for s, y, size, deep in t['moles']:
         wide = -0.5 / (0.9 + 0.5 * size) ** 2
         brown += (0.8 + 0.4 * deep) * np.exp(wide * (HALF_Y - 18 - 30 * y) ** 2) * np.exp(wide * (HALF_S - 30 * s) ** 2)
-    return (red, brown.astype(np.float32), BEARD * np.float32(0.35 * t['shadow']))
+    blue = BEARD * np.float32(0.35 * t['shadow'])
+    return np.stack([red, brown, blue], dtype=np.float32, casting='same_kind').reshape(3, -1)
 
 
 # of blood, brown and blue, in red, green and blue light
-DENSITY = ((0.04, 0.5, 1.0), (0.26, 0.8, 0.85), (0.22, 1.0, 0.7))
+DENSITY = np.array([[0.04, 0.5, 1.0], [0.26, 0.8, 0.85], [0.22, 1.0, 0.7]], np.float32)
 
 
 def _brows(t, p):
-    """Rows of the texture that brows are in, and their mask there."""
+    """First row of the texture that brows are in, and their mask from there on."""
     s, y = _brow(t, p)
     rows = slice(int(row(y.min())) - 4, int(row(y.max())) + 5)
     mask = np.zeros((rows.stop - rows.start, WIDTH), np.uint8)
-    cv2.fillPoly(mask, [_fixed(side * s, y) - np.array([0, 16 * rows.start]) for side in (-1, 1)], 255, cv2.LINE_AA, 4)
+    cv2.fillPoly(mask, [texels(side * s, y) - np.array([0, 16 * rows.start]) for side in (-1, 1)], 255, cv2.LINE_AA, 4)
     mask = cv2.GaussianBlur(mask, (7, 7), 1.2).astype(np.float32) * np.float32(1 / 255)
     dense = np.float32(0.55 + 0.45 * t['brow_density']) + np.float32(0.14) * noise(STRANDS, t['offset'][1:])[rows]
-    return rows, mask * np.clip(dense, 0, 1)
+    return rows.start, mask * np.clip(dense, 0, 1)
 
 
 def hair(t):
@@ -177,16 +166,6 @@ def _hair_edge(t):
     return tuple(zip(*knots))
 
 
-def _strands(t, rows):
-    """How bright each place of the hair is by its strands, float32 (rows, WIDTH), about 1."""
-    o, curl, size = t['offset'], t['curl'], (rows, WIDTH)
-    depth = noise(STRANDS, o[2:], size) * np.float32(0.12 * (1 - curl)) + noise(FINE, o, size) * np.float32(0.05)
-    depth += noise(COARSE, o[3:], size) * np.float32(0.07)
-    if curl > 0.1:
-        depth += noise(MIDDLE, o[2:], size) * np.float32(0.13 * curl)
-    return np.maximum(depth + 1, 0)
-
-
 def texture(t):
     """Skin, brows, beard and hair of a look.
 
@@ -197,27 +176,26 @@ def texture(t):
         tuple[ndarray, ndarray]: Square roots of reflectances and gloss, uint8 (HEIGHT, WIDTH, 4), and the distance of
         hair as of ``hair``.
     """
-    p, o = places(t), t['offset']
-    (mask, stand), (rows, brows) = hair(t), _brows(t, p)
-    hairy = slice(int(mask.any(1).nonzero()[0].max(initial=0)) + 1)
-    strands = _strands(t, hairy.stop)
-    pigments, beard = _pigments(t, p), None
+    p, o, curl = places(t), t['offset'], t['curl']
+    (mask, stand), (first, brows) = hair(t), _brows(t, p)
+    bright = ((STRANDS, o[2:], 0.12 * (1 - curl)), (FINE, o, 0.05), (COARSE, o[3:], 0.07),
+              (MIDDLE, o[2:], 0.13 * curl * (curl > 0.1)))
+    noises, starts, shares = zip(*((field, tuple(start[:2]), share) for field, start, share in bright))
+    hairs, out = np.sqrt(hair_colour(t)), np.empty((HEIGHT, WIDTH, 4), np.uint8)
+    kernels.dye(_skin(t, p, hairs), FINE, tuple(o[2:4]), np.float32(0.015 + 0.01 * t['age']), hairs.astype(np.float32),
+                brows, first, mask, noises, starts, np.array(shares, np.float32), out)
+    return out, stand
+
+
+def _skin(t, p, hairs):
+    """Skin and beard, square roots of reflectances of every second texel, float32 (3, HALF)."""
+    own = t['blotches'] * np.float32(0.06 + 0.06 * t['blotch'])
+    density = DENSITY @ _pigments(t, p)
+    density += (SPREAD[0] @ own.transpose(2, 0, 1) @ SPREAD[1].T).reshape(3, -1)
+    planes = np.exp(density * np.float32(-0.5)).reshape(3, *HALF)
+    planes *= np.sqrt(skin_colour(t)).astype(np.float32)[:, None, None]
     if t['beard'] > 0:
-        dense = np.float32(0.3 + 1.2 * t['beard']) * (np.float32(0.85) + np.float32(0.2) * noise(FINE, o, HALF))
-        beard = np.minimum(BEARD * dense, np.float32(0.95))
-    fine = 1 - np.float32(0.015 + 0.01 * t['age']) * noise(FINE, o[2:])
-    own = t['blotches'].transpose(2, 0, 1) * np.float32(0.06 + 0.06 * t['blotch'])
-    planes = []
-    for skin, hairs, field, parts in zip(np.sqrt(skin_colour(t)), np.sqrt(hair_colour(t)), own, DENSITY):
-        density = cv2.resize(field, HALF[::-1], interpolation=cv2.INTER_CUBIC)
-        for pigment, part in zip(pigments, parts):
-            density += pigment * np.float32(part)
-        plane = np.exp(density * np.float32(-0.5)) * np.float32(skin)
-        if beard is not None:
-            plane += beard * (np.float32(0.87 * hairs) - plane)
-        plane = cv2.resize(plane, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-        plane *= fine
-        plane[rows] += brows * (np.float32(0.8 * hairs) - plane[rows])
-        plane[hairy] += mask[hairy] * (strands * np.float32(hairs) - plane[hairy])
-        planes.append(cv2.convertScaleAbs(plane, alpha=255))
-    return cv2.merge([*planes, cv2.convertScaleAbs(mask, alpha=-165, beta=255)]), stand
+        uneven = np.float32(0.85) + np.float32(0.2) * noise(FINE, t['offset'], HALF)
+        beard = np.minimum(BEARD * np.float32(0.3 + 1.2 * t['beard']) * uneven, np.float32(0.95))
+        planes += beard * (np.float32(0.87) * hairs.astype(np.float32)[:, None, None] - planes)
+    return planes

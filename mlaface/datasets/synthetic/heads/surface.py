@@ -7,27 +7,37 @@ Gaussian in ``s`` (along the skin from the middle line) times one in y, so that 
 import cv2
 import numpy as np
 
+from mlaface.datasets.synthetic.heads import kernels
+
 ROWS, COLUMNS = 74, 104
 TOP, BOTTOM, AROUND = -64.0, 72.0, 2.0
 Y = (TOP + (np.arange(ROWS) + 0.5) * ((BOTTOM - TOP) / ROWS)).astype(np.float32)
 U = (-AROUND + (np.arange(COLUMNS) + 0.5) * (2 * AROUND / COLUMNS)).astype(np.float32)
 SIN_U, COS_U = np.sin(U), np.cos(U)
-_BEND, _EDGE = np.pi / 3, 38 * np.sin(np.pi / 3)
+BEND, EDGE = np.pi / 3, 38 * np.sin(np.pi / 3)
 
 
 def along(u):
     """The skin's coordinate s of an angle."""
     size = np.abs(u)
-    return np.sign(u) * np.where(size < _BEND, 38 * np.sin(size), _EDGE + 19 * (size - _BEND))
+    return np.sign(u) * np.where(size < BEND, 38 * np.sin(size), EDGE + 19 * (size - BEND))
 
 
 def angle(s):
     """The angle of a skin's coordinate."""
     size = np.abs(s)
-    return np.sign(s) * np.where(size < _EDGE, np.arcsin(np.minimum(size, _EDGE) / 38), _BEND + (size - _EDGE) / 19)
+    return np.sign(s) * np.where(size < EDGE, np.arcsin(np.minimum(size, EDGE) / 38), BEND + (size - EDGE) / 19)
 
 
 S = along(U).astype(np.float32)
+
+
+def spread(size, to):
+    """The matrix that makes a line finer by cubic interpolation, float32 (to, size)."""
+    return cv2.resize(np.eye(size, dtype=np.float32), (size, to), interpolation=cv2.INTER_CUBIC)
+
+
+_SPREAD = spread(5, ROWS), spread(5, COLUMNS)
 
 
 class Bumps:
@@ -42,14 +52,14 @@ class Bumps:
         axis, s, y, width, height, amount, mirrored = (np.array(column, np.float32)[:, None] for column in zip(*rows))
         self._across = np.exp(-0.5 * ((S - s) / width) ** 2)
         self._across += mirrored * np.where(axis > 0, 1, -1) * np.exp(-0.5 * ((S + s) / width) ** 2)
-        self._down = np.exp(-0.5 * ((Y - y) / height) ** 2).T
-        self._amounts = amount.ravel()
-        self._axes = [np.flatnonzero(axis.ravel() == number) for number in range(3)]
+        self._down = np.exp(-0.5 * ((Y - y) / height) ** 2)
+        self._amounts, self._axes = amount.ravel(), axis.ravel().astype(np.int64)
 
-    def sum(self, amounts=None):
-        """All of them together, float32 (3, ROWS, COLUMNS)."""
-        amounts = self._amounts if amounts is None else np.array(amounts, np.float32)
-        return np.stack([(self._down[:, axis] * amounts[axis]) @ self._across[axis] for axis in self._axes])
+    def on(self, points, amounts=None):
+        """A surface, float32 (3, ROWS, COLUMNS), with all of them; another array."""
+        amounts, moved = self._amounts if amounts is None else np.array(amounts, np.float32), np.empty_like(points)
+        kernels.displace(points, self._axes, self._across, self._down, amounts, moved)
+        return moved
 
 
 def places(t):
@@ -80,7 +90,7 @@ def head(t):
     x, z = _half_width(t, p['chin'])[:, None] * SIN_U, _depth(t, p['chin'])[:, None] * COS_U
     y = np.repeat(Y[:, None], COLUMNS, 1)
     bumps = Bumps([*_upper_face(t, p), *_nose(t, p), *_lower_face(t, p)])
-    return np.stack([x, y, z]) + _own_warp(t['warp']) + bumps.sum()
+    return bumps.on(np.stack([x, y, z]) + _own_warp(t['warp']))
 
 
 def _half_width(t, chin):
@@ -101,7 +111,7 @@ def _own_warp(field):
     """A smooth displacement that only this person has; left and right differ by a fifth of it."""
     mirrored = field[:, ::-1] * np.array([-1, 1, 1], np.float32)
     near = 0.9 * (field + mirrored) / 2 ** 0.5 + 0.2 * field
-    return cv2.resize(near, (COLUMNS, ROWS), interpolation=cv2.INTER_CUBIC).transpose(2, 0, 1)
+    return _SPREAD[0] @ near.transpose(2, 0, 1) @ _SPREAD[1].T
 
 
 def _upper_face(t, p):
@@ -153,34 +163,14 @@ class Face:
             (0, wide, mouth, 6, 6, 0, 1), (1, wide, mouth, 5, 6, 0, 1), (2, 23, 20, 7, 7, 0, 1),
             (2, 15, 30, 3.5, 8, 0, 1), (2, 20, 38, 8, 8, 0, 1)])
 
-    def moved(self, e):
-        """Displacement, float32 (3, ROWS, COLUMNS).
+    def moved(self, points, e):
+        """A surface, float32 (3, ROWS, COLUMNS), with an expression; another array.
 
         Args:
+            points (ndarray): The surface at rest.
             e (dict[str, float]): ``smile`` (-1 to 1), ``open``, ``raise`` (of the brows), ``frown``, ``puff``: 0 to 1.
         """
         smile, smiling = e['smile'], max(e['smile'], 0.0)
-        return self._bumps.sum([6.5 * e['open'], 1.6 * e['frown'] - 2.6 * e['raise'], -1.4 * e['frown'], 2.2 * smile,
-                                -2.2 * smile, 1.8 * smiling, -1.3 * smiling, 1.5 * e['puff']])
-
-
-def _slopes(points):
-    """Differences along columns and along rows, float32 (3, ROWS, COLUMNS) each."""
-    down, right = np.empty_like(points), np.empty_like(points)
-    np.subtract(points[:, 2:], points[:, :-2], out=down[:, 1:-1])
-    down[:, 0], down[:, -1] = down[:, 1], down[:, -2]
-    np.subtract(points[:, :, 2:], points[:, :, :-2], out=right[:, :, 1:-1])
-    right[:, :, 0], right[:, :, -1] = right[:, :, 1], right[:, :, -2]
-    return right, down
-
-
-def normals(points):
-    """Unit normals of a surface, a list of float32 (ROWS, COLUMNS): x, y, z.
-
-    Args:
-        points (ndarray): x, y, z, float32 (3, ROWS, COLUMNS).
-    """
-    right, down = _slopes(points)
-    parts = [right[a] * down[b] - right[b] * down[a] for a, b in ((1, 2), (2, 0), (0, 1))]
-    scale = 1 / np.sqrt(parts[0] * parts[0] + parts[1] * parts[1] + parts[2] * parts[2] + np.float32(1e-9))
-    return [part * scale for part in parts]
+        return self._bumps.on(points, [
+            6.5 * e['open'], 1.6 * e['frown'] - 2.6 * e['raise'], -1.4 * e['frown'], 2.2 * smile, -2.2 * smile,
+            1.8 * smiling, -1.3 * smiling, 1.5 * e['puff']])
