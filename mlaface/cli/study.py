@@ -61,6 +61,8 @@ def run(args):
     if args.dry_run:
         from mlaface.study.networks import try_networks
         try_networks(plan, work_dir)
+    for line in differences(plan, out, work_dir):
+        print(f'note: {line}. Remove the files of runs in {out}/runs to make them again')
     if args.slurm:
         from mlaface.study.slurm import submit
         print(submit(plan, out, work_dir, args.slurm, args.jobs, args.dry_run))
@@ -68,8 +70,6 @@ def run(args):
     jobs = jobs_for(plan, args.jobs)
     queue = Queue(plan, out, work_dir, jobs, lambda line: print(line, flush=True), args.limit)
     missing = queue.missing()
-    for line in differences(plan, out, work_dir):
-        print(f'note: {line}. Remove the files of runs in {out}/runs to make them again')
     print(f'{plan.name}: {len(missing)} runs are missing; {jobs} at a time, {plan.threads} threads each')
     if args.dry_run:
         print('\n'.join(item.name for item in missing))

@@ -157,6 +157,16 @@ def test_report_of_real_runs(made, capsys):
         main([*options, '--report'])
 
 
+def test_runs_of_another_base_are_named_where_none_is_missing(made, capsys):
+    path = made / 'base.py'
+    path.write_text(f'{path.read_text()}optim_wrapper = dict(optimizer=dict(lr=0.0123))\n')
+    for asked, said in ([], '0 runs are missing'), (['--slurm', 'cpu'], 'no run is missing'):
+        assert main(command(made / 'plan.py', made, *asked)) == 0
+        note, line = capsys.readouterr().out.splitlines()
+        assert note.startswith('note: plain@seed1') and 'by another config than the plan states now. Remove' in note
+        assert said in line
+
+
 def test_an_array_of_jobs_makes_what_is_missing(plan_file, tmp_path, capsys, monkeypatch):
     plan = plan_file()
     assert main([*command(plan, tmp_path), '--slurm', 'cpu', '--dry-run']) == 0
