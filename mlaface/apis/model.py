@@ -1,10 +1,10 @@
 """A trained recognizer from a checkpoint, a published file, or the zoo."""
 from pathlib import Path
 
-from mlaface.apis.stored_config import check_parts, config_from_text, imports_of
+from mlaface.apis.stored_config import check_parts, imports_of
 from mlaface.evaluation.networks.common import first_line
 from mlaface.registry import MODELS
-from mlaface.utils.configs import config_of_file
+from mlaface.utils.configs import config_from_text, config_of_file
 from mlaface.utils.errors import InputError
 from mlaface.utils.files import is_state_dict, load_tensors
 from mlaface.utils.imports import import_modules

@@ -3,10 +3,10 @@ import inspect
 from pathlib import Path
 
 from mlaface.apis.model import init_model
-from mlaface.apis.stored_config import config_from_text
 from mlaface.evaluation.networks.base import kind_of
 from mlaface.evaluation.networks.recognizer import RecognizerNetwork
 from mlaface.registry import NETWORKS
+from mlaface.utils.configs import config_from_text
 from mlaface.utils.errors import InputError
 from mlaface.zoo.locate import find_model
 from mlaface.zoo.model_file import SUFFIX

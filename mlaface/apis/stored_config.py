@@ -1,34 +1,8 @@
-"""The config of a network as it stands in a file: read as data, and built of registered parts only."""
-import ast
+"""The config of a network as it stands in a file: what it asks for, and that it is built of registered parts only."""
 import sys
 
 from mlaface.registry import ATTENTION, MODELS, nearest
 from mlaface.utils.errors import InputError, MissingPackageError, UnknownNameError
-from mlaface.utils.literals import literal
-
-
-def config_from_text(text, source):
-    """The values of a config's text, without running it: assignments of literals and of ``dict(...)`` only.
-
-    Args:
-        text (str): As ``Config.pretty_text`` writes it.
-        source (str | Path): Where it comes from, for the message.
-
-    Returns:
-        dict: Name to value.
-
-    Raises:
-        ValueError: If the text does anything else.
-    """
-    values = {}
-    try:
-        for statement in ast.parse(text).body:
-            if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
-                raise ValueError(f'line {statement.lineno} is no assignment')
-            values[statement.targets[0].id] = literal(statement.value)
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:  # the last two of deep nesting
-        raise ValueError(f'the config inside {source} is not of plain values ({error}): give a config') from error
-    return values
 
 
 def imports_of(stored):

@@ -1,9 +1,11 @@
-"""Where the configs are: in the working folder, or those that come with mlaface."""
+"""Configs: where they are, their text, and the values of a text that is not to be run."""
+import ast
 import traceback
 from pathlib import Path
 
 from mlaface.utils.errors import InputError
 from mlaface.utils.imports import PluginImportError, import_fault
+from mlaface.utils.literals import literal
 
 PACKAGE = Path(__file__).resolve().parents[1]
 _shown = ('', '')  # the last config by its repr, and its text
@@ -71,6 +73,30 @@ def config_text(config):
     if key != _shown[0]:
         _shown = key, config.pretty_text
     return _shown[1]
+
+
+def config_from_text(text, source):
+    """The values of a config's text, without running it: assignments of literals and of ``dict(...)`` only.
+
+    Args:
+        text (str): As ``Config.pretty_text`` writes it.
+        source (str | Path): Where it comes from, for the message.
+
+    Returns:
+        dict: Name to value.
+
+    Raises:
+        ValueError: If the text does anything else.
+    """
+    values = {}
+    try:
+        for statement in ast.parse(text).body:
+            if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
+                raise ValueError(f'line {statement.lineno} is no assignment')
+            values[statement.targets[0].id] = literal(statement.value)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:  # the last two of deep nesting
+        raise ValueError(f'the config inside {source} is not of plain values ({error}): give a config') from error
+    return values
 
 
 def config_fault(error):

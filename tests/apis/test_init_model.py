@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mlaface.apis import init_model
-from mlaface.apis.model import config_from_text
+from mlaface.utils.configs import config_from_text
 from tests.engine.toy import run
 
 

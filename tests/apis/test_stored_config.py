@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 
 from mlaface.apis import init_model
-from mlaface.apis.stored_config import check_parts, config_from_text, imports_of
+from mlaface.apis.stored_config import check_parts, imports_of
 from mlaface.engine.checkpoint import store
+from mlaface.utils.configs import config_from_text
 from mlaface.utils.errors import InputError
 from mlaface.utils.literals import read_literal
 from tests.damage import damaged_copies

@@ -64,3 +64,16 @@ def test_a_sampling_head_is_asked_for_its_rows_and_resumes_bit_for_bit(tmp_path)
     assert torch.equal(resumed.bare_model.head.weight, head.weight)
     other = resumed.optim_wrapper.optimizer.state[resumed.bare_model.head.weight]
     assert torch.equal(other['last_step'], optimizer.state[head.weight]['last_step'])
+
+
+def test_a_run_that_goes_on_with_another_margin_says_what_differs(tmp_path):
+    short = {**OPTIONS, 'train_cfg__max_iters': 1}
+    run(tmp_path, **short)
+    run(tmp_path, resume=True, **{**short, 'train_cfg__max_iters': 2})
+    log = tmp_path / 'log.txt'
+    assert 'another head' not in log.read_text()
+    other = dict(type='CosFace', s=16.0, m=0.2)
+    run(tmp_path, resume=True, **{**short, 'train_cfg__max_iters': 3, 'model__head__margin': other})
+    warning, = (line for line in log.read_text().splitlines() if 'another head' in line)
+    assert ("iter_00000002.pth was trained with another head: model.head.margin.m was 0.3 and is 0.2; "
+            "model.head.margin.type was 'ArcFace' and is 'CosFace'. Training goes on") in warning

@@ -15,7 +15,7 @@ from mlaface.engine.checkpoint.row_writer import link_rows
 from mlaface.engine.checkpoint.state import load_optimizer, load_trunk, optimizer_state, sharded_tensors, trunk_state
 from mlaface.engine.distributed import gather_objects
 from mlaface.engine.errors import CheckpointError
-from mlaface.utils.configs import config_text
+from mlaface.utils.configs import config_from_text, config_text
 from mlaface.version import __version__
 
 
@@ -152,6 +152,7 @@ def resume(runner, path):
     _check_classes(runner, content, path)
     load_optimizer(runner.optim_wrapper, content['optimizer'], path)
     _load_rows(runner, content, path)
+    _warn_of_another_head(runner, content, path)
     runner.call_hook('after_load_checkpoint', checkpoint=content)
     _resume_progress(runner, content)
     return content['loop']['iter']
@@ -181,6 +182,27 @@ def _check_classes(runner, content, path):
         raise CheckpointError(f'{path} was trained on other classes than the data set of this config has: '
                               f'{difference or "their names, in order, differ"}. To train on new data from these '
                               f'weights: load_from, not --resume; {IMPORT}')
+
+
+def _warn_of_another_head(runner, content, path):
+    """Say what of the head, and so of its margin and losses, is not as it was: it may be meant, or a slip.
+
+    A config that is not of plain values cannot be compared.
+    """
+    with contextlib.suppress(ValueError, KeyError):
+        before, now = (config_from_text(text, path)['model'].get('head')
+                       for text in (content['config'], config_text(runner.cfg)))
+        if changes := _changes(before, now, 'model.head'):
+            runner.logger.warning(f'{path} was trained with another head: {"; ".join(changes)}. Training goes on with '
+                                  'that of this config; set it back if it was not meant')
+
+
+def _changes(before, now, key):
+    """What differs between two parts of configs, in words (list[str]), a dict's entries one by one."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [line for name in {**before, **now}
+                for line in _changes(before.get(name), now.get(name), f'{key}.{name}')]
+    return [] if before == now else [f'{key} was {before!r} and is {now!r}']
 
 
 def _resume_progress(runner, content):
