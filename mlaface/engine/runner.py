@@ -462,6 +462,10 @@ class FaceRunner(Runner):
         self.loaded = True
         self.logger.info(f'resumed from {filename}: iteration {self.iter}, epoch {self.epoch}, '
                          f'image {self.train_loop.position} of the epoch')
+        if self.train_loop.done:
+            key, end = self.train_loop.limit
+            self.logger.warning(f'nothing is left to train: {filename} is at or behind train_cfg.{key}={end}: raise '
+                                'that to train on')
         self.call_hook('after_resume', iteration=iteration)
 
     def load_checkpoint(self, filename):

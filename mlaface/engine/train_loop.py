@@ -82,6 +82,11 @@ class FaceTrainLoop(BaseLoop):
         return self.iter == self.epoch == self.position == 0
 
     @property
+    def limit(self):
+        """The key of ``train_cfg`` that says where the training ends (str), and its value (int)."""
+        return ('max_iters', self.max_iters) if self.until_epoch is None else ('max_epochs', self.until_epoch)
+
+    @property
     def done(self):
         """Whether the training has come to its end (bool)."""
         by_epoch = self.until_epoch is not None and self.epoch >= self.until_epoch

@@ -103,8 +103,14 @@ def test_what_continues_a_run_is_told_as_it_was_begun(tmp_path, monkeypatch):
 def test_a_finished_run_is_not_trained_again(whole, tmp_path):
     run(tmp_path)
     before = losses(tmp_path)
+    log, said = tmp_path / 'log.txt', 'nothing is left to train'
+    assert said not in log.read_text()
     again = run(tmp_path, resume=True)
     assert again.iter == 15 and losses(tmp_path) == before
+    run(tmp_path, resume=True, train_cfg__max_epochs=None, train_cfg__max_iters=9)
+    first, second = (line for line in log.read_text().splitlines() if said in line)
+    assert 'iter_00000015.pth is at or behind train_cfg.max_epochs=3: raise that to train on' in first
+    assert 'is at or behind train_cfg.max_iters=9: raise that to train on' in second
 
 
 def test_a_killed_run_loses_only_the_numbers_after_its_checkpoint(whole, tmp_path):
