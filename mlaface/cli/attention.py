@@ -4,7 +4,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command, count
+from mlaface.cli.parts.arguments import command, count, written_folder
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import Skipped, add_detector, open_detector
 from mlaface.cli.parts.progress import tracked
@@ -37,7 +37,8 @@ def make_parser():
     parser.add_argument('model', help='checkpoint or published file of mlaface, or a name of the zoo')
     parser.add_argument('sources', nargs='+', metavar='IMAGE', help='aligned face, or folder of them; with --detect '
                         'photographs, of which the largest face is taken')
-    parser.add_argument('--out', default='attention', metavar='DIR', help='(default: %(default)s)')
+    parser.add_argument('--out', type=written_folder, default='attention', metavar='DIR',
+                        help='(default: %(default)s)')
     parser.add_argument('--detect', action='store_true', help='the images are photographs: faces are found first')
     parser.add_argument('--with', dest='other', metavar='IMAGE', help='Grad-CAM explains the cosine to this face '
                         "(default: to a face's own mirror image)")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlaface.cli.parts.arguments import command, count
+from mlaface.cli.parts.arguments import command, count, written_file
 from mlaface.cli.parts.errors import explained
 from mlaface.evaluation.results.thresholds import SCHEMA, check_owner, thresholds_path, write_thresholds
 from mlaface.version import __version__
@@ -35,7 +35,8 @@ def parser():
     cli.add_argument('--seed', type=int, default=0, help='of the bootstrap (default: 0)')
     cli.add_argument('--model', metavar='FILE', help='the model that the scores come from, a file or a name of '
                      'the zoo: its SHA-256 is recorded')
-    cli.add_argument('--out', metavar='JSON', help='file to write (default: MODEL.thresholds.json beside the model)')
+    cli.add_argument('--out', type=written_file, metavar='JSON',
+                     help='file to write (default: MODEL.thresholds.json beside the model)')
     return cli
 
 

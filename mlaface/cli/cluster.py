@@ -3,7 +3,7 @@ import json
 import sys
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command
+from mlaface.cli.parts.arguments import command, written_folder
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import (
     Skipped,
@@ -32,7 +32,8 @@ def make_parser():
     add_aligned(parser)
     add_threshold(parser, 'group')
     parser.add_argument('--json', action='store_true', help='a line of JSON a person')
-    parser.add_argument('--out', metavar='DIR', help='write the crops here, a folder a person')
+    parser.add_argument('--out', type=written_folder, metavar='DIR',
+                        help='write the crops here, a folder a person')
     add_detector(parser)
     add_model(parser)
     return parser

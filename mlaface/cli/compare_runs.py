@@ -1,5 +1,5 @@
 """``tools/analysis/compare.py``: training runs side by side; the first named is the baseline."""
-from mlaface.cli.parts.arguments import command
+from mlaface.cli.parts.arguments import command, written_file, written_folder
 from mlaface.cli.parts.errors import explained
 
 EXAMPLES = """examples:
@@ -18,8 +18,8 @@ def make_parser():
     parser.add_argument('--metric', default='mean_accuracy', help='validated number (default mean_accuracy)')
     parser.add_argument('--targets', type=float, nargs='+', metavar='X', help='accuracies to reach (default: 80, 90, '
                         '95 and 100%% of the way to what all runs reached)')
-    parser.add_argument('--out', metavar='FILE', help='JSON')
-    parser.add_argument('--report', metavar='DIR', help='compare.html and its charts as PNG')
+    parser.add_argument('--out', type=written_file, metavar='FILE', help='JSON')
+    parser.add_argument('--report', type=written_folder, metavar='DIR', help='compare.html and its charts as PNG')
     return parser
 
 

@@ -3,7 +3,7 @@ import json
 import sys
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command
+from mlaface.cli.parts.arguments import command, written_file
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.executors import add_executor, spread_of
 from mlaface.cli.parts.inference import (
@@ -32,7 +32,8 @@ def make_parser():
     """The command's arguments."""
     parser = command('embed', 'Embed the faces of photographs.', EPILOG)
     parser.add_argument('sources', nargs='+', metavar='IMAGE', help='image, folder, video, or the number of a camera')
-    parser.add_argument('--out', metavar='FILE', help='.npz or .jsonl (default: lines of JSON on stdout)')
+    parser.add_argument('--out', type=written_file, metavar='FILE',
+                        help='.npz or .jsonl (default: lines of JSON on stdout)')
     add_aligned(parser)
     parser.add_argument('--largest', action='store_true', help='the largest face of an image only')
     add_detector(parser)

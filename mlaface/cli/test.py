@@ -1,7 +1,7 @@
 """``tools/test.py``: any model on any benchmark, by stated rules; numbers on screen, as JSON and as a report."""
 import sys
 
-from mlaface.cli.parts.arguments import command, count, count_from_zero
+from mlaface.cli.parts.arguments import command, count, count_from_zero, written_file, written_folder
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.imports import add_imports, import_early
 from mlaface.cli.parts.protocol_options import LIST, add_protocol_options, list_protocols
@@ -60,11 +60,13 @@ def _add_input(group):
 
 
 def _add_output(group):
-    group.add_argument('--out', metavar='FILE', help='result JSON')
-    group.add_argument('--report', metavar='DIR', help='one HTML file, its figures as PNG and CSV')
+    group.add_argument('--out', type=written_file, metavar='FILE', help='result JSON')
+    group.add_argument('--report', type=written_folder, metavar='DIR',
+                       help='one HTML file, its figures as PNG and CSV')
     group.add_argument('--show-hardest', type=count_from_zero, default=8, metavar='N',
                        help='pairs of each kind (default 8)')
-    group.add_argument('--save-embeddings', metavar='NPZ', help='for --embeddings later; one pairs benchmark')
+    group.add_argument('--save-embeddings', type=written_file, metavar='NPZ',
+                       help='for --embeddings later; one pairs benchmark')
 
 
 def _add_run(group):

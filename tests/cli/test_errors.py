@@ -39,6 +39,7 @@ MISTAKES = {
     **dict.fromkeys(('detect', 'embed'), (['{0}/none.jpg'], 'no image, folder or video'))}
 
 
+
 @pytest.mark.parametrize('command', [command for command in COMMANDS if command != 'models'])  # which reads nothing
 def test_every_command_tells_a_mistake_in_one_line(command, tmp_path, capsys):
     (tmp_path / 'junk').write_bytes(b'junk')
@@ -49,6 +50,23 @@ def test_every_command_tells_a_mistake_in_one_line(command, tmp_path, capsys):
         main([command, *(argument.format(tmp_path) for argument in arguments)])
     said = end.value.code if isinstance(end.value.code, str) else capsys.readouterr().err.rstrip('\n')
     assert end.value.code and re.fullmatch(f'error: .*({message}).*', said)
+
+
+@pytest.mark.parametrize('name, arguments, wanted', [
+    *((name, ['x', '--out'], 'file') for name in ('calibrate', 'compare-runs', 'embed')),
+    ('centers', ['export', 'x', '--out'], 'file'), ('data', ['verify', 'x', '--write-list'], 'file'),
+    *((name, ['x', 'x', '--out'], 'folder') for name in ('attention', 'cluster')),
+    ('compare-runs', ['x', '--report'], 'folder'), ('data', ['inspect', 'x', '--report'], 'folder'),
+    ('data', ['leak', 'x', 'x', '--out'], 'folder'), ('data', ['dedupe', 'x', '--out'], 'folder')])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(name, arguments, wanted, tmp_path, capsys):
+    (tmp_path / 'file').touch()
+    for place, why in ((tmp_path if wanted == 'file' else tmp_path / 'file', f'name a {wanted}'),
+                       (tmp_path / 'file' / 'out', 'cannot be written (Not a directory): name another place')):
+        with pytest.raises(SystemExit, match='2'):
+            main([name, *arguments, str(place)])
+        told = capsys.readouterr().err
+        assert why in told and told.count('\n') == 1
+    assert list(tmp_path.iterdir()) == [tmp_path / 'file']
 
 
 def test_a_reader_that_has_enough_is_no_error(monkeypatch, capfd):

@@ -344,10 +344,12 @@ def test_a_config_that_comes_with_the_package_is_found_from_any_folder(bins, tmp
 
 
 @pytest.mark.parametrize('option, words', [
-    (['--save-embeddings', 'x.txt'], 'name a file .npz'), (['--report', '{0}/file'], 'is a file: name a folder'),
-    (['--out', '{0}/file/r.json'], 'is no folder that may be written to')])
+    (['--save-embeddings', 'x.txt'], '--save-embeddings x.txt: name a file .npz'),
+    (['--report', '{0}/file'], 'argument --report: {0}/file is a file: name a folder'),
+    (['--out', '{0}'], 'argument --out: {0} is a folder: name a file'),
+    (['--out', '{0}/file/r.json'], 'argument --out: {0}/file/r.json cannot be written (Not a directory): name another'),
+    (['--out', '/proc/r.json'], 'argument --out: /proc/r.json cannot be written (')])
 def test_places_that_cannot_be_written_are_refused_before_anything_is_computed(tmp_path, capsys, option, words):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(SystemExit) as end:
-        main(['nothing.onnx', '--sets', 'none.bin', *(text.format(tmp_path) for text in option)])
-    assert words in str(end.value.code)
+    told = fails(capsys, 'nothing.onnx', '--sets', 'none.bin', *(text.format(tmp_path) for text in option))
+    assert words.format(tmp_path) in told and list(tmp_path.iterdir()) == [tmp_path / 'file']

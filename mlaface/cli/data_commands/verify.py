@@ -18,7 +18,7 @@ import os
 import sys
 from pathlib import Path
 
-from mlaface.cli.parts.arguments import command, count, count_from_zero, local_place
+from mlaface.cli.parts.arguments import command, count, count_from_zero, written_file
 from mlaface.cli.parts.data_sets import SET_HELP, add_root, roots_of
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.progress import bar
@@ -42,7 +42,7 @@ def parse(arguments=None):
                         'records, under the keys of the .idx, or 0, 1, ... if there is none; of tar files index.npy '
                         'and shards.json beside them; of a folder of identities images.lst, a list of its images, of '
                         'one of parquet files a list of these')
-    parser.add_argument('--write-list', type=local_place, metavar='FILE',
+    parser.add_argument('--write-list', type=written_file, metavar='FILE',
                         help='write the keys of images that cannot be used; those that the set passes over already '
                         'are remarks in it')
     add_json(parser)

@@ -3,6 +3,7 @@ import argparse
 import json
 import math
 import sys
+import tempfile
 from pathlib import Path
 
 from mlaface.utils.errors import InputError
@@ -58,10 +59,33 @@ def local_place(text):
     return text
 
 
-def report_folder(text):
-    """A ``local_place`` for a report, which is no set: it would take the place of the set's own summary."""
+def written_file(text):
+    """A ``local_place`` of a file that can be written: after the work that makes it a refusal comes too late."""
+    return _tried(text, False)
+
+
+def written_folder(text):
+    """A ``local_place`` of a folder that can be written to, as ``written_file``."""
+    return _tried(text, True)
+
+
+def _tried(text, folder):
+    """``text``, where a file can be made in its place: in the folder, or in the next above it that is there."""
+    path = Path(local_place(text)).absolute()
     try:
-        summary = json.loads(Path(local_place(text), 'summary.json').read_bytes())
+        if path.exists() and path.is_dir() != folder:
+            is_now, wanted = ('file', 'folder') if folder else ('folder', 'file')
+            raise argparse.ArgumentTypeError(f'{text} is a {is_now}: name a {wanted}')
+        with tempfile.TemporaryFile(dir=next(place for place in (path, *path.parents)[not folder:] if place.exists())):
+            return text
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f'{text} cannot be written ({error.strerror}): name another place') from None
+
+
+def report_folder(text):
+    """A ``written_folder`` for a report, which is no set: it would take the place of the set's own summary."""
+    try:
+        summary = json.loads(Path(written_folder(text), 'summary.json').read_bytes())
     except (OSError, ValueError):
         return text
     if isinstance(summary, dict) and 'layout' in summary:

@@ -1,5 +1,4 @@
 """The work of ``mlaface test``: find the data, open the model, evaluate, show, write."""
-import os
 from pathlib import Path
 
 from rich.console import Console
@@ -43,7 +42,8 @@ def run(args):
 
 
 def _run(args):
-    _check_outputs(args)
+    if args.save_embeddings and Path(args.save_embeddings).suffix != '.npz':
+        raise InputError(f'--save-embeddings {args.save_embeddings}: name a file .npz')
     console, device = Console(stderr=True), choose_device(args.device)
     config, model, stated = split_paths(args)
     suite = find_suite(args, config, model)
@@ -65,18 +65,6 @@ def _run(args):
     if _is_first_rank():
         finish([first, *others], args)
     return first.result
-
-
-def _check_outputs(args):
-    """Refuse places that cannot be written before anything is computed."""
-    if args.save_embeddings and Path(args.save_embeddings).suffix != '.npz':
-        raise InputError(f'--save-embeddings {args.save_embeddings}: name a file .npz')
-    if args.report and Path(args.report).exists() and not Path(args.report).is_dir():
-        raise InputError(f'--report {args.report} is a file: name a folder')
-    for place in filter(None, (args.out, args.save_embeddings, args.report)):
-        folder = next(parent for parent in (Path(place).absolute() / 'x').parents[1:] if parent.exists())
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise InputError(f'{place} cannot be written: {folder} is no folder that may be written to')
 
 
 def _start_ranks(launcher):
