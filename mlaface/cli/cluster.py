@@ -16,6 +16,7 @@ from mlaface.cli.parts.inference import (
 )
 from mlaface.cli.parts.progress import tracked
 from mlaface.utils.errors import InputError
+from mlaface.utils.texts import one_line
 
 EPILOG = """exit status: 0, or 1 if an image could not be read
 
@@ -50,9 +51,9 @@ def main(argv=None):
         people = inferencer.cluster(sources_of(args.sources), args.aligned, skipped,
                                     lambda found: skipped.faceless(tracked(found, 'embedding')))
         for number, faces in enumerate(people):
-            names = [face.source for face in faces]
+            names = one_line(', '.join(face.source for face in faces))
             print(json.dumps(dict(person=number, faces=[face.record() for face in faces])) if args.json else
-                  f'person {number}: {len(faces)} {"face" if len(faces) == 1 else "faces"}: {", ".join(names)}')
+                  f'person {number}: {len(faces)} {"face" if len(faces) == 1 else "faces"}: {names}')
             if args.out:
                 write_crops(faces, Path(args.out, f'person_{number:04}'))
     return int(skipped.count > 0)

@@ -8,6 +8,7 @@ from mlaface.cli.parts.arguments import command
 from mlaface.cli.parts.errors import explained
 from mlaface.cli.parts.inference import Skipped, add_detector, open_detector, sources_of
 from mlaface.cli.parts.progress import tracked
+from mlaface.utils.texts import one_line
 
 EPILOG = """exit status: 0, or 1 if an image could not be read
 
@@ -35,7 +36,8 @@ def main(argv=None):
     with explained(), suppress(KeyboardInterrupt):  # how one stops a camera
         detector = open_detector(args)
         for name, image, found in tracked(_detections(detector, args, skipped), 'detecting'):
-            print(json.dumps(record(name, image, found)) if args.json else f'{name}: {_listed(found)}', flush=True)
+            print(json.dumps(record(name, image, found)) if args.json else one_line(f'{name}: {_listed(found)}'),
+                  flush=True)
             if args.draw:
                 draw(image, found, args.draw, _free(name, drawn))
     return int(skipped.count > 0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlaface.evaluation.functional.rows import lengths
 from mlaface.utils.errors import InputError
+from mlaface.utils.texts import is_control
 
 LONGEST_NAME, LARGEST_METADATA = 500, 64 * 1024
 SAME = 1 - 1e-6  # cosine; in another batch SFace's is 1 - 5e-9, of the photograph encoded anew (quality 95) 1 - 1e-3
@@ -64,7 +65,7 @@ def check_name(name):
     name = unicodedata.normalize('NFC', name).strip()
     if not name or len(name) > LONGEST_NAME:
         raise InputError(f'a name has 1 to {LONGEST_NAME} characters, got {len(name)}')
-    if any(unicodedata.category(character) in ('Cc', 'Cs', 'Zl', 'Zp') for character in name):
+    if any(map(is_control, name)):
         raise InputError(f'name {ascii(name)} holds control characters or line ends')
     return name
 

@@ -1,5 +1,6 @@
-"""Text files and JSON that others wrote: what cannot be read is named, whatever is wrong with it."""
+"""Texts that others wrote: files and JSON, where what cannot be read is named; and names that a line is to show."""
 import json
+import unicodedata
 from pathlib import Path
 
 from mlaface.utils.errors import InputError
@@ -46,3 +47,13 @@ def parse_json(text, source):
 def read_json(path):
     """The value of a JSON file; see ``parse_json``."""
     return parse_json(read_text(path), path)
+
+
+def is_control(character):
+    """Whether a character (str) moves on a terminal, ends a line, or is a byte that is no UTF-8 (bool)."""
+    return unicodedata.category(character) in ('Cc', 'Cs', 'Zl', 'Zp')
+
+
+def one_line(text):
+    """A text (str) as a terminal may show it on a line: names of files may hold anything, ``\\n`` and ``\\x1b`` too."""
+    return ''.join(repr(character)[1:-1] if is_control(character) else character for character in text)

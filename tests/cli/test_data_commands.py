@@ -18,6 +18,7 @@ from mlaface.datasets.prepare import pairs
 from mlaface.datasets.sets.folder_faces import FolderFaces
 from mlaface.datasets.synthetic.official import draw
 from mlaface.utils.files import held
+from mlaface.utils.texts import is_control
 from tests.datasets.archive_sets import content
 
 MODEL = ('--model', 'tests.cli.test_data_commands:blocks', '--import', 'tests.cli.test_data_commands', '--workers', '1',
@@ -406,6 +407,19 @@ def test_twenty_kills_leave_lists_whole_or_absent_and_the_same(folder, tmp_path,
         assert not (tmp_path / 'second' / file).exists() or (tmp_path / 'second' / file).read_bytes() == whole
     main([verb, str(folder), '--out', str(tmp_path / 'second'), *rest])
     assert (tmp_path / 'second' / file).read_bytes() == whole
+
+
+@pytest.mark.parametrize('verb', ['verify', 'inspect'])
+def test_a_name_with_ends_of_lines_is_shown_on_one(verb, folder, capsys):
+    for name in ('torn\nby \x1b[31m.jpg', 'phone\r.heic'):
+        (folder / 'p00' / name).write_bytes(b'junk')
+    with pytest.raises(SystemExit, match='1'), pytest.warns(UserWarning, match='phone'):
+        main([verb, str(folder)])
+    told = capsys.readouterr().out
+    assert not any(is_control(character) for character in told.replace('\n', ''))
+    for name in (r'torn\nby \x1b[31m.jpg', r'phone\r.heic'):
+        line, = (line for line in told.splitlines() if name in line)
+        assert f'p00/{name}: ' in line
 
 
 @pytest.mark.parametrize('arguments, told', [

@@ -3,6 +3,7 @@ import importlib
 import os
 import pkgutil
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 import mlaface
 from mlaface.cli.main import COMMANDS, main
 from mlaface.cli.parts import errors
+from mlaface.cli.parts.inference import Skipped
 from mlaface.utils.errors import InputError, UserError
 
 MODULES = [module.name for module in pkgutil.walk_packages(mlaface.__path__, 'mlaface.')]
@@ -50,6 +52,14 @@ def test_every_command_tells_a_mistake_in_one_line(command, tmp_path, capsys):
         main([command, *(argument.format(tmp_path) for argument in arguments)])
     said = end.value.code if isinstance(end.value.code, str) else capsys.readouterr().err.rstrip('\n')
     assert end.value.code and re.fullmatch(f'error: .*({message}).*', said)
+
+
+def test_names_of_files_break_no_line_of_a_command(capsys):
+    Skipped()('a\nb.jpg', InputError('a\nb.jpg is torn'))
+    list(Skipped().faceless([('c\x1b[2J.jpg', [])]))
+    assert capsys.readouterr().err == 'skipped: a\\nb.jpg is torn\nnote: no face in c\\x1b[2J.jpg\n'
+    with errors.explained():
+        assert warnings.formatwarning('no a\rb', UserWarning, mlaface.__file__, 1) == 'warning: no a\\rb\n'
 
 
 @pytest.mark.parametrize('name, arguments, wanted', [

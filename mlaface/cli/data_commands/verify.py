@@ -25,6 +25,7 @@ from mlaface.cli.parts.progress import bar
 from mlaface.cli.parts.steps import steps_of
 from mlaface.cli.parts.summaries import add_json
 from mlaface.datasets.stores.address import is_address
+from mlaface.utils.texts import one_line
 
 
 def parse(arguments=None):
@@ -174,7 +175,7 @@ def verify_all(args, say, keep):
 def show(result, first):
     """Print a result."""
     for fault in result['container_faults'][:first]:
-        print(fault)
+        print(one_line(fault))
     if result['images'] is None:
         print('the images were not looked at: mend the file first')
         return
@@ -182,7 +183,7 @@ def show(result, first):
     print(f'{result["drawn"]} of {result["images"]} images decoded, {len(result["faulty"]) - over} cannot be used' + (
         f'; {over} more are passed over' if over else ''))
     for key, fault in result['faulty'][:first]:
-        print(f'{key}: {fault}')
+        print(one_line(f'{key}: {fault}'))
     if 'bound' in result:
         print(f'at 95% confidence at most {result["bound"]} images ({result["bound"] / result["images"]:.3%}) cannot '
               'be used; the chance of having drawn none of so many faulty ones:')

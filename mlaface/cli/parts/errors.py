@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlaface.utils.errors import FULL, UserError
+from mlaface.utils.texts import one_line
 
 OURS = re.compile(f'^{re.escape(str(Path(__file__).parents[2]))}|mmengine.registry.build_functions.py$')
 SPOKESMAN_SECONDS, BYSTANDER_SECONDS = 20, 5
@@ -58,7 +59,7 @@ def explained(*kinds, refused=(ValueError,), status=1):
 def _warning(message, category, filename, lineno, line=None):
     """A warning of this package, or of what it builds by name, without the code that it came from."""
     if issubclass(category, UserWarning) and OURS.search(filename):
-        return f'warning: {message}\n'
+        return f'warning: {one_line(str(message))}\n'
     return f'{filename}:{lineno}: {category.__name__}: {message}\n'
 
 

@@ -8,6 +8,7 @@ from mlaface.cli.parts.imports import add_imports
 from mlaface.utils.errors import InputError
 from mlaface.utils.imports import import_modules
 from mlaface.utils.packages import import_optional
+from mlaface.utils.texts import one_line
 
 
 def add_detector(parser, workers=True):
@@ -138,13 +139,13 @@ class Skipped:
         """Tell of an image (str) and what is wrong with it."""
         self.count += 1
         self.names.add(name)
-        print(f'skipped: {error}', file=sys.stderr)
+        print(one_line(f'skipped: {error}'), file=sys.stderr)
 
     def faceless(self, found):
         """Pairs of image and faces as they come; images without a face are told of on stderr, and not counted."""
         for name, faces in found:
             if not faces and name not in self.names:
-                print(f'note: no face in {name}', file=sys.stderr)
+                print(one_line(f'note: no face in {name}'), file=sys.stderr)
             yield name, faces
 
 

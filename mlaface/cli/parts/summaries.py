@@ -2,6 +2,7 @@
 import json
 
 from mlaface.utils.files import atomic_path, sweep
+from mlaface.utils.texts import one_line
 
 
 def add_json(parser):
@@ -15,12 +16,12 @@ def tell(args, summary, *lines):
     Args:
         args (Namespace): ``json``.
         summary (dict): Plain values.
-        lines (str): For people.
+        lines (str): For people; each stays one, whatever the names in it hold.
     """
     if args.json:
         print(json.dumps(summary))
     else:
-        print('\n'.join(lines))
+        print('\n'.join(map(one_line, lines)))
 
 
 def conclude(args, folder, summary, *lines):
