@@ -8,7 +8,7 @@ from mlaface.evaluation.embeddings.embed import embed_suite
 from mlaface.evaluation.embeddings.table import EmbeddingTable
 from mlaface.evaluation.protocols.registered import build_protocols
 from mlaface.evaluation.results.certainty import add_intervals
-from mlaface.evaluation.results.result import make_result
+from mlaface.evaluation.results.result import make_result, plain
 from mlaface.utils.errors import InputError
 
 
@@ -98,7 +98,7 @@ def measure(benchmarks, table, options=None, bootstrap=0, seed=0, device='cpu'):
         embeddings, flipped = evaluation.part(name)
         try:
             scores = protocol.scores(embeddings, flipped, benchmark)
-            entry = protocol.entry(scores, benchmark)
+            entry = plain(protocol.entry(scores, benchmark))
             sample = protocol.sample(scores, benchmark) if bootstrap else None
             if sample is not None:
                 add_intervals(entry, sample, bootstrap, seed)
@@ -106,7 +106,7 @@ def measure(benchmarks, table, options=None, bootstrap=0, seed=0, device='cpu'):
             raise InputError(f'{name}: {error}') from error
         doubled = protocol.duplicate_pairs(benchmark, table.same_as)
         if doubled:
-            entry['counts']['duplicate_pairs'] = doubled
+            entry['counts']['duplicate_pairs'] = int(doubled)
         entry['seconds'] = round(time.perf_counter() - start, 3)
         evaluation.scores[name], evaluation.entries[name] = scores, entry
     return evaluation

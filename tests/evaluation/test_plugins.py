@@ -1,5 +1,6 @@
 """What holds for every registered protocol and kind of network, and what the command says of them."""
 import inspect
+import json
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from mlaface.evaluation.embeddings.table import EmbeddingTable
 from mlaface.evaluation.evaluate import evaluate, measure
 from mlaface.evaluation.networks.base import Network, kind_of
 from mlaface.evaluation.networks.function import CallableNetwork
+from mlaface.evaluation.protocols.base import Protocol
 from mlaface.evaluation.protocols.registered import open_protocol, openable_protocols, option_table, taken_options
 from mlaface.evaluation.results.certainty import values_of
+from mlaface.evaluation.results.tables import counts_text, entry_rows
 from mlaface.registry import NETWORKS, PROTOCOLS
 
 NETWORK = 'toy_networks:grid'
@@ -114,3 +117,23 @@ def test_accuracy_and_its_interval_are_one_quantity_in_folds_of_any_sizes(pairs)
     accuracy = found.entries['x']['metrics']['accuracy']
     assert everyone['metrics', 'accuracy'] == pytest.approx(accuracy['value'], abs=1e-12)
     assert accuracy['value'] == pytest.approx(np.mean(accuracy['folds']), abs=1e-12)
+
+
+def test_numbers_of_numpy_that_a_protocol_gives_are_in_the_table_and_go_into_json():
+    class Counted(Protocol):
+        name = 'counted'
+
+        def scores(self, embeddings, flipped, benchmark):
+            return embeddings
+
+        def entry(self, scores, benchmark):
+            return dict(protocol=self.name, rules={}, counts=dict(images=np.int64(len(scores))), metrics=dict(
+                accuracy=dict(value=np.float32(0.5), folds=np.ones(2)), near=np.int64(1234), share=np.float32(0.25)))
+    PROTOCOLS.register_module('counted', module=Counted)
+    try:
+        found = measure(dict(x=dict(protocol='counted', start=0, images=4)), EmbeddingTable.of(np.eye(4, dtype='f4')))
+    finally:
+        PROTOCOLS.module_dict.pop('counted')
+    entry = found.entries['x']
+    assert json.loads(json.dumps(entry)) == entry and counts_text(entry['counts']) == '4 images'
+    assert entry_rows(entry) == [('accuracy', '0.5000'), ('near', '1,234'), ('share', '0.2500')]

@@ -32,6 +32,15 @@ def make_result(benchmarks, model=None, device=None):
                 benchmarks=benchmarks, mean_accuracy=float(np.mean(accuracies)) if accuracies else None)
 
 
+def plain(value):
+    """A value with Python's numbers and lists in place of numpy's, which JSON and tables do not know."""
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return list(map(plain, value))
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+
+
 def environment(device=None):
     """Versions, device, threads and date (UTC) of a measurement."""
     import torch
@@ -43,7 +52,7 @@ def environment(device=None):
 def write_result(result, path):
     """Write result JSON, whole or not at all."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(result, indent=1, default=_plain, allow_nan=False) + '\n')
+        temporary.write_text(json.dumps(plain(result), indent=1, allow_nan=False) + '\n')
 
 
 def read_result(path):
@@ -93,12 +102,3 @@ def _digest(file):
     for block in iter(lambda: file.read(1 << 20), b''):
         digest.update(block)
     return digest.hexdigest()
-
-
-def _plain(value):
-    """What JSON does not know: numpy's numbers and arrays."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    raise TypeError(f'{type(value).__name__} does not go into JSON')

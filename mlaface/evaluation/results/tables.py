@@ -27,6 +27,8 @@ def rows_of(metrics):
             rows += [(names[key].format(target), number(row) + _counted(row)) for target, row in value.items()]
         elif isinstance(value, dict) and 'value' in value:
             rows.append((key, number(value)))
+        elif isinstance(value, (int, float)):
+            rows.append((key, f'{value:,}' if isinstance(value, int) else f'{value:.4f}'))
     return rows
 
 
