@@ -92,7 +92,7 @@ def _keys(text):
     return list(dict.fromkeys(re.sub(r'\\([\\tnr#])', lambda found: MEANT[found[1]], line) for line in lines if line))
 
 
-def kept_places(exclude, find, total, where, stamp=lambda: ''):
+def kept_places(exclude, find, total, where, stamp=lambda: '', passed_over=()):
     """Places of a set that lists do not leave out.
 
     Args:
@@ -102,6 +102,7 @@ def kept_places(exclude, find, total, where, stamp=lambda: ''):
         total (int): Images of the set.
         where (str): The set, for messages.
         stamp (callable): Gives what ``FaceDataset.stamp`` does.
+        passed_over (Iterable[str]): Keys of the set's files that have no place, of which a list may tell as well.
 
     Returns:
         ndarray: Places, int64, ascending.
@@ -111,7 +112,7 @@ def kept_places(exclude, find, total, where, stamp=lambda: ''):
         InputError: If a list is another set's, as it says or as no key of it is in this one, or nothing is left.
         StoreError: If a store fails.
     """
-    out = np.zeros(total, bool)
+    out, passed_over = np.zeros(total, bool), set(passed_over)
     for file in [exclude] if isinstance(exclude, (str, Path)) or is_address(exclude) else exclude:
         path = resolve_data(file)
         try:
@@ -125,7 +126,7 @@ def kept_places(exclude, find, total, where, stamp=lambda: ''):
             raise InputError(f'{path} is a list of {made[2].strip()} ({made[1]}), and {where} is another set ({own}), '
                              'in which its numbers are other images: have it made for this one')
         found = find(keys)
-        count = int(found.sum())
+        count = int(found.sum()) + len(passed_over.intersection(keys))
         if keys and not count:
             raise InputError(f'{path}: none of its {len(keys)} keys, such as {keys[0]!r}, is in {where}: it is the '
                              'list of another set, or of this set in another layout')

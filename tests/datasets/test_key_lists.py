@@ -51,6 +51,20 @@ def test_files_are_left_out_by_their_path_below_the_root(root):  # noqa: F811
     assert [some.key(index) for index in range(2)] == ['ann/1.jpg', 'bob/1.jpg']
 
 
+def test_a_list_of_files_that_a_folder_passes_over_is_its_own(root, recwarn):  # noqa: F811
+    for name in ('ann/1.jpg', 'ann/2.heic', 'ann/3\n.heic', 'bob/1.jpg'):
+        put(root / 'people' / name, jpeg(0))
+    converted(root / 'people', root / 'packed', 'records')
+    left_out = root / 'packed' / 'left_out.txt'
+    assert read_keys(left_out) == ['ann/2.heic', 'ann/3\n.heic']
+    recwarn.clear()
+    assert len(build('FolderFaces', data_root='people', exclude=left_out)) == 2
+    assert not any('not in' in str(warning.message) for warning in recwarn)
+    left_out.write_text('cy/1.heic\n')
+    with pytest.raises(InputError, match="none of its 1 keys, such as 'cy/1.heic', is in"):
+        build('FolderFaces', data_root='people', exclude=left_out)
+
+
 def test_a_list_of_another_set_is_refused(root):  # noqa: F811
     (root / 'list').write_text('ann/1.jpg\n')
     with pytest.raises(InputError, match="none of its 1 keys, such as 'ann/1.jpg', is in .*train.rec"):

@@ -160,7 +160,7 @@ def verify_all(args, say, keep):
     with bar('decoding', len(drawn)) as shown:
         found = verify_images(dataset, drawn, args.size, args.workers, shown.reach, kept)
     over = passed_over(dataset)
-    if args.write_list:  # no keys of the set are remarks: a list of none but these would be refused as another set's
+    if args.write_list:  # what has no place in the set is a remark
         write_keys(args.write_list, found, '\n'.join([
             stamped(f'{len(found)} of {len(drawn)} images of {args.set} that cannot be used', args.set, dataset),
             *(f'passed over: {spell(key)}: {why}' for key, why in over)]))

@@ -76,7 +76,7 @@ class FolderFaces(FaceDataset):
         check_classes(self.num_classes, num_classes, str(self.root))
         if exclude:
             kept = kept_places(exclude, lambda keys: np.isin(self.files, [key.encode() for key in keys]),
-                               len(self.files), str(self.root))
+                               len(self.files), str(self.root), passed_over=[key for key, *_ in self.passed_over])
             self.labels, self.files = self.labels[kept], self.files[kept]
         if self.remote:
             self.images, self.version = StoredImages(self.root, self.files, tree.listing), tree.listing.version
