@@ -11,6 +11,7 @@ from mlaface.cli.benchmark import SUBJECTS, main
 from mlaface.cli.benchmarks import gallery, harness
 from mlaface.cli.benchmarks._gallery_cases import BEST, blocks, probes_and_answers
 from mlaface.cli.benchmarks.detectors import SIDE, SITUATIONS, compose, masked, matched
+from mlaface.datasets.synthetic.generate import Recipe, generate
 from mlaface.utils.errors import UserError
 
 SECONDS = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=9)
@@ -130,3 +131,21 @@ def test_a_masked_face_keeps_its_eyes():
     face = np.zeros((112, 112, 3), np.uint8)
     covered = masked(face)
     assert not covered[:58].any() and covered[85, 56].all() and not face.any()
+
+
+def test_a_worker_is_compared_by_the_clock_and_by_processor_time(tmp_path):
+    generate(tmp_path, Recipe(identities=2, images_per_identity=8, test_identities=20, pairs=20))
+    out = tmp_path / 'data.json'
+    main(['data', str(tmp_path / 'train.rec'), '--images', '1024', '--repeats', '1', '--out', str(out)])
+    report = json.loads(out.read_text())
+    assert [(line['case'], line['unit'].count('processor')) for line in report['rows']] == [
+        ('bare', 0), ('worker', 0), ('bare', 1), ('worker', 1)]
+    assert all(line['value'] > 0 for line in report['rows']) and len(report['ratios']) == 2
+
+
+def test_styles_are_drawn_in_turn(tmp_path):
+    out = tmp_path / 'drawing.json'
+    main(['data', '--drawing', '--images', '12', '--repeats', '1', '--out', str(out)])
+    report = json.loads(out.read_text())
+    rates = {line['case']: line['value'] for line in report['rows']}
+    assert report['ratios'] == {'heads over flat': pytest.approx(rates['heads'] / rates['flat'])}

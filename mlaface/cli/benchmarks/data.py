@@ -1,4 +1,4 @@
-"""Images per second of a data worker against a bare loop, of JPEG decoders, and the memory of a worker.
+"""Images per second of a data worker against a bare loop, of JPEG decoders, of drawing; the memory of a worker.
 
 Examples:
   python tools/analysis/benchmark.py data                              # faces drawn for it
@@ -7,10 +7,12 @@ Examples:
   python tools/analysis/benchmark.py data --memory --records 5000000
   python tools/analysis/benchmark.py data --first-batch
   python tools/analysis/benchmark.py data --pack
+  python tools/analysis/benchmark.py data --drawing --images 1200
   python tools/analysis/benchmark.py data --shuffle --lanes 64        # orders of training over a perfect shuffle
   python tools/analysis/benchmark.py data --archives --public-python A/bin/python --mxnet-python B/bin/python
 """
 import io
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -32,6 +34,7 @@ def parse_args(argv):
     parser.add_argument('--batch-size', type=int, default=128)
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--decoders', action='store_true', help='compare JPEG decoders instead')
+    parser.add_argument('--drawing', action='store_true', help='draw faces of every style instead, on one thread')
     parser.add_argument('--memory', action='store_true', help='memory of a worker over a generated index instead')
     parser.add_argument('--archives', action='store_true', help='a worker over every layout, and public ways, instead')
     parser.add_argument('--public-python', metavar='PYTHON', help='of an environment with torch, webdataset, lmdb, '
@@ -78,21 +81,73 @@ def bare_loop(dataset, places):
 
 
 def compare_worker(dataset, args):
-    """One data worker against the bare loop, over the same images.
+    """One data worker against the bare loop, over the same images, by the clock and in processor time (Linux).
 
     Returns:
-        dict: Benchmark JSON with the ratio ``worker over bare``.
+        dict: Benchmark JSON with the ratio ``worker over bare`` of both.
     """
     from mlaface.engine.data import build_dataloader
     order = [int(i) for i in np.random.default_rng(0).integers(0, len(dataset), args.images)]
     loader = build_dataloader(dict(dataset=dataset, batch_size=args.batch_size, sampler=order, num_workers=1,
                                    persistent_workers=True, prefetch_factor=4), seed=0)
     places = dataset.places[order]
-    seconds = measure(dict(bare=lambda: bare_loop(dataset, places), worker=lambda: sum(1 for _ in loader) and None),
-                      args.repeats)
-    rates = {name: [args.images / value for value in values] for name, values in seconds.items()}
-    return result('data', [row(name, values, 'images/s') for name, values in rates.items()],
-                  {'worker over bare': paired_ratio(rates['worker'], rates['bare'])})
+    spent = dict(bare=[], worker=[])
+
+    def bare():
+        before = processor_seconds(os.getpid())
+        bare_loop(dataset, places)
+        spent['bare'].append(processor_seconds(os.getpid()) - before)
+
+    def worker():
+        before = sum(processor_seconds(pid) for pid in _workers(loader))
+        for _ in loader:
+            pass
+        spent['worker'].append(sum(processor_seconds(pid) for pid in _workers(loader)) - before)
+    seconds = measure(dict(bare=bare, worker=worker), args.repeats)
+    rows, ratios = [], {}
+    for unit, taken in (('images/s', seconds), ('images/s of processor time', spent)):
+        rates = {name: [args.images / value for value in values[-args.repeats:]] for name, values in taken.items()}
+        rows += [row(name, values, unit) for name, values in rates.items()]
+        ratios[f'worker over bare, {unit}'] = paired_ratio(rates['worker'], rates['bare'])
+    return result('data', rows, ratios)
+
+
+def processor_seconds(pid):
+    """Processor time that a process has taken so far, with all its threads (Linux)."""
+    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def _workers(loader):
+    """Processes of a loader; there are none before it is first read."""
+    return [worker.pid for worker in loader._iterator._workers] if loader._iterator else []
+
+
+def compare_styles(args):
+    """Drawing faces of every style in turn, on one thread.
+
+    Returns:
+        dict: Benchmark JSON with images a second of processor time.
+    """
+    import cv2
+
+    from mlaface.datasets.synthetic.generate import STYLES, drawing
+    from mlaface.datasets.synthetic.nuisance import TRAINING
+    cv2.setNumThreads(1)
+
+    def case(style):
+        draw = drawing(style)
+
+        def run():
+            start = time.process_time()
+            for number in range(args.images // 12):
+                draw((number, range(12)), 1, TRAINING)
+            return time.process_time() - start
+        return run
+    seconds = measure({style: case(style) for style in STYLES}, args.repeats)
+    rates = {name: [args.images // 12 * 12 / value for value in values] for name, values in seconds.items()}
+    return result('data --drawing', [row(name, values, 'images/s of processor time') for name, values in rates.items()],
+                  {'heads over flat': paired_ratio(rates['heads'], rates['flat'])})
 
 
 def decoders():
@@ -201,6 +256,9 @@ def main(argv):
     if args.shuffle:
         from mlaface.cli.benchmarks._data_shuffle import compare_shuffles
         show(compare_shuffles(args), args.out)
+        return
+    if args.drawing:
+        show(compare_styles(args), args.out)
         return
     with tempfile.TemporaryDirectory() as folder:
         dataset = build_source(args.source, folder)
