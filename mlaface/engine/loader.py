@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, get_worker_info
 
 from mlaface.utils.errors import UserError
+from mlaface.utils.image_memory import image_memory
 
 SMALL = 1 << 16  # bytes, which go through a pipe as quickly as a handle
 BY_PIPE = torch.int64, torch.int32, torch.float32, torch.uint8, torch.bool
@@ -35,7 +36,7 @@ class _SharedImages:
 
     def __init__(self, workers, count, size):
         self.number, self.count = next(_numbers), count
-        self.tensors = [torch.empty(size, dtype=torch.uint8).share_memory_() for _ in range(workers * count)]
+        self.tensors = [image_memory((size,), share=True) for _ in range(workers * count)]
         _lent[self.number] = self
 
 
@@ -49,12 +50,12 @@ class _Allocator:
     def __call__(self, shape):
         size, self.turn = math.prod(shape), (self.turn + 1) % len(self.places)
         shared = self.memory.tensors[self.places[self.turn]]
-        return shared[:size].view(shape) if size <= len(shared) else torch.empty(shape, dtype=torch.uint8)
+        return shared[:size].view(shape) if size <= len(shared) else image_memory(shape)
 
     def place(self, tensor):
         """Which tensor of the memory the images of this turn lie over (int), or None."""
         place = self.places[self.turn]
-        same = tensor.untyped_storage().data_ptr() == self.memory.tensors[place].data_ptr()
+        same = tensor.untyped_storage().data_ptr() == self.memory.tensors[place].untyped_storage().data_ptr()
         return place if same and tensor.dtype == torch.uint8 else None
 
 

@@ -139,8 +139,8 @@ def test_a_worker_is_compared_by_the_clock_and_by_processor_time(tmp_path):
     main(['data', str(tmp_path / 'train.rec'), '--images', '1024', '--repeats', '1', '--out', str(out)])
     report = json.loads(out.read_text())
     assert [(line['case'], line['unit'].count('processor')) for line in report['rows']] == [
-        ('bare', 0), ('worker', 0), ('bare', 1), ('worker', 1)]
-    assert all(line['value'] > 0 for line in report['rows']) and len(report['ratios']) == 2
+        (case, clock) for clock in (0, 1) for case in ('bare', 'bare, same memory', 'worker')]
+    assert all(line['value'] > 0 for line in report['rows']) and len(report['ratios']) == 4
 
 
 def test_styles_are_drawn_in_turn(tmp_path):

@@ -72,43 +72,48 @@ def build_source(source, folder):
     return DATASETS.build(load_config(source).train_dataloader.dataset)
 
 
-def bare_loop(dataset, places):
-    """Read records and decode them, and nothing else."""
+def bare_loop(dataset, places, out=None):
+    """Read records and decode them, into one array where it is given, and nothing else."""
     from mlaface.datasets.formats.image_record import label_and_image
     from mlaface.datasets.formats.jpeg import decode
     for place in places:
-        decode(label_and_image(dataset.records.read_position(place))[1])
+        decode(label_and_image(dataset.records.read_position(place))[1], out)
 
 
 def compare_worker(dataset, args):
     """One data worker against the bare loop, over the same images, by the clock and in processor time (Linux).
 
     Returns:
-        dict: Benchmark JSON with the ratio ``worker over bare`` of both.
+        dict: Benchmark JSON with the ratio over the bare loop of both; it decodes into memory of the decoder's, and in
+        another case into memory as the worker has.
     """
     from mlaface.engine.data import build_dataloader
+    from mlaface.utils.image_memory import image_memory
     order = [int(i) for i in np.random.default_rng(0).integers(0, len(dataset), args.images)]
     loader = build_dataloader(dict(dataset=dataset, batch_size=args.batch_size, sampler=order, num_workers=1,
                                    persistent_workers=True, prefetch_factor=4), seed=0)
     places = dataset.places[order]
-    spent = dict(bare=[], worker=[])
+    spent = {'bare': [], 'bare, same memory': [], 'worker': []}
 
-    def bare():
+    def bare(name, out=None):
         before = processor_seconds(os.getpid())
-        bare_loop(dataset, places)
-        spent['bare'].append(processor_seconds(os.getpid()) - before)
+        bare_loop(dataset, places, out)
+        spent[name].append(processor_seconds(os.getpid()) - before)
 
     def worker():
         before = sum(processor_seconds(pid) for pid in _workers(loader))
         for _ in loader:
             pass
         spent['worker'].append(sum(processor_seconds(pid) for pid in _workers(loader)) - before)
-    seconds = measure(dict(bare=bare, worker=worker), args.repeats)
+    like_worker = image_memory((*dataset.image_size, 3)).numpy()
+    cases = zip(spent, (lambda: bare('bare'), lambda: bare('bare, same memory', like_worker), worker))
+    seconds = measure(dict(cases), args.repeats)
     rows, ratios = [], {}
     for unit, taken in (('images/s', seconds), ('images/s of processor time', spent)):
         rates = {name: [args.images / value for value in values[-args.repeats:]] for name, values in taken.items()}
         rows += [row(name, values, unit) for name, values in rates.items()]
-        ratios[f'worker over bare, {unit}'] = paired_ratio(rates['worker'], rates['bare'])
+        for name in list(rates)[:2]:
+            ratios[f'worker over {name}: {unit}'] = paired_ratio(rates['worker'], rates[name])
     return result('data', rows, ratios)
 
 

@@ -1,9 +1,7 @@
 """What the data sets share: draws, their random numbers, batched fetch, and what happens to a bad image."""
 import logging
-from functools import partial
 
 import numpy as np
-import torch
 from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
@@ -11,6 +9,7 @@ from mlaface.datasets.formats.errors import DecodeError, FormatError
 from mlaface.datasets.formats.jpeg import decode_face
 from mlaface.registry import TRANSFORMS
 from mlaface.utils.errors import InputError, UserError
+from mlaface.utils.image_memory import image_memory
 
 MASK = (1 << 64) - 1
 
@@ -39,7 +38,7 @@ class FaceDataset(Dataset):
         self.on_bad_image = on_bad_image
         self.seed = seed
         self.bad_images = 0  # in this process
-        self.allocate = partial(torch.empty, dtype=torch.uint8)  # memory of a batch; a loader's worker has its own
+        self.allocate = image_memory  # memory of a batch; a loader's worker has its own
 
     def encoded(self, index):
         """Integers and encoded image of a sample; ``FormatError`` if its bytes are damaged."""
