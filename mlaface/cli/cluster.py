@@ -51,9 +51,9 @@ def main(argv=None):
         people = inferencer.cluster(sources_of(args.sources), args.aligned, skipped,
                                     lambda found: skipped.faceless(tracked(found, 'embedding')))
         for number, faces in enumerate(people):
-            names = one_line(', '.join(face.source for face in faces))
-            print(json.dumps(dict(person=number, faces=[face.record() for face in faces])) if args.json else
-                  f'person {number}: {len(faces)} {"face" if len(faces) == 1 else "faces"}: {names}')
+            print(json.dumps(dict(person=number, faces=[face.record() for face in faces])) if args.json else one_line(
+                f'person {number}: {len(faces)} {"face" if len(faces) == 1 else "faces"}: '
+                f'{", ".join(face.source for face in faces)}'))
             if args.out:
                 write_crops(faces, Path(args.out, f'person_{number:04}'))
     return int(skipped.count > 0)

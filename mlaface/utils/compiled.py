@@ -6,11 +6,14 @@ class compiled:
     """Decorator of a kernel, which is compiled when it is first called.
 
     The code is kept beside the module, or in the user's cache where that cannot be written. Where neither can, the disk
-    is full or what is there is damaged, it is compiled for this process alone. Code is made anew when the kernel's own
-    file changes: constants and functions that it has from others are fixed until then.
+    is full or what is there is damaged, it is compiled for this process alone.
+
+    Code that is kept is made anew when the kernel's own file changes, and only then: constants and functions that may
+    change stand in that file.
 
     Args:
-        function (callable): Fills some of the arrays that it is given, whatever is in them: it can be called again.
+        function (callable): Fills or changes some of the arrays that it is given. Of an error of the compiler or of its
+            files it is called again: those come before any array is written.
         fastmath (set[str]): What the compiler may do beyond IEEE 754. Default none, so that every processor's numbers
             are the same.
     """

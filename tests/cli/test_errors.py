@@ -70,13 +70,21 @@ def test_names_of_files_break_no_line_of_a_command(capsys):
     ('data', ['leak', 'x', 'x', '--out'], 'folder'), ('data', ['dedupe', 'x', '--out'], 'folder')])
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(name, arguments, wanted, tmp_path, capsys):
     (tmp_path / 'file').touch()
+    (tmp_path / 'link').symlink_to(tmp_path / 'none')
     for place, why in ((tmp_path if wanted == 'file' else tmp_path / 'file', f'name a {wanted}'),
-                       (tmp_path / 'file' / 'out', 'cannot be written (Not a directory): name another place')):
+                       (tmp_path / 'file' / 'out', 'cannot be written (Not a directory): name another place'),
+                       ('/dev/null', f'name a {wanted}'), ('', f'is empty: name a {wanted}'),
+                       (tmp_path / 'link' / 'out', 'cannot be written (No such file or directory): name another')):
         with pytest.raises(SystemExit, match='2'):
             main([name, *arguments, str(place)])
         told = capsys.readouterr().err
         assert why in told and told.count('\n') == 1
-    assert list(tmp_path.iterdir()) == [tmp_path / 'file']
+    assert sorted(tmp_path.iterdir()) == [tmp_path / 'file', tmp_path / 'link']
+
+
+def test_what_a_name_holds_does_not_reach_the_terminal():
+    with pytest.raises(SystemExit, match=re.escape(r'error: torn\x1b[31m.jpg: no image')), errors.explained():
+        raise UserError('torn\x1b[31m.jpg: no image')
 
 
 def test_a_reader_that_has_enough_is_no_error(monkeypatch, capfd):

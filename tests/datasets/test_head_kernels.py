@@ -7,7 +7,7 @@ import pytest
 
 from mlaface.datasets.synthetic.generate import drawing
 from mlaface.datasets.synthetic.heads import kernels, outlines
-from mlaface.datasets.synthetic.heads.surface import BEND, along
+from mlaface.datasets.synthetic.heads.outlines import BEND, along
 from mlaface.datasets.synthetic.nuisance import TRAINING
 from mlaface.utils.errors import MissingPackageError
 

@@ -75,5 +75,5 @@ def test_a_run_that_goes_on_with_another_margin_says_what_differs(tmp_path):
     other = dict(type='CosFace', s=16.0, m=0.2)
     run(tmp_path, resume=True, **{**short, 'train_cfg__max_iters': 3, 'model__head__margin': other})
     warning, = (line for line in log.read_text().splitlines() if 'another head' in line)
-    assert ("iter_00000002.pth was trained with another head: model.head.margin.m was 0.3 and is 0.2; "
+    assert ("iter_00000002.pth states another head: model.head.margin.m was 0.3 and is 0.2; "
             "model.head.margin.type was 'ArcFace' and is 'CosFace'. Training goes on") in warning

@@ -96,9 +96,9 @@ def compare_worker(dataset, args):
     spent = {'bare': [], 'bare, same memory': [], 'worker': []}
 
     def bare(name, out=None):
-        before = processor_seconds(os.getpid())
+        before = time.process_time()
         bare_loop(dataset, places, out)
-        spent[name].append(processor_seconds(os.getpid()) - before)
+        spent[name].append(time.process_time() - before)
 
     def worker():
         before = sum(processor_seconds(pid) for pid in _workers(loader))
@@ -110,6 +110,8 @@ def compare_worker(dataset, args):
     seconds = measure(dict(cases), args.repeats)
     rows, ratios = [], {}
     for unit, taken in (('images/s', seconds), ('images/s of processor time', spent)):
+        if not all(taken['worker'][-args.repeats:]):  # it is counted in hundredths of a second, and on Linux only
+            continue
         rates = {name: [args.images / value for value in values[-args.repeats:]] for name, values in taken.items()}
         rows += [row(name, values, unit) for name, values in rates.items()]
         for name in list(rates)[:2]:
@@ -118,8 +120,9 @@ def compare_worker(dataset, args):
 
 
 def processor_seconds(pid):
-    """Processor time that a process has taken so far, with all its threads (Linux)."""
-    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    """Processor time that another process has taken so far, with all its threads; 0 where there is no ``/proc``."""
+    file = Path(f'/proc/{pid}/stat')
+    fields = file.read_text().rpartition(')')[2].split() if file.exists() else ['0'] * 13
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
@@ -139,18 +142,19 @@ def compare_styles(args):
     from mlaface.datasets.synthetic.generate import STYLES, drawing
     from mlaface.datasets.synthetic.nuisance import TRAINING
     cv2.setNumThreads(1)
+    people = max(args.images // 12, 1)
 
     def case(style):
         draw = drawing(style)
 
         def run():
             start = time.process_time()
-            for number in range(args.images // 12):
+            for number in range(people):
                 draw((number, range(12)), 1, TRAINING)
             return time.process_time() - start
         return run
     seconds = measure({style: case(style) for style in STYLES}, args.repeats)
-    rates = {name: [args.images // 12 * 12 / value for value in values] for name, values in seconds.items()}
+    rates = {name: [12 * people / value for value in values] for name, values in seconds.items()}
     return result('data --drawing', [row(name, values, 'images/s of processor time') for name, values in rates.items()],
                   {'heads over flat': paired_ratio(rates['heads'], rates['flat'])})
 

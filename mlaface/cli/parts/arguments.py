@@ -2,6 +2,7 @@
 import argparse
 import json
 import math
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -71,12 +72,16 @@ def written_folder(text):
 
 def _tried(text, folder):
     """``text``, where a file can be made in its place: in the folder, or in the next above it that is there."""
-    path = Path(local_place(text)).absolute()
+    path, wanted = Path(local_place(text)), 'folder' if folder else 'file'
+    if not text:
+        raise argparse.ArgumentTypeError(f'is empty: name a {wanted}')
     try:
-        if path.exists() and path.is_dir() != folder:
-            is_now, wanted = ('file', 'folder') if folder else ('folder', 'file')
-            raise argparse.ArgumentTypeError(f'{text} is a {is_now}: name a {wanted}')
-        with tempfile.TemporaryFile(dir=next(place for place in (path, *path.parents)[not folder:] if place.exists())):
+        path = path.absolute()
+        if path.exists() and not (path.is_dir() if folder else path.is_file()):
+            is_now = 'a folder' if path.is_dir() else 'a file' if path.is_file() else 'no file'
+            raise argparse.ArgumentTypeError(f'{text} is {is_now}: name a {wanted}')
+        place = next(place for place in (path, *path.parents)[not folder:] if os.path.lexists(place))
+        with tempfile.NamedTemporaryFile(prefix=f'.{path.name}.' if not folder else None, suffix='.part', dir=place):
             return text
     except OSError as error:
         raise argparse.ArgumentTypeError(f'{text} cannot be written ({error.strerror}): name another place') from None

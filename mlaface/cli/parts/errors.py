@@ -76,7 +76,7 @@ def _message(error):
     if getattr(error, 'errno', None) in FULL:
         return (f'{error}. What was written is whole: make room, and give the same command again (training: with '
                 '--resume)')
-    return str(error)
+    return '\n'.join(map(one_line, str(error).split('\n')))  # of several files, a line each
 
 
 def _rank():

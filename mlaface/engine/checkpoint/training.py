@@ -19,6 +19,14 @@ from mlaface.utils.configs import config_from_text, config_text
 from mlaface.version import __version__
 
 
+class _NotStated:
+    def __repr__(self):
+        return 'not stated'
+
+
+NOT_STATED = _NotStated()
+
+
 def classes_sha256(classes):
     """Hash of the class names in label order, by which two label spaces are compared (hex string)."""
     digest = hashlib.sha256()
@@ -185,23 +193,24 @@ def _check_classes(runner, content, path):
 
 
 def _warn_of_another_head(runner, content, path):
-    """Say what of the head, and so of its margin and losses, is not as it was: it may be meant, or a slip.
+    """Say what the config states otherwise of the head, and so of its margin and losses: it may be meant, or a slip.
 
     A config that is not of plain values cannot be compared.
     """
-    with contextlib.suppress(ValueError, KeyError):
+    with contextlib.suppress(ValueError, KeyError, AttributeError):
         before, now = (config_from_text(text, path)['model'].get('head')
                        for text in (content['config'], config_text(runner.cfg)))
         if changes := _changes(before, now, 'model.head'):
-            runner.logger.warning(f'{path} was trained with another head: {"; ".join(changes)}. Training goes on with '
-                                  'that of this config; set it back if it was not meant')
+            runner.logger.warning(f'the config of {path} states another head: {"; ".join(changes)}. Training goes on '
+                                  'with that of this config; set it back if it was not meant')
 
 
 def _changes(before, now, key):
     """What differs between two parts of configs, in words (list[str]), a dict's entries one by one."""
     if isinstance(before, dict) and isinstance(now, dict):
-        return [line for name in {**before, **now}
-                for line in _changes(before.get(name), now.get(name), f'{key}.{name}')]
+        return [line for name in {**before, **now} if name != 'chunk_size'  # which changes memory and no number
+                for line in _changes(before.get(name, NOT_STATED), now.get(name, NOT_STATED), f'{key}.{name}')]
+    before, now = (list(value) if isinstance(value, tuple) else value for value in (before, now))
     return [] if before == now else [f'{key} was {before!r} and is {now!r}']
 
 

@@ -28,7 +28,7 @@ def rows_of(metrics):
         elif isinstance(value, dict) and 'value' in value:
             rows.append((key, number(value)))
         elif isinstance(value, (int, float)):
-            rows.append((key, f'{value:,}' if isinstance(value, int) else f'{value:.4f}'))
+            rows.append((key, f'{value:.4f}' if isinstance(value, float) else f'{value:,}'))
     return rows
 
 

@@ -3,11 +3,11 @@ import cv2
 import numpy as np
 
 from mlaface.datasets.synthetic.heads import outlines
-from mlaface.datasets.synthetic.heads.outlines import EYE, MOUTH, row
+from mlaface.datasets.synthetic.heads.outlines import EYE, MOUTH, column, row
 
 SCLERA, TEETH, THROAT, GLINT = (205, 196, 190, 255), (196, 188, 176, 255), (52, 26, 26, 255), (250, 250, 250, 255)
 LID_SHADE, GUM = (120, 108, 105, 255), (80, 36, 36, 255)
-_MOUTH_COLUMNS, _EYE_COLUMNS = (93, 161), (69, 185)  # 19 and 30 pixels to either side
+_MOUTH_COLUMNS, _EYE_COLUMNS = (column(np.array([-s, s])).astype(int).tolist() for s in (19, 30))
 
 
 def _fill(texture, points, part, colour):

@@ -15,7 +15,7 @@ NINTH, SQUARE = np.float32(1 / 9), np.float32(1 / 65025)
 LEAST, TINY, TINIEST = np.float32(1e-3), np.float32(1e-6), np.float32(1e-9)
 WHITE = np.float32(255)
 WIDE, MARGIN = 128, 8  # an image within a canvas whose margin takes what lies outside
-EDGE, LAST = np.float32(MARGIN + 0.5), np.float32(WIDE - 1)
+INSET, LAST = np.float32(MARGIN + 0.5), np.float32(WIDE - 1)
 
 
 @njit
@@ -142,7 +142,7 @@ def put(image, nearest, upwards, shown):
         image (ndarray): Image coordinates of the grid (2, R, C).
         nearest (int): Column of the fine grid that is nearest to the camera.
         upwards (bool): Whether what is above is behind.
-        shown (ndarray): Filled: column, row from 1, and whether anything is there, uint16 (3, H, W), 0 where not.
+        shown (ndarray): Filled: column, row from 1, and whether anything is there, uint16 (3, 112, 112), 0 where not.
     """
     _, rows, columns = image.shape
     _, height, width = shown.shape
@@ -151,7 +151,7 @@ def put(image, nearest, upwards, shown):
     for axis in range(2):
         for i in range(rows):
             for j in range(columns):
-                turned[axis, j, i] = image[axis, i, j] + EDGE
+                turned[axis, j, i] = image[axis, i, j] + INSET
     canvas = np.zeros(WIDE * WIDE, np.uint16)
     for step in range(2 * columns):
         column = step if step < nearest else 2 * columns - 1 - (step - nearest)

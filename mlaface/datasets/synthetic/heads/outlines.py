@@ -1,4 +1,4 @@
-"""Outlines on a texture, compiled: those of eyes and mouth are drawn anew for every image.
+"""From the skin to its texture, and outlines there, compiled: those of eyes and mouth are drawn anew for every image.
 
 Points are in sixteenths of a texel, int32, as OpenCV takes them with a shift of 4. A closed outline is its upper edge
 from left to right, then its lower one from right to left.
@@ -6,9 +6,12 @@ from left to right, then its lower one from right to left.
 import numpy as np
 from numba import njit
 
-from mlaface.datasets.synthetic.heads.surface import AROUND, BEND, BOTTOM, EDGE, TOP
 from mlaface.utils.compiled import compiled
 
+TOP, BOTTOM, AROUND = -64.0, 72.0, 2.0  # of the surface: from and to a height, and to an angle on either side
+# The skin's coordinate is an arc's width up to BEND, and goes on along the arc at the sides: radii of both, in pixels.
+BEND, FRONT, SIDE = np.pi / 3, 38.0, 19.0
+EDGE = FRONT * np.sin(BEND)
 HEIGHT, WIDTH = 182, 256  # of a texture: about one and a third texels a pixel
 ALONG, RING, DOT = 13, 14, 7  # points of an edge, of a ring, of a dot
 _ANGLE = np.linspace(0, 2 * np.pi, RING, endpoint=False)
@@ -34,6 +37,23 @@ MOUTH = _slices(upper=2 * ALONG, lower=2 * ALONG, light=ALONG, throat=2 * ALONG,
 _OF_EYE, _OF_MOUTH = (tuple(part.start for part in parts.values()) for parts in (EYE, MOUTH))
 
 
+def along(u):
+    """The skin's coordinate s of an angle."""
+    size = np.abs(u)
+    return np.sign(u) * np.where(size < BEND, FRONT * np.sin(size), EDGE + SIDE * (size - BEND))
+
+
+def angle(s):
+    """The angle of a skin's coordinate."""
+    size = np.abs(s)
+    return np.sign(s) * np.where(size < EDGE, np.arcsin(np.minimum(size, EDGE) / FRONT), BEND + (size - EDGE) / SIDE)
+
+
+def column(s):
+    """Texture column of the skin's coordinate."""
+    return (angle(s) + AROUND) * (WIDTH / (2 * AROUND)) - 0.5
+
+
 def row(y):
     """Texture row of a height."""
     return (y - TOP) * (HEIGHT / (BOTTOM - TOP)) - 0.5
@@ -42,7 +62,7 @@ def row(y):
 @njit
 def _set(points, n, s, y, scale):
     size = abs(s)
-    angle = np.arcsin(size / 38) if size < EDGE else BEND + (size - EDGE) / 19
+    angle = np.arcsin(size / FRONT) if size < EDGE else BEND + (size - EDGE) / SIDE
     column = (np.copysign(angle, s) + AROUND) * (WIDTH / (2 * AROUND))
     points[n, 0] = np.int32(np.rint(16 * scale * column - 8))
     points[n, 1] = np.int32(np.rint(16 * scale * ((y - TOP) * (HEIGHT / (BOTTOM - TOP))) - 8))

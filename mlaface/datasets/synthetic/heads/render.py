@@ -3,8 +3,8 @@ import cv2
 import numpy as np
 
 from mlaface.datasets.synthetic.heads import kernels
-from mlaface.datasets.synthetic.heads.outlines import HEIGHT, WIDTH
-from mlaface.datasets.synthetic.heads.surface import AROUND, COLUMNS, ROWS, U, Y, angle
+from mlaface.datasets.synthetic.heads.outlines import AROUND, HEIGHT, WIDTH, angle
+from mlaface.datasets.synthetic.heads.surface import COLUMNS, ROWS, U, Y
 
 SIZE = 112
 TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
@@ -42,7 +42,7 @@ class Landmarks:
 
     def around(self, grid):
         """Values of a grid (K, ROWS * COLUMNS) at the four places around each point, (K, 20)."""
-        return grid[:, self._cells.ravel()]
+        return grid.take(self._cells.ravel(), 1)
 
     def between(self, values):
         """Values at the points, of those ``around`` them (K, 20), bilinear, (5, K)."""
@@ -102,7 +102,8 @@ def visible(image, yaw, pitch):
         (2, 56, 56), reaching a little beyond the head; and cover in [0, 1], float32 (112, 112).
     """
     shown = np.empty((3, SIZE, SIZE), np.uint16)
-    kernels.put(image, int((1 - 2 * np.arctan(yaw) / AROUND) * COLUMNS), pitch > 0, shown)
+    nearest = int((1 - 2 * np.arctan(yaw) / AROUND) * COLUMNS)
+    kernels.put(image, min(max(nearest, 0), 2 * COLUMNS), pitch > 0, shown)
     fine, coarse = np.empty((2, SIZE, SIZE), np.float32), np.empty((2, SIZE // 2, SIZE // 2), np.float32)
     cover = np.empty((SIZE, SIZE), np.float32)
     kernels.locate(*(cv2.medianBlur(part, 3) for part in shown), _TEXELS, fine, coarse, cover)

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from mlaface.datasets.synthetic.heads import kernels
-from mlaface.datasets.synthetic.heads.outlines import HEIGHT, WIDTH, row, texels
-from mlaface.datasets.synthetic.heads.surface import AROUND, BOTTOM, COLUMNS, ROWS, TOP, along, places, spread
+from mlaface.datasets.synthetic.heads.outlines import AROUND, BOTTOM, HEIGHT, TOP, WIDTH, along, row, texels
+from mlaface.datasets.synthetic.heads.surface import COLUMNS, ROWS, places, spread
 
 HALF = HEIGHT // 2, WIDTH // 2  # what is soft is computed on every second texel
 

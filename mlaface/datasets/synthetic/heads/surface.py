@@ -8,27 +8,12 @@ import cv2
 import numpy as np
 
 from mlaface.datasets.synthetic.heads import kernels
+from mlaface.datasets.synthetic.heads.outlines import AROUND, BOTTOM, TOP, along
 
 ROWS, COLUMNS = 74, 104
-TOP, BOTTOM, AROUND = -64.0, 72.0, 2.0
 Y = (TOP + (np.arange(ROWS) + 0.5) * ((BOTTOM - TOP) / ROWS)).astype(np.float32)
 U = (-AROUND + (np.arange(COLUMNS) + 0.5) * (2 * AROUND / COLUMNS)).astype(np.float32)
 SIN_U, COS_U = np.sin(U), np.cos(U)
-BEND, EDGE = np.pi / 3, 38 * np.sin(np.pi / 3)
-
-
-def along(u):
-    """The skin's coordinate s of an angle."""
-    size = np.abs(u)
-    return np.sign(u) * np.where(size < BEND, 38 * np.sin(size), EDGE + 19 * (size - BEND))
-
-
-def angle(s):
-    """The angle of a skin's coordinate."""
-    size = np.abs(s)
-    return np.sign(s) * np.where(size < EDGE, np.arcsin(np.minimum(size, EDGE) / 38), BEND + (size - EDGE) / 19)
-
-
 S = along(U).astype(np.float32)
 
 
