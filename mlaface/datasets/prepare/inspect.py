@@ -116,15 +116,16 @@ def _of_splits(path):
 
     Of millions of identities and images the first few are looked at.
     """
-    folders = list(filter(os.path.isdir, _few(path)))
-    for folder in [*folders, *(split for config in folders for split in filter(os.path.isdir, _few(config)))]:
-        yield from (file for file in _few(folder) if NUMBERED.fullmatch(file.name))
+    within = [_few(folder) for folder in _few(path) if folder.is_dir()]
+    within += [_few(split) for config in within for split in config if split.is_dir()]
+    for entries in within:
+        yield from (Path(entry.path) for entry in entries if NUMBERED.fullmatch(entry.name))
 
 
 def _few(folder):
-    """The first entries (list[Path]) of a folder; none of one that cannot be read, which whoever lists it all says."""
+    """The first entries (list[DirEntry]) of a folder; none where it cannot be read, which whoever lists it all says."""
     with suppress(OSError), os.scandir(folder) as entries:
-        return [Path(entry.path) for entry in islice(entries, FEW) if not entry.name.startswith('.')]
+        return [entry for entry in islice(entries, FEW) if not entry.name.startswith('.')]
     return []
 
 
