@@ -116,10 +116,15 @@ def _of_splits(path):
 
     Of millions of identities and images the first few are looked at.
     """
-    within = [_few(folder) for folder in _few(path) if folder.is_dir()]
-    within += [_few(split) for config in within for split in config if split.is_dir()]
+    within = [_few(folder) for folder in _few(path) if _is_folder(folder)]
+    within += [_few(split) for config in within for split in config if _is_folder(split)]
     for entries in within:
         yield from (Path(entry.path) for entry in entries if NUMBERED.fullmatch(entry.name))
+
+
+def _is_folder(entry):
+    """Whether an entry of a folder is one (bool); of a file nothing is asked, and a link may lead in a circle."""
+    return not entry.is_file(follow_symlinks=False) and os.path.isdir(entry)
 
 
 def _few(folder):
