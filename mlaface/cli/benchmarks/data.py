@@ -131,34 +131,6 @@ def _workers(loader):
     return [worker.pid for worker in loader._iterator._workers] if loader._iterator else []
 
 
-def compare_styles(args):
-    """Drawing faces of every style in turn, on one thread.
-
-    Returns:
-        dict: Benchmark JSON with images a second of processor time.
-    """
-    import cv2
-
-    from mlaface.datasets.synthetic.generate import STYLES, drawing
-    from mlaface.datasets.synthetic.nuisance import TRAINING
-    cv2.setNumThreads(1)
-    people = max(args.images // 12, 1)
-
-    def case(style):
-        draw = drawing(style)
-
-        def run():
-            start = time.process_time()
-            for number in range(people):
-                draw((number, range(12)), 1, TRAINING)
-            return time.process_time() - start
-        return run
-    seconds = measure({style: case(style) for style in STYLES}, args.repeats)
-    rates = {name: [12 * people / value for value in values] for name, values in seconds.items()}
-    return result('data --drawing', [row(name, values, 'images/s of processor time') for name, values in rates.items()],
-                  {'heads over flat': paired_ratio(rates['heads'], rates['flat'])})
-
-
 def decoders():
     """Callables from bytes to an RGB array, by name."""
     import cv2
@@ -267,6 +239,7 @@ def main(argv):
         show(compare_shuffles(args), args.out)
         return
     if args.drawing:
+        from mlaface.cli.benchmarks._data_drawing import compare_styles
         show(compare_styles(args), args.out)
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from mlaface.datasets.synthetic.heads import kernels
+from mlaface.datasets.synthetic.heads import colouring
 
 SIZE, LARGE, BACKDROPS = 112, 192, 64
 
@@ -55,8 +55,8 @@ def stand_before(colours, cover, level, rng):
     shirt = np.zeros((SIZE, SIZE), np.uint8)
     cv2.fillPoly(shirt, [np.rint(np.array(outline) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
     gains, cloth = level * np.exp(u[0] - 0.5 + 0.4 * (u[1:4] - 0.5)), level * u[7] ** 2 * (0.6 + 0.4 * u[8:])
-    kernels.stand_before(backdrops()[number], x, y, bool(mirrored), gains.astype(np.float32), shirt,
-                         cloth.astype(np.float32), cover, colours)
+    colouring.stand_before(backdrops()[number], x, y, bool(mirrored), gains.astype(np.float32), shirt,
+                           cloth.astype(np.float32), cover, colours)
 
 
 def develop(colours, face, scene):
@@ -74,7 +74,7 @@ def develop(colours, face, scene):
     gains = exposure * np.array([1 + scene['warm'], 1 + scene['tint'], 1 - scene['warm']])
     saturation = np.float32(0.0 if scene['grey'] else scene['saturation'])
     image = np.empty((SIZE, SIZE, 3), np.uint8)
-    kernels.develop(colours, gains.astype(np.float32), saturation, 1.18 + scene['contrast'], image)
+    colouring.develop(colours, gains.astype(np.float32), saturation, 1.18 + scene['contrast'], image)
     return image
 
 
@@ -86,7 +86,7 @@ def photograph(image, scene, rng):
         image = _spoil(image, rng)
     if scene['grain'] > 0.4:
         x, y = rng.integers(256 - SIZE, size=2).tolist()
-        kernels.add_grain(_grain(), x, y, np.float32(scene['grain']), image)
+        colouring.add_grain(_grain(), x, y, np.float32(scene['grain']), image)
     return image
 
 

@@ -3,7 +3,7 @@ from math import cos, sin
 
 import numpy as np
 
-from mlaface.datasets.synthetic.heads import kernels
+from mlaface.datasets.synthetic.heads import colouring
 
 WRAP = (0.32, 0.16, 0.12)  # red light comes further round an edge of skin
 SKY = (0.97, 1.0, 1.03)
@@ -36,5 +36,5 @@ def shade(texels, surface, view, scene, key):
                           scene['ambient'] * sky)
     colours = np.empty((3, *texels.shape[:2]), np.float32)
     gloss = np.float32(strength * scene['sheen'] / 255)
-    kernels.shade(texels, surface, view.into_head(towards), gains, gloss, colours)
+    colouring.shade(texels, surface, view.into_head(towards), gains, gloss, colours)
     return colours

@@ -2,7 +2,7 @@
 import cv2
 import numpy as np
 
-from mlaface.datasets.synthetic.heads import kernels
+from mlaface.datasets.synthetic.heads import colouring, placing
 from mlaface.datasets.synthetic.heads.outlines import AROUND, HEIGHT, WIDTH, angle
 from mlaface.datasets.synthetic.heads.surface import COLUMNS, ROWS, U, Y
 
@@ -52,7 +52,7 @@ class Landmarks:
 def fit(points, template):
     """The similarity that brings points (N, 2) closest to a template, (2, 3) (Umeyama, 1991, without reflection)."""
     out = np.empty((2, 3))
-    kernels.fit(points, template, out)
+    placing.fit(points, template, out)
     return out
 
 
@@ -78,7 +78,7 @@ class View:
 
     def _seen(self, points, align):
         seen = np.empty((2, points.shape[1]), np.float32)
-        kernels.place(points, self.turn.astype(np.float32), self._distance, align, seen)
+        placing.place(points, self.turn.astype(np.float32), self._distance, align, seen)
         return seen
 
     def place(self, points):
@@ -103,10 +103,10 @@ def visible(image, yaw, pitch):
     """
     shown = np.empty((3, SIZE, SIZE), np.uint16)
     nearest = int((1 - 2 * np.arctan(yaw) / AROUND) * COLUMNS)
-    kernels.put(image, min(max(nearest, 0), 2 * COLUMNS), pitch > 0, shown)
+    placing.put(image, min(max(nearest, 0), 2 * COLUMNS), pitch > 0, shown)
     fine, coarse = np.empty((2, SIZE, SIZE), np.float32), np.empty((2, SIZE // 2, SIZE // 2), np.float32)
     cover = np.empty((SIZE, SIZE), np.float32)
-    kernels.locate(*(cv2.medianBlur(part, 3) for part in shown), _TEXELS, fine, coarse, cover)
+    placing.locate(*(cv2.medianBlur(part, 3) for part in shown), _TEXELS, fine, coarse, cover)
     return fine, coarse, cover
 
 
@@ -128,5 +128,5 @@ def light_up(points, open_sky, light, hardness):
         ndarray: Unit normals, and the light, float32 (ROWS, COLUMNS, 4).
     """
     out = np.empty((ROWS, COLUMNS, 4), np.float32)
-    kernels.light_up(points, open_sky, light, np.float32(hardness), out)
+    colouring.light_up(points, open_sky, light, np.float32(hardness), out)
     return out

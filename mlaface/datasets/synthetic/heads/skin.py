@@ -5,7 +5,7 @@ Colours are square roots of reflectances, since products of those are products o
 import cv2
 import numpy as np
 
-from mlaface.datasets.synthetic.heads import kernels
+from mlaface.datasets.synthetic.heads import colouring
 from mlaface.datasets.synthetic.heads.outlines import AROUND, BOTTOM, HEIGHT, TOP, WIDTH, along, row, texels
 from mlaface.datasets.synthetic.heads.surface import COLUMNS, ROWS, places, spread
 
@@ -182,8 +182,9 @@ def texture(t):
               (MIDDLE, o[2:], 0.13 * curl * (curl > 0.1)))
     noises, starts, shares = zip(*((field, tuple(start[:2]), share) for field, start, share in bright))
     hairs, out = np.sqrt(hair_colour(t)), np.empty((HEIGHT, WIDTH, 4), np.uint8)
-    kernels.dye(_skin(t, p, hairs), FINE, tuple(o[2:4]), np.float32(0.015 + 0.01 * t['age']), hairs.astype(np.float32),
-                brows, first, mask, noises, starts, np.array(shares, np.float32), out)
+    age, shares = np.float32(0.015 + 0.01 * t['age']), np.array(shares, np.float32)
+    colouring.dye(_skin(t, p, hairs), FINE, tuple(o[2:4]), age, hairs.astype(np.float32), brows, first, mask, noises,
+                  starts, shares, out)
     return out, stand
 
 

@@ -7,7 +7,7 @@ Gaussian in ``s`` (along the skin from the middle line) times one in y, so that 
 import cv2
 import numpy as np
 
-from mlaface.datasets.synthetic.heads import kernels
+from mlaface.datasets.synthetic.heads import placing
 from mlaface.datasets.synthetic.heads.outlines import AROUND, BOTTOM, TOP, along
 
 ROWS, COLUMNS = 74, 104
@@ -43,7 +43,7 @@ class Bumps:
     def on(self, points, amounts=None):
         """A surface, float32 (3, ROWS, COLUMNS), with all of them; another array."""
         amounts, moved = self._amounts if amounts is None else np.array(amounts, np.float32), np.empty_like(points)
-        kernels.displace(points, self._axes, self._across, self._down, amounts, moved)
+        placing.displace(points, self._axes, self._across, self._down, amounts, moved)
         return moved
 
 
