@@ -11,5 +11,7 @@ cd "$(dirname "$0")/.."
 ensure_environment tests
 # containers set it, and each process would compile the tests anew, 4 seconds of it
 unset PYTHONDONTWRITEBYTECODE
+# its first import writes a grammar into the user's cache, which two processes of pytest would do at once
+python -c "import yapf"
 # pytest below 9.2: there xdist 3.8 no longer finds the groups of tests that share what is made once
 python -m pytest -n "${MLAFACE_TEST_PROCESSES:-2}" --dist loadgroup --durations=15 "$@"

@@ -30,6 +30,12 @@ def test_help_shows_examples(script):
     assert done.returncode == 0 and f'{script} ' in done.stdout and not done.stderr
 
 
+def test_what_ranks_would_write_into_the_cache_at_once_is_there_before_them(tmp_path):
+    subprocess.run([sys.executable, '-m', 'mlaface.cli.parts.ranks', '--help'], check=True, capture_output=True,
+                   env={**ENVIRONMENT, 'XDG_CACHE_HOME': str(tmp_path)})
+    assert len(list(tmp_path.rglob('*Grammar*.pickle'))) == 2
+
+
 def test_train_writes_the_work_directory_and_resumes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     train([str(config_file(tmp_path)), '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=3'])

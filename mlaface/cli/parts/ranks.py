@@ -4,6 +4,13 @@
 """
 import logging
 import sys
+from importlib import import_module
+
+from mlaface.utils.packages import is_installed
+
+# Of the engine's imports. When it is imported for the first time it writes its grammar into the user's cache, not whole
+# at once: ranks that read it meanwhile would end.
+WRITES_CACHE = 'yapf'
 
 
 def main(arguments=None):
@@ -15,6 +22,8 @@ def main(arguments=None):
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    if is_installed(WRITES_CACHE):  # it comes with the engine
+        import_module(WRITES_CACHE)
     logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
     try:
         run.main(arguments)
